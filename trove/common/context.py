@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asks, and under which request id."""
+
+from typing import Any
+
+from oslo_context import context
+
+
+class RequestContext(context.RequestContext):
+    """The identity behind one request.
+
+    ``project_id`` is the caller's own project; what may be seen of other projects is decided by policy, never by a
+    path. Tokens and catalogues stay in the API process: nothing here is ever sent to a guest or stored in a workflow.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_admin is None or "is_admin" not in kwargs:
+            self.is_admin = "admin" in [role.lower() for role in self.roles]
+
+
+def admin_context(request_id: str | None = None) -> RequestContext:
+    """Return a context for the service's own work (periodic tasks, tools)."""
+    return RequestContext(is_admin=True, roles=["admin", "service"], request_id=request_id, overwrite=False)

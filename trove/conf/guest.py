@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""[guest_bus]: how guests and control plane reach each other, and how long a silent guest is trusted."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+GROUP = "guest_bus"
+
+OPTS = [
+    cfg.StrOpt(
+        "transport",
+        default="gateway",
+        choices=[
+            (
+                "gateway",
+                "Guests dial out to the gateway of the conductor over HTTPS; they need no broker and no open port.",
+            ),
+            ("messaging", "Guests use a message broker in a virtual host of their own."),
+        ],
+        help="How new guests talk to the control plane. Existing guests keep what they were made with.",
+    ),
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        help="Transport URL of the guests' own virtual host, for transport 'messaging'. It "
+        "has no default on purpose: control-plane messages and guest traffic must never share a virtual host.",
+    ),
+    cfg.StrOpt(
+        "guest_transport_url",
+        secret=True,
+        help="Transport URL handed to guests, when it differs from transport_url (another address or account).",
+    ),
+    cfg.StrOpt(
+        "gateway_url",
+        help="Base URL that guests dial, for transport 'gateway', for example https://trove.example:8778.",
+    ),
+    cfg.StrOpt(
+        "gateway_ca_file", help="PEM file of the authority that signed the gateway's certificate, handed to guests."
+    ),
+    cfg.HostAddressOpt("gateway_bind_host", default="127.0.0.1", help="Address the conductor's gateway listens on."),
+    cfg.PortOpt(
+        "gateway_bind_port", default=8778, min=0, help="Port the conductor's gateway listens on; 0 picks a free one."
+    ),
+    cfg.HostAddressOpt(
+        "gateway_tls_bind_host",
+        help="A second address the gateway listens on, always with TLS, on the same port, while gateway_bind_host is a "
+        "loopback address without. For the local provider in tier 2: the address of the host on the bridge.",
+    ),
+    cfg.StrOpt(
+        "gateway_cert_file", help="PEM certificate of the gateway. Required unless it listens on a loopback address."
+    ),
+    cfg.StrOpt("gateway_key_file", help="PEM private key of the gateway."),
+    cfg.IntOpt(
+        "gateway_threads",
+        default=16,
+        min=2,
+        help="Threads that answer guests. Up to half of them hold long polls; guests "
+        "beyond that are told to poll again shortly.",
+    ),
+    cfg.FloatOpt(
+        "gateway_max_wait", default=20.0, min=0.0, max=60.0, help="Longest time in seconds that a poll is held."
+    ),
+    cfg.FloatOpt("heartbeat_interval", default=10.0, min=0.5, help="Seconds between two heartbeats of a guest."),
+    cfg.FloatOpt(
+        "agent_heartbeat_expiry",
+        default=90.0,
+        min=1.0,
+        deprecated_group="DEFAULT",
+        help="Seconds of silence after which "
+        "the operating status of an instance reads ERROR. Keep it at several heartbeat intervals.",
+    ),
+    cfg.FloatOpt(
+        "command_resend_interval",
+        default=10.0,
+        min=1.0,
+        help="Seconds after which a command that the guest has not accepted is sent again.",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register the options of this group."""
+    conf.register_opts(OPTS, GROUP)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    """Return the options for the sample file."""
+    return [(GROUP, OPTS)]

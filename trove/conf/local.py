@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""[local] and the choice of provider."""
+
+from typing import Any
+
+from oslo_config import cfg
+
+GROUP = "local"
+
+PROVIDER_OPTS = [
+    cfg.StrOpt(
+        "provider",
+        default="local",
+        help="Where instances live: the name of a provider registered under the entry-point "
+        "group trove.providers. 'local' runs guests as processes of this host.",
+    ),
+]
+
+OPTS = [
+    cfg.StrOpt(
+        "base_dir",
+        help="Directory of the local provider: instances, volumes, address reservations. Every taskmanager on the "
+        "host must name the same one. Required for the local provider.",
+    ),
+    cfg.StrOpt(
+        "address_pool",
+        default="127.64.0.0/10",
+        help="Loopback addresses handed to instances, one each, with the engine's "
+        "standard port. When an address cannot be bound, 127.0.0.1 with a free port is used instead.",
+    ),
+    cfg.StrOpt(
+        "image_dir",
+        help="Directory of the root file systems that 'trove-manage image build' makes and the local provider runs "
+        "engines from. The account of the engines must be able to enter it. Images have about 1 GiB each; several "
+        "services may share the directory. Default: images below base_dir.",
+    ),
+    cfg.StrOpt(
+        "tier",
+        default="1",
+        choices=[
+            ("auto", "2 when the service runs as root and everything tier 2 needs is found to work, else 1."),
+            ("1", "Instances are processes with loopback addresses; sizes of volumes and flavors are not enforced."),
+            (
+                "2",
+                "Each instance has a network namespace with an address of its own, control groups with the limits of "
+                "its flavor, and an XFS file system of its volume's size. The service does not start when the host "
+                "cannot do that.",
+            ),
+        ],
+        help="What new instances are put into. Existing ones keep what they were made with. "
+        "'trove-manage local_check' tells what this host can do.",
+    ),
+    cfg.StrOpt(
+        "bridge",
+        help="Name of the bridge that instances of tier 2 are plugged into, at most 15 characters; made when missing. "
+        "Default: a name made from base_dir, so that several services on one host do not meet.",
+    ),
+    cfg.StrOpt(
+        "bridge_pool",
+        default="10.230.0.0/16",
+        help="IPv4 network from which tier 2 takes a network of its own, one that no interface or route of the host "
+        "uses. The choice is kept in base_dir. The host has its first address.",
+    ),
+    cfg.IntOpt(
+        "bridge_prefix",
+        default=22,
+        min=8,
+        max=29,
+        help="Size of that network: the length of its prefix. 22 has room for 1021 instances.",
+    ),
+    cfg.StrOpt(
+        "cgroup_parent",
+        help="Control group below which those of tier 2 are made, as a path inside each tree. Default: the group of "
+        "the service itself (version 1), the top of the tree (version 2). In a container with version 2, name a "
+        "group that is delegated to it and has no processes.",
+    ),
+    cfg.IntOpt(
+        "volume_unit_mib",
+        default=1024,
+        min=300,
+        max=1024,
+        advanced=True,
+        help="MiB that tier 2 gives to a volume for each GiB of its size. Less than 1024 is for trying out what "
+        "happens on a full disk.",
+    ),
+    cfg.StrOpt(
+        "user",
+        default="nobody",
+        help="Account that agents and engines run as when the service itself runs as root. Ignored otherwise.",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register the options of this group."""
+    conf.register_opts(PROVIDER_OPTS)
+    conf.register_opts(OPTS, GROUP)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    """Return the options for the sample file."""
+    return [("DEFAULT", PROVIDER_OPTS), (GROUP, OPTS)]

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""[oslo_policy]: oslo.policy's own options, among them where the operator's policy file is."""
+
+from typing import Any
+
+from oslo_config import cfg
+from oslo_policy import opts
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register oslo.policy's group."""
+    for group, options in opts.list_opts():
+        conf.register_opts(options, group)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    """Nothing of our own: oslo.policy lists its options under its own namespace."""
+    return []
