@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of long work, as the API submits them and the taskmanager implements them.
+
+The table is shared data, so that an API process can submit a workflow without loading the code that runs it. A
+changed flow gets a higher version here and keeps its old one registered until none is in flight.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trove.domain import quota
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of workflow.
+
+    :ivar name: public name, shown as the operation's ``kind``.
+    :ivar version: version that new requests are submitted with.
+    :ivar timeout: seconds until it counts as failed.
+    :ivar exclusive: whether it claims its resource, so that only one such workflow is active at a time.
+    """
+
+    name: str
+    version: int
+    timeout: float
+    exclusive: bool
+
+
+INSTANCE_CREATE = Kind("instance.create", 1, 1800, True)
+INSTANCE_DELETE = Kind("instance.delete", 1, 7200, True)
+INSTANCE_RESTART = Kind("instance.restart", 1, 600, True)
+INSTANCE_RESIZE_FLAVOR = Kind("instance.resize_flavor", 1, 1800, True)
+INSTANCE_RESIZE_VOLUME = Kind("instance.resize_volume", 1, 1800, True)
+
+#: Changes inside a running database: one guest command each, in the order of acceptance.
+DATABASE_CREATE = Kind("database.create", 1, 300, False)
+DATABASE_DELETE = Kind("database.delete", 1, 300, False)
+USER_CREATE = Kind("user.create", 1, 300, False)
+USER_UPDATE = Kind("user.update", 1, 300, False)
+USER_DELETE = Kind("user.delete", 1, 300, False)
+USER_GRANT = Kind("user.grant", 1, 300, False)
+USER_REVOKE = Kind("user.revoke", 1, 300, False)
+ROOT_ENABLE = Kind("root.enable", 1, 300, False)
+ROOT_DISABLE = Kind("root.disable", 1, 300, False)
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        INSTANCE_CREATE,
+        INSTANCE_DELETE,
+        INSTANCE_RESTART,
+        INSTANCE_RESIZE_FLAVOR,
+        INSTANCE_RESIZE_VOLUME,
+        DATABASE_CREATE,
+        DATABASE_DELETE,
+        USER_CREATE,
+        USER_UPDATE,
+        USER_DELETE,
+        USER_GRANT,
+        USER_REVOKE,
+        ROOT_ENABLE,
+        ROOT_DISABLE,
+    )
+}
+
+#: Kinds that change the inside of a database by one guest command.
+EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive)
+
+#: Signal that a guest has enrolled or come back; sent to the workflow that claims the instance.
+GUEST_READY = "guest-ready"
+
+
+def instance_claim(instance_id: str) -> str:
+    """Return the claim key of an instance."""
+    return f"instance:{instance_id}"
+
+
+def command_signal(command_id: str) -> str:
+    """Return the name of the signal that carries the result of a guest command."""
+    return f"command:{command_id}"
+
+
+def quota_taken(kind: str, inputs: Mapping[str, Any]) -> dict[str, int]:
+    """Return the quota that a request of ``kind`` took when it was accepted and that its failure gives back.
+
+    A creation is not among them: its instance keeps what it took until it is deleted.
+    """
+    if kind == INSTANCE_RESIZE_FLAVOR.name:
+        taken = {quota.RAM: int(inputs["new"]["ram_mib"]) - int(inputs["old"]["ram_mib"])}
+    elif kind == INSTANCE_RESIZE_VOLUME.name:
+        taken = {quota.VOLUMES: int(inputs["size_gib"]) - int(inputs["old_size_gib"])}
+    else:
+        taken = {}
+    return {resource: amount for resource, amount in taken.items() if amount > 0}
+
+
+def quota_freed(kind: str, inputs: Mapping[str, Any]) -> dict[str, int]:
+    """Return the quota that the success of a request of ``kind`` gives back: what a smaller shape no longer needs."""
+    if kind != INSTANCE_RESIZE_FLAVOR.name:
+        return {}
+    freed = int(inputs["old"]["ram_mib"]) - int(inputs["new"]["ram_mib"])
+    return {quota.RAM: freed} if freed > 0 else {}

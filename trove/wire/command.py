@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the control plane can ask of a guest: a fixed list. There is no "execute".
+
+Each command travels in a :class:`CommandFrame` with an id that the guest journals: a repeated id is answered with the
+recorded result. Handlers must be *safe to repeat*, because a guest may die between doing and journalling.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from trove.wire import base
+
+
+class DatabaseSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A database to create; absent options mean the engine's defaults."""
+
+    name: base.ShortText
+    character_set: base.ShortText | None = None
+    collate: base.ShortText | None = None
+
+
+class UserSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A user to create, with the databases it may use; ``host`` is ``%`` for engines without hosts."""
+
+    name: base.ShortText
+    password: base.Secret
+    host: base.ShortText = "%"
+    databases: list[base.ShortText] = msgspec.field(default_factory=list)
+
+
+class UserKey(msgspec.Struct, frozen=True, kw_only=True):
+    """Names one user."""
+
+    name: base.ShortText
+    host: base.ShortText = "%"
+
+
+class ShapeSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The resources the engine may use."""
+
+    vcpus: Annotated[int, msgspec.Meta(ge=1)]
+    ram_mib: Annotated[int, msgspec.Meta(ge=1)]
+    volume_gib: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Command(base.Message, frozen=True, kw_only=True):
+    """Base of all commands."""
+
+
+class Prepare(Command, frozen=True, kw_only=True):
+    """Make an empty, running, authenticated engine."""
+
+    name = "prepare"
+    shape: ShapeSpec
+    address: base.ShortText
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    #: Password of the control plane's own administrative account, made for this instance.
+    admin_password: base.Secret
+
+
+class CreateDatabases(Command, frozen=True, kw_only=True):
+    name = "create_databases"
+    databases: Annotated[list[DatabaseSpec], msgspec.Meta(max_length=1000)]
+
+
+class DropDatabase(Command, frozen=True, kw_only=True):
+    name = "drop_database"
+    database: base.ShortText
+
+
+class CreateUsers(Command, frozen=True, kw_only=True):
+    name = "create_users"
+    users: Annotated[list[UserSpec], msgspec.Meta(max_length=1000)]
+
+
+class AlterUser(Command, frozen=True, kw_only=True):
+    """Change name, host or password of one user; absent means unchanged."""
+
+    name = "alter_user"
+    user: UserKey
+    new_name: base.ShortText | None = None
+    new_host: base.ShortText | None = None
+    new_password: base.Secret | None = None
+
+
+class DropUser(Command, frozen=True, kw_only=True):
+    name = "drop_user"
+    user: UserKey
+
+
+class GrantAccess(Command, frozen=True, kw_only=True):
+    name = "grant_access"
+    user: UserKey
+    databases: list[base.ShortText]
+
+
+class RevokeAccess(Command, frozen=True, kw_only=True):
+    name = "revoke_access"
+    user: UserKey
+    database: base.ShortText
+
+
+class EnableRoot(Command, frozen=True, kw_only=True):
+    name = "enable_root"
+    password: base.Secret
+
+
+class DisableRoot(Command, frozen=True, kw_only=True):
+    name = "disable_root"
+
+
+class Restart(Command, frozen=True, kw_only=True):
+    name = "restart"
+
+
+class StartEngine(Command, frozen=True, kw_only=True):
+    name = "start"
+
+
+class StopEngine(Command, frozen=True, kw_only=True):
+    """Stop the engine gracefully and keep it stopped, also when the agent restarts."""
+
+    name = "stop"
+
+
+class Reconfigure(Command, frozen=True, kw_only=True):
+    """Write the configuration for ``shape`` and restart the engine; the old one is put back when it does not start."""
+
+    name = "reconfigure"
+    shape: ShapeSpec
+
+
+class GrowVolume(Command, frozen=True, kw_only=True):
+    """The volume below the data has grown to ``volume_gib``; grow the file system and what depends on its size."""
+
+    name = "grow_volume"
+    volume_gib: Annotated[int, msgspec.Meta(ge=1)]
+
+
+COMMANDS: dict[tuple[str, int], type[Command]] = {
+    (cls.name, cls.version): cls
+    for cls in (
+        Prepare,
+        CreateDatabases,
+        DropDatabase,
+        CreateUsers,
+        AlterUser,
+        DropUser,
+        GrantAccess,
+        RevokeAccess,
+        EnableRoot,
+        DisableRoot,
+        Restart,
+        StartEngine,
+        StopEngine,
+        Reconfigure,
+        GrowVolume,
+    )
+}
+
+
+class CommandFrame(base.Message, frozen=True, kw_only=True):
+    """A command on its way: the body of an envelope towards a guest."""
+
+    name = "command"
+    id: base.Identifier
+    command: base.ShortText
+    command_version: int
+    #: Epoch of the workflow that asked; the guest refuses one lower than it has seen for the same workflow.
+    workflow_id: base.Identifier | None = None
+    epoch: base.Count = 0
+    args: dict[str, Any]
+
+
+class Acknowledge(base.Message, frozen=True, kw_only=True):
+    """These reports are persisted; the guest may forget them."""
+
+    name = "acknowledge"
+    report_ids: list[base.Identifier]
+
+
+class Enrolled(base.Message, frozen=True, kw_only=True):
+    """The answer to :class:`trove.wire.report.Enrol`: the control plane's half of the key exchange."""
+
+    name = "enrolled"
+    #: Echo of the request, so that a late answer to an earlier attempt is not mistaken for this one's.
+    public_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    peer_public_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    generation: base.Count
+
+
+class Refused(base.Message, frozen=True, kw_only=True):
+    """The control plane will not talk to this guest in this way; ``remedy`` says why."""
+
+    name = "refused"
+    symbol: base.ShortText
+    remedy: base.LongText
+    #: The report that was refused for good, if it is about one: the guest need not send it again.
+    report_id: base.Identifier | None = None
+
+
+TO_GUEST: dict[tuple[str, int], type[base.Message]] = {
+    (cls.name, cls.version): cls for cls in (CommandFrame, Acknowledge, Enrolled, Refused)
+}
+
+CommandState = Literal["PENDING", "ACCEPTED", "DONE", "FAILED", "EXPIRED"]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a guest can tell the control plane. Who tells it comes from the envelope, never from a field here."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from trove.domain import instance_states
+from trove.wire import base
+
+
+class Report(base.Message, frozen=True, kw_only=True):
+    """Base of all reports; ``report_id`` is what an acknowledgement names."""
+
+    report_id: base.Identifier
+
+
+class Enrol(Report, frozen=True, kw_only=True):
+    """First words of a guest, sealed under the one-time key: half of an X25519 exchange (RFC 7748)."""
+
+    name = "enrol"
+    public_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    agent_version: base.ShortText
+    handler_version: base.ShortText
+    protocol_min: base.Count
+    protocol_max: base.Count
+
+
+class Hello(Report, frozen=True, kw_only=True):
+    """An agent (re)started under its real keys; the first use of them completes the enrolment."""
+
+    name = "hello"
+    agent_version: base.ShortText
+    handler_version: base.ShortText
+    protocol_min: base.Count
+    protocol_max: base.Count
+    #: Commands this agent can handle, as {name: [versions]}.
+    commands: dict[str, list[int]]
+
+
+class Heartbeat(Report, frozen=True, kw_only=True):
+    """Sent at a fixed interval and at each change of the service status; not acknowledged."""
+
+    name = "heartbeat"
+    service_status: Literal[
+        "building", "healthy", "blocked", "shutdown", "crashed", "failed", "restarting"
+    ]  # instance_states.REPORTABLE_SERVICE_STATUSES; a unit test keeps them equal
+    reason: base.ShortText | None = None
+    agent_version: base.ShortText
+    handler_version: base.ShortText
+    protocol_min: base.Count = base.PROTOCOL_MIN
+    protocol_max: base.Count = base.PROTOCOL_MAX
+    volume_used_bytes: base.Count | None = None
+    volume_total_bytes: base.Count | None = None
+    wal_bytes: base.Count | None = None
+
+
+class CommandResult(Report, frozen=True, kw_only=True):
+    """How far a command has come. ``log_tail`` holds the guest's last log lines when it failed."""
+
+    name = "command_result"
+    command_id: base.Identifier
+    state: Literal["ACCEPTED", "DONE", "FAILED"]
+    result: dict[str, Any] | None = None
+    error_symbol: Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[a-z0-9_.]+\Z")] | None = None
+    error_message: base.ShortText | None = None
+    log_tail: base.LongText | None = None
+
+
+class InventoryDatabase(msgspec.Struct, frozen=True, kw_only=True):
+    name: base.ShortText
+    character_set: base.ShortText | None = None
+    collate: base.ShortText | None = None
+
+
+class InventoryUser(msgspec.Struct, frozen=True, kw_only=True):
+    name: base.ShortText
+    host: base.ShortText = "%"
+    databases: Annotated[list[base.ShortText], msgspec.Meta(max_length=1000)]
+
+
+class Inventory(Report, frozen=True, kw_only=True):
+    """All databases and users of the engine, without its own; sent after each change and at an interval."""
+
+    name = "inventory"
+    databases: Annotated[list[InventoryDatabase], msgspec.Meta(max_length=10000)]
+    users: Annotated[list[InventoryUser], msgspec.Meta(max_length=10000)]
+    root_enabled: bool
+
+
+class Poll(Report, frozen=True, kw_only=True):
+    """Asks the gateway for commands, waiting up to ``wait`` seconds for one; not acknowledged."""
+
+    name = "poll"
+    wait: Annotated[float, msgspec.Meta(ge=0, le=60)]
+
+
+TO_CONTROL: dict[tuple[str, int], type[Report]] = {
+    (cls.name, cls.version): cls for cls in (Enrol, Hello, Heartbeat, CommandResult, Inventory, Poll)
+}
+
+#: Service statuses a guest may report, see :mod:`trove.domain.instance_states`.
+SERVICE_STATUSES = instance_states.REPORTABLE_SERVICE_STATUSES
