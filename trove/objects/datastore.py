@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Datastores and their versions. They belong to no project, so there is no scope here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_versionedobjects import base as ovo_base
+from oslo_versionedobjects import fields
+from sqlalchemy import orm
+
+from trove.common import clock, ids
+from trove.db import models
+from trove.objects import base, errors
+
+
+@ovo_base.VersionedObjectRegistry.register
+class Datastore(base.TroveObject):
+    """An engine that can be ordered."""
+
+    # Version 1.0: Initial version
+    VERSION = "1.0"
+
+    model = models.Datastore
+
+    fields = {
+        "id": fields.UUIDField(),
+        "name": fields.StringField(),
+        "default_version_id": fields.UUIDField(nullable=True),
+        "created_at": base.Moment(),
+        "updated_at": base.Moment(),
+    }
+
+    @classmethod
+    def list(cls, session: orm.Session) -> "Sequence[Datastore]":
+        """Return all datastores, ordered by name."""
+        rows = session.execute(sa.select(cls.table()).order_by(cls.table().c.name)).mappings()
+        return [cls.from_row(row) for row in rows]
+
+    @classmethod
+    def get_by_name_or_id(cls, session: orm.Session, name_or_id: str) -> "Datastore":
+        """Return the datastore with this id or, if there is none, this name.
+
+        :raises DatastoreNotFound: when neither exists.
+        """
+        table = cls.table()
+        if ids.is_uuid(name_or_id):
+            row = session.execute(sa.select(table).where(table.c.id == name_or_id.lower())).mappings().one_or_none()
+            if row is not None:
+                return cls.from_row(row)
+        row = session.execute(sa.select(table).where(table.c.name == name_or_id)).mappings().one_or_none()
+        if row is None:
+            raise errors.DatastoreNotFound(name_or_id)
+        return cls.from_row(row)
+
+    def set_default(self, session: orm.Session, version_id: str | None) -> None:
+        """Make a version the one that is used when a request names none; ``None`` leaves the datastore without."""
+        table = self.table()
+        values = {"default_version_id": version_id, "updated_at": clock.utcnow()}
+        session.execute(sa.update(table).where(table.c.id == self.id).values(values))
+        self.default_version_id = version_id
+        self.obj_reset_changes()
+
+    def delete(self, session: orm.Session) -> None:
+        """Delete a datastore that has no versions.
+
+        :raises DatastoreInUse: when it has.
+        """
+        if DatastoreVersion.list(session, datastore_id=self.id):
+            raise errors.DatastoreInUse(self.name)
+        session.execute(sa.delete(self.table()).where(self.table().c.id == self.id))
+
+
+@ovo_base.VersionedObjectRegistry.register
+class DatastoreVersion(base.TroveObject):
+    """One version of a datastore, with the datastore's name and whether it is the default joined in."""
+
+    # Version 1.0: Initial version
+    VERSION = "1.0"
+
+    model = models.DatastoreVersion
+    joined = frozenset({"datastore_name", "is_default"})
+
+    fields = {
+        "id": fields.UUIDField(),
+        "datastore_id": fields.UUIDField(),
+        "name": fields.StringField(),
+        "version": fields.StringField(),
+        "manager": fields.StringField(),
+        "active": fields.BooleanField(),
+        "image_id": fields.UUIDField(nullable=True),
+        "image_tags": base.JSONField(),
+        "packages": fields.StringField(nullable=True),
+        "engine_home": fields.StringField(nullable=True),
+        "root_image": fields.StringField(nullable=True),
+        "created_at": base.Moment(),
+        "updated_at": base.Moment(),
+        "datastore_name": fields.StringField(),
+        "is_default": fields.BooleanField(),
+    }
+
+    @classmethod
+    def list(
+        cls, session: orm.Session, *, datastore_id: str | None = None, active_only: bool = False
+    ) -> "Sequence[DatastoreVersion]":
+        """Return versions ordered by datastore, name and number; of one datastore, or of all."""
+        table = cls.table()
+        query = cls._select()
+        if datastore_id is not None:
+            query = query.where(table.c.datastore_id == datastore_id)
+        if active_only:
+            query = query.where(table.c.active.is_(sa.true()))
+        return cls._fetch(session, query)
+
+    @classmethod
+    def get(cls, session: orm.Session, version_id: str, *, datastore_id: str | None = None) -> "DatastoreVersion":
+        """Return the version with this id, active or not.
+
+        :raises VersionNotFound: when there is none (in that datastore).
+        """
+        query = cls._select().where(cls.table().c.id == version_id.lower())
+        if datastore_id is not None:
+            query = query.where(cls.table().c.datastore_id == datastore_id)
+        found = cls._fetch(session, query)
+        if not found:
+            raise errors.VersionNotFound(version_id)
+        return found[0]
+
+    @classmethod
+    def get_by_name_or_id(
+        cls, session: orm.Session, datastore: Datastore, name_or_id: str, number: str | None = None
+    ) -> "DatastoreVersion":
+        """Return one version of ``datastore``, active or not.
+
+        :param number: version number, needed when several versions have the same name.
+        :raises VersionNotFound: for an id that the datastore does not have.
+        :raises VersionUnknown: for such a name.
+        :raises VersionAmbiguous: when several versions have the name.
+        """
+        if ids.is_uuid(name_or_id):
+            return cls.get(session, name_or_id, datastore_id=datastore.id)
+        table = cls.table()
+        query = cls._select().where(table.c.datastore_id == datastore.id, table.c.name == name_or_id)
+        found = cls._fetch(session, query if number is None else query.where(table.c.version == number))
+        if not found:
+            raise errors.VersionUnknown(datastore.name, name_or_id)
+        if len(found) > 1:
+            raise errors.VersionAmbiguous(datastore.name, name_or_id)
+        return found[0]
+
+    def save(self, session: orm.Session) -> None:  # type: ignore[override]
+        """Write the columns assigned since the last read. Only administrators change the catalogue; the last one wins.
+
+        :raises VersionNotFound: when it was deleted meanwhile.
+        """
+        changes = self.changed_columns()
+        if not changes:
+            return
+        changes["updated_at"] = clock.utcnow()
+        statement = sa.update(self.table()).where(self.table().c.id == self.id).values(changes)
+        if base.rows_matched(session, statement) != 1:
+            raise errors.VersionNotFound(self.id)
+        self.updated_at = changes["updated_at"]
+        self.obj_reset_changes()
+
+    def count_instances(self, session: orm.Session) -> int:
+        """Return how many instances of this version exist."""
+        instances = base.table_of(models.Instance)
+        query = sa.select(sa.func.count()).select_from(instances)
+        query = query.where(instances.c.datastore_version_id == self.id, instances.c.deleted_at.is_(None))
+        return int(session.execute(query).scalar_one())
+
+    def delete(self, session: orm.Session) -> None:
+        """Delete the version; the datastore loses its default when it was this one.
+
+        :raises VersionInUse: when an instance, deleted ones included, was made from it: their rows are kept for
+            accounting.
+        """
+        instances = base.table_of(models.Instance)
+        used = sa.select(instances.c.id).where(instances.c.datastore_version_id == self.id).limit(1)
+        if session.execute(used).one_or_none() is not None:
+            raise errors.VersionInUse(self.name)
+        session.execute(sa.delete(self.table()).where(self.table().c.id == self.id))
+        stores = Datastore.table()
+        session.execute(sa.update(stores).where(stores.c.default_version_id == self.id).values(default_version_id=None))
+
+    @classmethod
+    def _select(cls) -> sa.Select[Any]:
+        table, stores = cls.table(), Datastore.table()
+        is_default = sa.func.coalesce(stores.c.default_version_id == table.c.id, sa.false()).label("is_default")
+        query = sa.select(table, stores.c.name.label("datastore_name"), is_default)
+        return query.join_from(table, stores, stores.c.id == table.c.datastore_id)
+
+    @classmethod
+    def _fetch(cls, session: orm.Session, query: sa.Select[Any]) -> "Sequence[DatastoreVersion]":
+        table = cls.table()
+        ordered = query.order_by(Datastore.table().c.name, table.c.name, table.c.version)
+        return [cls.from_row(row) for row in session.execute(ordered).mappings()]

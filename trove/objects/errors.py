@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The errors of stored things. Symbols are for ever: append, never rename."""
+
+from trove.common import exception
+
+
+class InstanceNotFound(exception.NotFound):
+    symbol = "instance.not_found"
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(f"Instance {instance_id} was not found.")
+
+
+class InvalidInstanceState(exception.UnprocessableEntity):
+    """The transition table has no line for this event in the instance's present state."""
+
+    symbol = "instance.state"
+
+    def __init__(self, instance_id: str, status: str, event: str) -> None:
+        self.status = status
+        self.event = event
+        super().__init__(
+            f"Instance {instance_id} is in state {status}, which does not allow '{event}'; wait until it has changed."
+        )
+
+
+class DatastoreNotFound(exception.NotFound):
+    symbol = "datastore.not_found"
+
+    def __init__(self, name_or_id: str) -> None:
+        super().__init__(f"Datastore '{name_or_id}' was not found.")
+
+
+class DatastoreMissing(exception.BadRequest):
+    """No datastore was named and no default is configured."""
+
+    symbol = "datastore.missing"
+    default = "No datastore was named and there is no default; name one as datastore.type."
+
+
+class DatastoreInUse(exception.BadRequest):
+    symbol = "datastore.in_use"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Datastore '{name}' still has versions; delete them first.")
+
+
+class VersionNotFound(exception.NotFound):
+    """A version was asked for by an id that does not exist (in that datastore)."""
+
+    symbol = "datastore_version.not_found"
+
+    def __init__(self, version_id: str) -> None:
+        super().__init__(f"Datastore version {version_id} was not found.")
+
+
+class VersionUnknown(exception.BadRequest):
+    """A version was asked for by a name that the datastore does not have; 400, as existing clients expect."""
+
+    symbol = "datastore_version.unknown"
+
+    def __init__(self, datastore: str, version: str) -> None:
+        super().__init__(f"Datastore '{datastore}' has no version '{version}'; list its versions and name one of them.")
+
+
+class VersionAmbiguous(exception.BadRequest):
+    symbol = "datastore_version.ambiguous"
+
+    def __init__(self, datastore: str, version: str) -> None:
+        super().__init__(
+            f"Datastore '{datastore}' has several versions named '{version}'; name an id or add the version number."
+        )
+
+
+class VersionMissing(exception.BadRequest):
+    """No version was named and the datastore has no default."""
+
+    symbol = "datastore_version.missing"
+
+    def __init__(self, datastore: str) -> None:
+        super().__init__(f"Datastore '{datastore}' has no default version; name one as datastore.version.")
+
+
+class VersionInactive(exception.BadRequest):
+    symbol = "datastore_version.inactive"
+
+    def __init__(self, datastore: str, version: str) -> None:
+        super().__init__(f"Version '{version}' of datastore '{datastore}' is not active; choose an active version.")
+
+
+class VersionInUse(exception.BadRequest):
+    symbol = "datastore_version.in_use"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"Datastore version '{version}' is still used by an instance; delete the instance first.")
+
+
+class VersionExists(exception.BadRequest):
+    """400, not 409: existing clients expect it."""
+
+    symbol = "datastore_version.exists"
+
+    def __init__(self, datastore: str, name: str, version: str) -> None:
+        super().__init__(f"Datastore '{datastore}' already has a version '{name}' with the number '{version}'.")
+
+
+class FlavorNotFound(exception.NotFound):
+    symbol = "flavor.not_found"
+
+    def __init__(self, flavor_id: str) -> None:
+        super().__init__(f"Flavor '{flavor_id}' was not found.")
+
+
+class GuestNotFound(exception.NotFound):
+    """An instance has no guest identity: it was never issued, or its guest was removed."""
+
+    symbol = "guest.not_found"
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(f"Instance {instance_id} has no guest.")
+
+
+class CommandNotFound(exception.NotFound):
+    symbol = "guest_command.not_found"
+
+    def __init__(self, command_id: str) -> None:
+        super().__init__(f"Guest command {command_id} was not found.")
+
+
+class SecretNotFound(exception.NotFound):
+    symbol = "secret.not_found"
+
+    def __init__(self, secret_id: str) -> None:
+        super().__init__(f"Secret {secret_id} was not found; it may have been used up already.")
+
+
+class UserNotFound(exception.NotFound):
+    symbol = "user.not_found"
+
+    def __init__(self, name: str, host: str) -> None:
+        super().__init__(f"User '{name}' at host '{host}' was not found on this instance.")
+
+
+class DatabaseNotFound(exception.NotFound):
+    symbol = "database.not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Database '{name}' was not found on this instance.")

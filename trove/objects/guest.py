@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest as a whole: what is erased when its instance is gone."""
+
+import sqlalchemy as sa
+from sqlalchemy import orm
+
+from trove.db import models
+from trove.objects import base, inventory
+from trove.objects.guest_identity import GuestIdentity
+
+_COMMANDS = base.table_of(models.GuestCommand)
+_BEATS = base.table_of(models.Heartbeat)
+
+
+def forget(session: orm.Session, instance_id: str) -> None:
+    """Erase keys, commands, heartbeat and inventory of an instance's guest. Absence is success."""
+    GuestIdentity.remove(session, instance_id)
+    for table in (_COMMANDS, _BEATS):
+        session.execute(sa.delete(table).where(table.c.instance_id == instance_id))
+    inventory.clear(session, instance_id)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys and replay position of a guest. Whoever advances either holds the row (``for_update=True``) until its
+transaction ends."""
+
+import secrets
+
+import sqlalchemy as sa
+from oslo_versionedobjects import base as ovo_base
+from oslo_versionedobjects import fields
+from sqlalchemy import orm
+
+from trove.common import clock
+from trove.db import models
+from trove.objects import base, errors
+
+#: The one-time key is out; no guest has used it yet.
+ISSUED = "ISSUED"
+#: A guest was handed new keys and has not used them yet.
+EXCHANGING = "EXCHANGING"
+#: The guest speaks under its own keys; the one-time key is erased.
+ENROLLED = "ENROLLED"
+
+_ONE_TIME_KEY_BYTES = 32
+
+
+@ovo_base.VersionedObjectRegistry.register
+class GuestIdentity(base.TroveObject):
+    """One guest. ``keys`` is ``{"one_time": hex, "master": hex}``, each only while it is in use; it never shows in
+    ``repr``."""
+
+    # Version 1.0: Initial version
+    VERSION = "1.0"
+
+    model = models.GuestIdentity
+
+    fields = {
+        "instance_id": fields.UUIDField(),
+        "state": fields.StringField(),
+        "generation": fields.IntegerField(),
+        "keys": base.JSONField(),
+        "transport": fields.StringField(),
+        "boot": fields.IntegerField(),
+        "sequence": fields.IntegerField(),
+        "window": fields.StringField(),
+        "commands": base.JSONField(nullable=True),
+        "sent_sequence": fields.IntegerField(),
+        "enrolled_at": base.Moment(nullable=True),
+        "created_at": base.Moment(),
+    }
+
+    @classmethod
+    def get(cls, session: orm.Session, instance_id: str, *, for_update: bool) -> "GuestIdentity":
+        """Return the identity of an instance's guest, locked until the transaction ends when ``for_update`` is set.
+
+        :raises GuestNotFound: when none was issued.
+        """
+        identity = cls._find(session, instance_id, for_update=for_update)
+        if identity is None:
+            raise errors.GuestNotFound(instance_id)
+        return identity
+
+    @classmethod
+    def issue(cls, session: orm.Session, instance_id: str, transport: str) -> str:
+        """Give a new guest its one-time key and return it, 64 hexadecimal digits.
+
+        Safe to repeat: while a one-time key is out that same one is returned, because a server may already have been
+        started with it. After enrolment a new key is made and the old ones are forgotten. Sequences towards the guest
+        go on counting.
+        """
+        identity = cls._find(session, instance_id, for_update=True)
+        if identity is not None and identity.keys.get("one_time"):
+            return str(identity.keys["one_time"])
+        key = secrets.token_hex(_ONE_TIME_KEY_BYTES)
+        fresh = {
+            "state": ISSUED,
+            "generation": 0,
+            "keys": {"one_time": key},
+            "transport": transport,
+            "boot": 0,
+            "sequence": 0,
+            "window": "",
+            "commands": None,
+            "enrolled_at": None,
+            "created_at": clock.utcnow(),
+        }
+        if identity is None:
+            cls(instance_id=instance_id, sent_sequence=0).insert(session, **fresh)
+        else:
+            identity.assign(fresh)
+            identity.save(session)
+        return key
+
+    @classmethod
+    def next_sequence(cls, session: orm.Session, instance_id: str) -> int:
+        """Count ``sent_sequence`` up and return it; the row stays locked until the transaction ends.
+
+        :raises GuestNotFound: when no identity was issued.
+        """
+        table = cls.table()
+        where = table.c.instance_id == instance_id
+        if (
+            base.rows_matched(session, sa.update(table).where(where).values(sent_sequence=table.c.sent_sequence + 1))
+            != 1
+        ):
+            raise errors.GuestNotFound(instance_id)
+        return int(session.execute(sa.select(table.c.sent_sequence).where(where)).scalar_one())
+
+    def save(self, session: orm.Session) -> None:  # type: ignore[override]
+        """Write the columns assigned since the last read; the caller holds the row.
+
+        :raises GuestNotFound: when the identity was removed.
+        """
+        changes = self.changed_columns()
+        if not changes:
+            return
+        table = self.table()
+        if (
+            base.rows_matched(session, sa.update(table).where(table.c.instance_id == self.instance_id).values(changes))
+            != 1
+        ):
+            raise errors.GuestNotFound(self.instance_id)
+        self.obj_reset_changes()
+
+    @classmethod
+    def remove(cls, session: orm.Session, instance_id: str) -> None:
+        """Forget the guest and its keys; nothing it says opens any more. Absence is success."""
+        session.execute(sa.delete(cls.table()).where(cls.table().c.instance_id == instance_id))
+
+    @classmethod
+    def _find(cls, session: orm.Session, instance_id: str, *, for_update: bool) -> "GuestIdentity | None":
+        query = sa.select(cls.table()).where(cls.table().c.instance_id == instance_id)
+        row = session.execute(query.with_for_update() if for_update else query).mappings().one_or_none()
+        return None if row is None else cls.from_row(row)

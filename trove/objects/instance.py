@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An instance: the row, its compare-and-set save, and the one function that moves its status."""
+
+import logging
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_versionedobjects import base as ovo_base
+from oslo_versionedobjects import fields
+from sqlalchemy import orm
+
+from trove.common import clock, exception, ids
+from trove.db import models
+from trove.domain import fsm, instance_states
+from trove.objects import base, errors
+from trove.objects.scope import Scope
+
+LOG = logging.getLogger(__name__)
+
+
+@ovo_base.VersionedObjectRegistry.register
+class Instance(base.TroveObject):
+    """One database instance. See :class:`trove.db.models.Instance` for the columns.
+
+    >>> instance = Instance.get(session, Scope.project("p"), instance_id)                       # doctest: +SKIP
+    >>> instance.process_event(session, "restart")                                              # doctest: +SKIP
+    """
+
+    # Version 1.0: Initial version
+    VERSION = "1.0"
+
+    model = models.Instance
+
+    fields = {
+        "id": fields.UUIDField(),
+        "project_id": fields.StringField(),
+        "user_id": fields.StringField(nullable=True),
+        "name": fields.StringField(),
+        "status": fields.StringField(),
+        "datastore_version_id": fields.UUIDField(),
+        "flavor_id": fields.StringField(),
+        "vcpus": fields.IntegerField(),
+        "ram_mib": fields.IntegerField(),
+        "disk_gib": fields.IntegerField(),
+        "volume_gib": fields.IntegerField(),
+        "volume_type": fields.StringField(nullable=True),
+        "availability_zone": fields.StringField(nullable=True),
+        "region": fields.StringField(nullable=True),
+        "access": base.JSONField(),
+        "addresses": base.JSONField(),
+        "port": fields.IntegerField(nullable=True),
+        "server_id": fields.StringField(nullable=True),
+        "volume_id": fields.StringField(nullable=True),
+        "revision": fields.IntegerField(),
+        "deleted": fields.BooleanField(),
+        "created_at": base.Moment(),
+        "updated_at": base.Moment(),
+        "deleted_at": base.Moment(nullable=True),
+    }
+
+    @classmethod
+    def get(cls, session: orm.Session, scope: Scope, instance_id: str, *, include_deleted: bool = False) -> "Instance":
+        """Return one instance.
+
+        :raises InstanceNotFound: also when it belongs to another project.
+        """
+        table = cls.table()
+        query = scope.filter(sa.select(table).where(table.c.id == instance_id), table.c.project_id)
+        if not include_deleted:
+            query = query.where(table.c.deleted.is_(sa.false()))
+        row = session.execute(query).mappings().one_or_none()
+        if row is None:
+            raise errors.InstanceNotFound(instance_id)
+        return cls.from_row(row)
+
+    def create(self, session: orm.Session) -> None:
+        """Insert the instance in state BUILD; an id is made unless one is set, optional columns default to nothing."""
+        now = clock.utcnow()
+        defaults: dict[str, Any] = {
+            "id": ids.new_id(),
+            "user_id": None,
+            "volume_type": None,
+            "availability_zone": None,
+            "region": None,
+            "access": {},
+            "addresses": [],
+            "port": None,
+            "server_id": None,
+            "volume_id": None,
+            "deleted_at": None,
+        }
+        missing = {k: v for k, v in defaults.items() if not self.obj_attr_is_set(k)}
+        self.insert(
+            session, **missing, status=instance_states.BUILD, revision=1, deleted=False, created_at=now, updated_at=now
+        )
+
+    def save(self, session: orm.Session) -> None:  # type: ignore[override]
+        """Write the columns assigned since the last read, if nobody else has saved meanwhile.
+
+        ``status`` is refused: only :meth:`process_event` moves it.
+
+        :raises StaleObject: when the row has another revision; the transaction must be repeated from its first read.
+        """
+        changes = self.changed_columns()
+        if not changes:
+            return
+        forbidden = {"id", "status", "revision", "deleted"} & set(changes)
+        if forbidden:
+            raise ValueError(f"save() does not write {sorted(forbidden)}; process_event() and mark_deleted() do")
+        self._compare_and_set(session, changes)
+
+    def process_event(self, session: orm.Session, event: str, **columns: Any) -> None:
+        """Move the status as the transition table says, and set ``columns`` in the same statement.
+
+        The only place that moves a status. See :data:`trove.domain.instance_states.MACHINE` for the events.
+
+        :raises InvalidInstanceState: when the present state does not allow ``event``; nothing was changed.
+        :raises StaleObject: when another process has changed the instance since it was read.
+        """
+        before = self.status
+        try:
+            after = instance_states.MACHINE.next(before, event)
+        except fsm.InvalidTransition as err:
+            raise errors.InvalidInstanceState(self.id, before, event) from err
+        self._compare_and_set(session, {**self.changed_columns(), **columns, "status": after})
+        LOG.info(
+            "Instance %(id)s: %(before)s -> %(after)s on event '%(event)s'",
+            {"id": self.id, "before": before, "after": after, "event": event},
+        )
+
+    def mark_deleted(self, session: orm.Session) -> None:
+        """End the instance: SHUTDOWN → DELETED; no API call shows it any more."""
+        self.process_event(session, "deleted", deleted=True, deleted_at=clock.utcnow())
+
+    def _compare_and_set(self, session: orm.Session, values: dict[str, Any]) -> None:
+        # UPDATE instances SET ..., revision = :seen + 1 WHERE id = :id AND revision = :seen
+        table = self.table()
+        values = {**values, "revision": self.revision + 1, "updated_at": clock.utcnow()}
+        statement = sa.update(table).where(table.c.id == self.id, table.c.revision == self.revision).values(values)
+        if base.rows_matched(session, statement) != 1:
+            raise exception.StaleObject(f"Instance {self.id} was changed by another request; repeat the request.")
+        self.assign(values)
+        self.obj_reset_changes()
