@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What flows may ask of the outside world.
+
+Rules for every provider, tested by one contract suite (``trove/tests/contract/providers``):
+
+* everything carries a tag (:func:`trove.common.ids.instance_tag`); ``ensure_*`` looks for the tag first and adopts
+  what it finds;
+* ``find_*`` never changes anything;
+* ``ensure_*`` and ``remove_*`` are safe to repeat, also after a lost reply; removing what is absent is success;
+* nothing waits: what takes time is reported by :class:`Status` and asked again later;
+* specs and results are frozen dataclasses in our own words, never a library's objects;
+* errors are exactly the classes below.
+"""
+
+import enum
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from trove.domain.shape import Shape
+
+
+class ProviderError(Exception):
+    """Base of provider errors; ``symbol`` is stable, the text is for the operator."""
+
+    symbol = "provider.error"
+
+
+class NotFoundError(ProviderError):
+    """What was asked for does not exist and could not be made (an image, a network)."""
+
+    symbol = "provider.not_found"
+
+
+class ConflictError(ProviderError):
+    """Something in the way has another owner or another state; repeating will not help."""
+
+    symbol = "provider.conflict"
+
+
+class QuotaError(ProviderError):
+    """The provider's own quota or capacity is used up."""
+
+    symbol = "provider.quota"
+
+
+class RetryableError(ProviderError):
+    """Something passing (a time-out, a lost reply); the same call may succeed later."""
+
+    symbol = "provider.unavailable"
+
+
+class FatalError(ProviderError):
+    """The provider refuses for good."""
+
+    symbol = "provider.fatal"
+
+
+class Status(enum.Enum):
+    """How far a thing has come."""
+
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class PortSpec:
+    """An address for one server. ``port`` is the engine's standard TCP port."""
+
+    tag: str
+    port: int
+    network: str | None = None
+
+
+@dataclass(frozen=True)
+class Port:
+    """An address in force: ``port`` is where the engine must listen, which may differ from the standard one."""
+
+    tag: str
+    id: str
+    address: str
+    port: int
+    network: str | None = None
+
+
+@dataclass(frozen=True)
+class VolumeSpec:
+    """A data volume. ``ensure_volume`` with a larger size grows an existing one; it never shrinks."""
+
+    tag: str
+    size_gib: int
+    type: str | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    tag: str
+    id: str
+    size_gib: int
+    status: Status
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ServerSpec:
+    """A server that runs one guest agent.
+
+    :ivar image: what the provider boots (an image id); ``None`` where the host itself is the image.
+    :ivar engine_home: directory with the engine's programs, for providers that run guests on this host.
+    :ivar root_image: name of a root file system of such a provider, in which the engine runs and ``engine_home`` is
+        meant.
+    :ivar bootstrap: the JSON document of :class:`trove.wire.bootstrap.Bootstrap`; holds a secret, never logged, and
+        only used when the server is made. Providers fill in what only they know (directories) before they hand it on.
+    """
+
+    tag: str
+    name: str
+    shape: Shape
+    port_tag: str
+    volume_tag: str
+    datastore_manager: str
+    image: str | None = None
+    engine_home: str | None = None
+    root_image: str | None = None
+    bootstrap: bytes = field(default=b"", repr=False)
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Server:
+    tag: str
+    id: str
+    shape: Shape
+    status: Status
+    detail: str = ""
+
+
+class Capability(enum.Enum):
+    """What not every provider can do; steps ask before they need it."""
+
+    RESIZE_SERVER_ONLINE = "resize-server-online"
+    GROW_VOLUME_ONLINE = "grow-volume-online"
+    VOLUME_TYPES = "volume-types"
+    REAL_VOLUME_SIZE = "real-volume-size"
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """One cloud, or one host. All methods may raise any :class:`ProviderError` and are called from several threads."""
+
+    name: str
+    capabilities: frozenset[Capability]
+
+    def find_port(self, tag: str) -> Port | None: ...
+
+    def ensure_port(self, spec: PortSpec) -> Port: ...
+
+    def remove_port(self, tag: str) -> None: ...
+
+    def find_volume(self, tag: str) -> Volume | None: ...
+
+    def ensure_volume(self, spec: VolumeSpec) -> Volume: ...
+
+    def remove_volume(self, tag: str) -> None:
+        """Remove the volume and all data on it. Refused with :class:`ConflictError` while a server uses it."""
+
+    def find_server(self, tag: str) -> Server | None: ...
+
+    def ensure_server(self, spec: ServerSpec) -> Server:
+        """Make the server or adopt the one with this tag. An adopted server keeps its shape and bootstrap document.
+
+        :raises NotFoundError: when its port or volume does not exist.
+        :raises RetryableError: while the server with this tag is being removed.
+        """
+
+    def resize_server(self, tag: str, shape: Shape) -> Server:
+        """Give the server another shape. Safe to repeat; PENDING while the provider is at it.
+
+        :raises NotFoundError: when no server has the tag.
+        """
+
+    def remove_server(self, tag: str) -> bool:
+        """Begin or go on removing the server; ``True`` once it is gone."""
+
+    def restart_server(self, tag: str) -> Server:
+        """Restart the machine, not only the engine. While the answer is PENDING, ask again with the same call; after
+        READY, the same call restarts it again.
+
+        :raises NotFoundError: when no server has the tag.
+        """
+
+
+@runtime_checkable
+class Supervised(Protocol):
+    """A provider with something to look after between calls; the taskmanagers call it every few seconds."""
+
+    def supervise(self) -> None:
+        """Bring back what should be there and is not. Safe to be called by several processes at a time; never waits."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances as processes of this host: see :mod:`trove.providers.local.provider`."""

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Become an ordinary user who can see just enough, then become another program.
+
+Run as root in a process of its own: ``python -I -S launch.py WORD… -- PROGRAM ARGUMENT…``. The words are made by
+:mod:`trove.providers.local.privileges`:
+
+``uid=N`` ``gid=N``
+    who to become; supplementary groups are dropped and new privileges are refused for good (``PR_SET_NO_NEW_PRIVS``).
+``hide=DIR``
+    a directory that this user cannot enter. In a private mount namespace an empty directory that everybody can enter is
+    mounted over it.
+``ro=PATH`` ``rw=PATH``
+    what the user needs from inside a hidden directory; it appears again under its own name.
+``link=PATH:TARGET``
+    a symbolic link that leads there (neither side may hold a colon).
+``cgroup=FILE`` ``netns=FILE``
+    a control group to join (its ``cgroup.procs``) and a network namespace to enter, both before anything else.
+``keep=PATH``
+    the one volume that stays mounted in the private mount namespace, see :func:`let_go`.
+``cwd=DIR`` ``status=FD``
+    the new working directory; a descriptor that gets the reason of a failure and is closed by a success.
+
+The user could not enter the hidden directories before, so hiding them takes nothing away, and all path names stay
+valid. Nothing but ``os``, ``sys`` and ``ctypes`` is imported, because every start of an instance waits for this.
+"""
+
+import ctypes
+import os
+import sys
+from typing import NoReturn
+
+# <linux/sched.h>, <linux/mount.h>, <linux/prctl.h>
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_REMOUNT = 32
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+PR_SET_NO_NEW_PRIVS = 38
+
+#: Where ip-netns(8) keeps namespaces.
+NAMESPACES = "/run/netns"
+#: Exit status when the program could not be started.
+EXIT_FAILED = 126
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class LaunchError(Exception):
+    """Why the program cannot be started, for the operator."""
+
+
+def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None, what: str) -> None:
+    encoded = [part.encode() if part is not None else None for part in (source, target, kind, data)]
+    if _libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]) != 0:
+        raise LaunchError(f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _private_namespace() -> None:
+    if _libc.unshare(CLONE_NEWNS) != 0:
+        raise LaunchError(f"cannot make a mount namespace: {os.strerror(ctypes.get_errno())}")
+    _mount("none", "/", None, MS_REC | MS_PRIVATE, None, "cannot make the mount namespace private")
+
+
+def _remedy(words: list[tuple[str, str]]) -> str:
+    hidden = ", ".join(value for key, value in words if key == "hide")
+    if not hidden:
+        return ""
+    uid = dict(words)["uid"]
+    return (
+        f". User id {uid} cannot enter {hidden} and needs something from inside. Start the service as an ordinary "
+        "user, let others enter (chmod o+x), move what is needed elsewhere, or start the service with CAP_SYS_ADMIN"
+    )
+
+
+def _point_for(path: str, is_directory: bool) -> None:
+    """Make the place where ``path`` will be mounted, inside a hidden directory."""
+    if is_directory:
+        os.makedirs(path, mode=0o755, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+
+
+def confine(words: list[tuple[str, str]]) -> None:
+    """Join the control groups and enter the network namespace.
+
+    :raises LaunchError: when the kernel refuses.
+    """
+    for key, value in words:
+        if key == "cgroup":
+            with open(value, "w") as stream:
+                stream.write(str(os.getpid()))
+        elif key == "netns":
+            handle = os.open(value, os.O_RDONLY | os.O_CLOEXEC)
+            if _libc.setns(handle, CLONE_NEWNET) != 0:
+                raise LaunchError(f"cannot enter {value}: {os.strerror(ctypes.get_errno())}")
+            os.close(handle)
+
+
+def _unescape(path: str) -> str:
+    """Undo what the kernel does to white space and the backslash in its list of mounts."""
+    for code in ("040", "011", "012", "134"):
+        path = path.replace("\\" + code, chr(int(code, 8)))
+    return path
+
+
+def let_go(words: list[tuple[str, str]]) -> None:
+    """Unmount, in the private mount namespace, the volumes and network namespaces of all instances of this host, but
+    not what is to be kept.
+
+    They came along when the mount namespace was made. Nobody needs them here, and as long as they are here the host
+    could unmount them, but neither free a volume's loop device nor end a network namespace.
+
+    :raises LaunchError: when the kernel refuses, for a program that is to be isolated; any other runs all the same.
+    """
+    isolated = any(key == "netns" for key, _ in words)
+    kept = {value for key, value in words if key == "keep"}
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+        mounts = [line.rstrip("\n").split(" ") for line in stream]
+    for fields in reversed(mounts):
+        point, kind, source = _unescape(fields[4]), *fields[fields.index("-") + 1:][:2]
+        parts = point.split("/")
+        named = parts[-1] == "data" and parts[-3:-2] == ["volumes"]
+        volume = named and kind == "xfs" and source.startswith("/dev/loop") and point not in kept
+        namespace = point == NAMESPACES or point.startswith(NAMESPACES + "/")
+        if (volume or namespace) and _libc.umount2(os.fsencode(point), 0) != 0 and isolated:
+            raise LaunchError(f"cannot let go of {point}: {os.strerror(ctypes.get_errno())}")
+
+
+def rearrange(words: list[tuple[str, str]]) -> None:
+    """Hide the directories and put back what is needed, outermost first.
+
+    :raises LaunchError: when the kernel refuses.
+    """
+    if not any(key in ("hide", "netns") for key, _ in words):
+        return
+    os.umask(0o022)
+    _private_namespace()  # first: a handle from another namespace cannot be mounted in this one
+    let_go(words)
+    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for key, path in words if key in ("ro", "rw")}
+    order = {"hide": 0, "ro": 1, "rw": 1, "link": 2}
+    for key, value in sorted((w for w in words if w[0] in order), key=lambda w: (w[1].count("/"), order[w[0]])):
+        if key == "hide":
+            _mount("tmpfs", value, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m", f"cannot mount over {value}")
+        elif key == "link":
+            path, _, target = value.partition(":")
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            if not os.path.lexists(path):
+                os.symlink(target, path)
+        else:
+            handle = f"/proc/self/fd/{handles[value]}"
+            _point_for(value, os.path.isdir(handle))
+            _mount(handle, value, None, MS_BIND | MS_REC, None, f"cannot show {value}")
+            if key == "ro":
+                _mount("none", value, None, MS_BIND | MS_REMOUNT | MS_RDONLY, None, f"cannot protect {value}")
+
+
+def become(uid: int, gid: int) -> None:
+    """Drop every privilege for good."""
+    os.setgroups([])
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise LaunchError(f"cannot refuse new privileges: {os.strerror(ctypes.get_errno())}")
+
+
+def main(argv: list[str]) -> NoReturn:
+    """Do what the module's docstring says; never return."""
+    split = argv.index("--")
+    pairs = [word.partition("=") for word in argv[:split]]
+    words = [(key, value) for key, _, value in pairs]
+    single = dict(words)
+    status = int(single.get("status", "2"))
+    program = argv[split + 1:]
+    try:
+        if status > 2:
+            os.set_inheritable(status, False)
+        confine(words)
+        rearrange(words)
+        become(int(single["uid"]), int(single["gid"]))
+        os.umask(0o077)
+        if "cwd" in single:
+            os.chdir(single["cwd"])
+        missing = [value for key, value in words if key in ("ro", "rw", "cwd") and not os.access(value, os.R_OK)]
+        if missing:
+            raise LaunchError(f"user id {single['uid']} cannot read {', '.join(missing)}")
+        os.execvpe(program[0], program, os.environ)
+    except (LaunchError, OSError) as err:
+        os.write(status, f"{program[0]} was not started: {err}{_remedy(words)}\n".encode())
+    os._exit(EXIT_FAILED)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

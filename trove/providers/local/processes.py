@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start guests so that they outlive this process, and find their processes again.
+
+A process number alone proves nothing: it may have been used again. A process is known by its number *and* its start
+time (:class:`Identity`), and it belongs to a server because its environment carries the server's mark
+(``TROVE_INSTANCE=<tag>``), which agents pass on to their engines, or because it descends from such a process. Some
+engines write their title over their environment (PostgreSQL's children do); an orphan of that sort is known by its
+working directory inside the instance's directories. In tier 2 whoever is in the server's control groups belongs to it
+as well. Nothing is ever found by its name, and everything is looked at again through a process handle right before it
+is signalled, so that the signal cannot reach a stranger who got the number meanwhile. See proc(5) and pidfd_open(2).
+"""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from trove.common import clock
+from trove.providers import base
+from trove.providers.local import cgroups
+
+MARK = "TROVE_INSTANCE"
+
+_PROC = Path("/proc")
+_SETTLE = 10.0
+#: Exit statuses that are remembered.
+_ENDINGS_KEPT = 1000
+
+
+class Identity(NamedTuple):
+    """One process for all times of this boot: its number and when it started (clock ticks since boot)."""
+
+    pid: int
+    started: int
+
+
+class _Stat(NamedTuple):
+    state: str
+    parent: int
+    terminal: int
+    started: int
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What makes a process part of a server.
+
+    :ivar tag: value of the mark.
+    :ivar directories: the instance's own directories, real paths.
+    :ivar uid: who its processes run as.
+    :ivar groups: control groups in which nobody else is.
+    """
+
+    tag: str
+    directories: tuple[str, ...]
+    uid: int
+    groups: tuple[str, ...] = ()
+
+    def marked(self, pid: int) -> bool:
+        """Tell whether the process carries the mark, or is an orphan of this instance that has overwritten its
+        environment."""
+        try:
+            environment = (_PROC / str(pid) / "environ").read_bytes()
+        except OSError:
+            return False
+        if f"{MARK}={self.tag}".encode() in environment.split(b"\0"):
+            return True
+        return b"=" not in environment and self._orphan_inside(pid)
+
+    def _orphan_inside(self, pid: int) -> bool:
+        # An operator's shell or editor in the same directory has a readable environment and a terminal.
+        found = read_stat(pid)
+        try:
+            cwd = os.readlink(_PROC / str(pid) / "cwd")
+            uid = (_PROC / str(pid)).stat().st_uid
+        except OSError:
+            return False
+        inside = any(cwd == path or cwd.startswith(path + "/") for path in self.directories)
+        return inside and uid == self.uid and found is not None and found.terminal == 0
+
+
+def boot_id() -> str:
+    """Return what differs after each boot of the host, and so makes all identities of earlier ones meaningless.
+
+    :raises base.FatalError: on a host without Linux's /proc.
+    """
+    try:
+        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError as err:
+        raise base.FatalError(f"the local provider needs the /proc of Linux: {err}") from err
+
+
+def read_stat(pid: int) -> _Stat | None:
+    """Return what ``/proc/<pid>/stat`` says, or ``None`` for a process that is gone."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    fields = text[text.rindex(")") + 2:].split()  # the name before it may hold anything
+    return _Stat(fields[0], int(fields[1]), int(fields[4]), int(fields[19]))
+
+
+def identify(pid: int) -> Identity | None:
+    """Return the identity of a living process; ``None`` when it is gone or only waits to be reaped."""
+    found = read_stat(pid)
+    return None if found is None or found.state in "ZX" else Identity(pid, found.started)
+
+
+def is_alive(identity: Identity) -> bool:
+    """Tell whether this very process still runs."""
+    return identify(identity.pid) == identity
+
+
+def mark_of(pid: int) -> str | None:
+    """Return the mark that a process carries, ``None`` for one without.
+
+    Empty while the kernel shows no environment, as it does for a moment after execve(2) and before the end.
+    """
+    try:
+        environment = (_PROC / str(pid) / "environ").read_bytes()
+    except OSError:
+        return ""
+    if not environment:
+        return ""
+    prefix = f"{MARK}=".encode()
+    marks = (word[len(prefix):] for word in environment.split(b"\0") if word.startswith(prefix))
+    return next((mark.decode(errors="replace") for mark in marks), None)
+
+
+def find_members(membership: Membership) -> list[Identity]:
+    """Return every living process of a server: the marked ones, then their descendants."""
+    living: dict[int, _Stat] = {}
+    for name in os.listdir(_PROC):
+        if name.isdigit() and (found := read_stat(int(name))) is not None and found.state not in "ZX":
+            living[int(name)] = found
+    members = {pid for pid in living if membership.marked(pid)}
+    members |= living.keys() & cgroups.members(membership.groups)
+    members.discard(os.getpid())
+    ordered = sorted(members, key=lambda pid: living[pid].started)
+    grown = True
+    while grown:
+        children = [pid for pid, found in living.items() if found.parent in members and pid not in members]
+        members.update(children)
+        ordered += children
+        grown = bool(children)
+    return [Identity(pid, living[pid].started) for pid in ordered]
+
+
+def find_agent(membership: Membership, marker: str) -> Identity | None:
+    """Return the marked process whose command line has the argument ``marker``, the oldest one when there are
+    several."""
+    for member in find_members(membership):
+        with contextlib.suppress(OSError):
+            arguments = (_PROC / str(member.pid) / "cmdline").read_bytes().split(b"\0")
+            if marker.encode() in arguments and membership.marked(member.pid):
+                return member
+    return None
+
+
+def signal_members(members: Sequence[Identity], number: signal.Signals) -> None:
+    """Send a signal to each of these very processes; those that are gone by now are skipped."""
+    for member in members:
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(member.pid)
+            try:
+                if is_alive(member):  # the handle keeps the number from meaning anybody else from here on
+                    signal.pidfd_send_signal(handle, number)
+            finally:
+                os.close(handle)
+
+
+class Spawner:
+    """Starts detached processes and reaps those of them that end while this process lives."""
+
+    def __init__(self) -> None:
+        self._children: dict[Identity, subprocess.Popen[bytes]] = {}
+        self._ended: dict[Identity, int] = {}
+        self._lock = threading.Lock()
+
+    def reap(self) -> None:
+        """Collect the exit status of children that have ended, so that they do not stay behind as zombies."""
+        with self._lock:
+            for identity, child in list(self._children.items()):
+                if (status := child.poll()) is not None:
+                    del self._children[identity]
+                    self._ended[identity] = status
+            while len(self._ended) > _ENDINGS_KEPT:
+                del self._ended[next(iter(self._ended))]
+
+    def exit_status(self, identity: Identity) -> int | None:
+        """Return how a process that was started here has ended, negative for a signal; ``None`` when nobody knows."""
+        self.reap()
+        with self._lock:
+            return self._ended.get(identity)
+
+    def spawn(
+        self,
+        argv: Callable[[int | None], Sequence[str]],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        log: int,
+        confirm: bool,
+    ) -> Identity:
+        """Start a program in a session of its own, without any of our descriptors.
+
+        :param argv: given the descriptor on which a launcher reports failure, returns the command line.
+        :param log: descriptor for what it prints.
+        :param confirm: the command line is a launcher's: wait until it has started the program.
+        :raises base.FatalError: when it cannot be started.
+        """
+        self.reap()
+        reader, writer = os.pipe() if confirm else (None, None)
+        try:
+            child = subprocess.Popen(
+                argv(writer),
+                env=dict(env),
+                cwd="/" if confirm else cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                close_fds=True,
+                pass_fds=() if writer is None else (writer,),
+                umask=0o077,
+            )
+        except OSError as err:
+            if reader is not None:
+                os.close(reader)
+            raise base.FatalError(f"the guest agent cannot be started: {err}") from err
+        finally:
+            if writer is not None:
+                os.close(writer)
+        started = read_stat(child.pid)  # even when it has ended already, we have not reaped it
+        identity = Identity(child.pid, started.started if started is not None else 0)
+        with self._lock:
+            self._children[identity] = child
+        if reader is not None:
+            self._confirm(reader)
+        if started is None:
+            raise base.RetryableError("the guest agent ended at once")
+        return identity
+
+    @staticmethod
+    def _confirm(reader: int) -> None:
+        until = clock.monotonic() + _SETTLE
+        complaint = b""
+        try:
+            while select.select([reader], [], [], max(0.0, until - clock.monotonic()))[0]:
+                piece = os.read(reader, 4096)
+                if not piece:  # closed by the start of the program
+                    break
+                complaint += piece
+        finally:
+            os.close(reader)
+        if complaint:
+            raise base.FatalError(complaint.decode(errors="replace").strip())

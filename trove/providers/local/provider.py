@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances on this host, without a cloud: the provider ``local``.
+
+* a *server* is a guest agent with a directory of its own (:mod:`.servers`);
+* a *port* is an address with the engine's standard port (:mod:`.ports`);
+* a *volume* is a directory for data (:mod:`.volumes`).
+
+Tier 1 needs no privileges: addresses are of the loopback network, sizes are written down and not enforced. Tier 2 needs
+root: each instance has a network namespace, control groups with its flavor's limits (:mod:`.isolation`) and a file
+system of the volume's size. :mod:`.tiers` finds out which one a host is good for.
+
+Agents and engines outlive the control plane and are adopted again. As root they run as another account
+(:mod:`.privileges`), else as the user of the service. Any number of processes may use one ``base_dir`` at a time
+(:mod:`.records`). In either tier instances share a kernel and an account: this is for one team's machine and for tests.
+"""
+
+import functools
+import logging
+import os
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from trove.domain.shape import Shape
+from trove.providers import base
+from trove.providers.local import (
+    disks,
+    images,
+    isolation,
+    ports,
+    privileges,
+    records,
+    servers,
+    tiers,
+    volumes,
+)
+from trove.providers.local.images.store import Images
+from trove.providers.local.isolation import Isolation
+from trove.providers.local.records import Store
+
+LOG = logging.getLogger(__name__)
+
+MIB = 2**20
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _own_errors(method: Callable[P, R]) -> Callable[P, R]:
+    """Turn what the host refuses (a full disk, no more processes) into an error of the provider interface."""
+
+    @functools.wraps(method)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except OSError as err:
+            raise base.RetryableError(f"the host refuses: {err}") from err
+
+    return wrapped
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What tier 2 needs to know.
+
+    :ivar isolation: networks and control groups.
+    :ivar volume_unit: bytes in one GiB of a volume's size; less only for tests and demonstrations.
+    """
+
+    isolation: Isolation | None = None
+    volume_unit: int = disks.GIB
+
+
+class LocalProvider:
+    """See the module's docstring.
+
+    :param user: account for agents and engines, used when this process runs as root.
+    :param surroundings: what is around servers in tier 2; as root a default one, so that those there are can be
+        looked after.
+    :param image_dir: where root images are found; ``images`` below ``base_dir`` unless given.
+    :param agent_argv: replaced by tests of this provider: a program that stands for the agent.
+    :param probe: replaced by tests of this provider: tells whether an address can be listened on.
+    :raises base.FatalError: when the directory, the pool or the account cannot be used.
+    """
+
+    name = "local"
+
+    def __init__(
+        self,
+        base_dir: Path,
+        *,
+        address_pool: str = "127.64.0.0/10",
+        user: str = "nobody",
+        image_dir: Path | None = None,
+        agent_argv: Sequence[str] | None = None,
+        probe: ports.Probe = ports.probe,
+        surroundings: Surroundings = Surroundings(),
+    ) -> None:
+        account = privileges.find_account(user) if os.geteuid() == 0 else None
+        self._store = Store(Path(os.path.abspath(base_dir)), account)
+        around = surroundings.isolation
+        if around is None and account is not None:
+            around = isolation.make(self._store.base_dir)
+        self._isolation = around if account is not None else None
+        self._ports = ports.Ports(self._store, address_pool, probe=probe, isolation=self._isolation)
+        self._volumes = volumes.Volumes(self._store, self._isolation, unit=surroundings.volume_unit)
+        self._images = Images(image_dir or self._store.base_dir / "images")
+        self._servers = servers.Servers(
+            self._store, self._volumes, self._images, agent_argv or servers.agent_command(), self._isolation
+        )
+
+    @property
+    def tier(self) -> int:
+        """What new instances get: 1 (processes) or 2 (isolation)."""
+        return 2 if self._isolation is not None and self._isolation.for_new else 1
+
+    @property
+    def capabilities(self) -> frozenset[base.Capability]:
+        """See :class:`trove.providers.base.Provider`."""
+        always = {base.Capability.RESIZE_SERVER_ONLINE, base.Capability.GROW_VOLUME_ONLINE}
+        return frozenset(always | ({base.Capability.REAL_VOLUME_SIZE} if self.tier == 2 else set()))
+
+    def choose_tier(self, wanted: str, known: Mapping[str, str] | None = None) -> tiers.Tier:
+        """Decide what new instances get; until then, tier 1.
+
+        :param wanted: option ``[local] tier``.
+        :param known: what tier 2 is known to lack.
+        :raises base.FatalError: when tier 2 is asked for and something is missing.
+        """
+        around = self._isolation or isolation.make(self._store.base_dir)
+        found = tiers.choose(wanted, around, self._store, known)
+        LOG.log(logging.WARNING if found.missing else logging.INFO, "%s", found)
+        around.for_new = found.tier == tiers.ISOLATED
+        return found
+
+    @_own_errors
+    def check(self) -> dict[str, str]:
+        """Return what tier 2 lacks on this host, by name, and leave everything as it was."""
+        around = self._isolation or isolation.make(self._store.base_dir)
+        existed = around.network.exists()
+        missing = tiers.probe(around, self._store, again=True)
+        if not existed and around.network.exists():
+            with self._store.lock():
+                around.network.remove_bridge()
+        return missing
+
+    @_own_errors
+    def gateway_address(self) -> str | None:
+        """Return the address of the host under which new instances find it, where that is not loopback; the bridge
+        exists then."""
+        if self._isolation is None or not self._isolation.for_new:
+            return None
+        with self._store.lock():
+            self._isolation.network.ensure_bridge()
+        return self._isolation.network.host_address()
+
+    @_own_errors
+    def find_port(self, tag: str) -> base.Port | None:
+        return self._ports.find(tag)
+
+    @_own_errors
+    def ensure_port(self, spec: base.PortSpec) -> base.Port:
+        return self._ports.ensure(spec)
+
+    @_own_errors
+    def remove_port(self, tag: str) -> None:
+        self._ports.remove(tag)
+
+    @_own_errors
+    def find_volume(self, tag: str) -> base.Volume | None:
+        return self._volumes.find(tag)
+
+    @_own_errors
+    def ensure_volume(self, spec: base.VolumeSpec) -> base.Volume:
+        return self._volumes.ensure(spec)
+
+    @_own_errors
+    def remove_volume(self, tag: str) -> None:
+        self._volumes.remove(tag)
+
+    @_own_errors
+    def find_server(self, tag: str) -> base.Server | None:
+        return self._servers.find(tag)
+
+    @_own_errors
+    def ensure_server(self, spec: base.ServerSpec) -> base.Server:
+        return self._servers.ensure(spec)
+
+    @_own_errors
+    def resize_server(self, tag: str, shape: Shape) -> base.Server:
+        return self._servers.resize(tag, shape)
+
+    @_own_errors
+    def remove_server(self, tag: str) -> bool:
+        return self._servers.remove(tag)
+
+    @_own_errors
+    def restart_server(self, tag: str) -> base.Server:
+        return self._servers.restart(tag)
+
+    @_own_errors
+    def supervise(self) -> None:
+        """Start agents that have died, go on with restarts, delete what a crash has left. Call it every few seconds."""
+        self._servers.supervise()
+        self._store.sweep_leftovers()
+        if self._isolation is not None and self._isolation.for_new:
+            with self._store.lock():
+                known = [{records.slug(kind, r["tag"]) for r in self._store.all(kind)} for kind in ("port", "server")]
+                self._isolation.sweep(*known)
+
+    def halt(self) -> bool:
+        """End every agent and engine without removing anything; ``True`` once none is left.
+
+        They come back with the next :meth:`supervise`, so nobody may supervise meanwhile. What tier 2 has put on the
+        host goes with them: afterwards there are only files.
+        """
+        if not self._servers.halt():
+            return False
+        self._volumes.release()
+        if self._isolation is not None:
+            with self._store.lock():
+                self._isolation.network.remove_bridge()
+        return True
+
+
+def open_provider(conf: Any) -> LocalProvider:
+    """Return the provider of a configuration without looking at what the host can do: for what exists already.
+
+    :raises base.FatalError: when ``[local] base_dir`` is missing or something configured cannot be used.
+    """
+    options = conf.local
+    if not options.base_dir:
+        raise base.FatalError("the local provider needs [local] base_dir, the same directory in every taskmanager")
+    base_dir = Path(os.path.abspath(options.base_dir))
+    around = isolation.make(
+        base_dir,
+        bridge=options.bridge,
+        pool=options.bridge_pool,
+        prefix=options.bridge_prefix,
+        cgroup_parent=options.cgroup_parent,
+    )
+    return LocalProvider(
+        base_dir,
+        address_pool=options.address_pool,
+        user=options.user,
+        image_dir=images.directory(conf),
+        surroundings=Surroundings(around, options.volume_unit_mib * MIB),
+    )
+
+
+def make_provider(conf: Any) -> LocalProvider:
+    """Entry point ``trove.providers: local``.
+
+    :raises base.FatalError: see :func:`open_provider`; also when tier 2 is asked for and something is missing.
+    """
+    provider = open_provider(conf)
+    provider.choose_tier(conf.local.tier, unreachable(conf))
+    return provider
+
+
+def unreachable(conf: Any) -> dict[str, str]:
+    """Return which part of the control plane guests of tier 2 could not reach, as it is configured.
+
+    Without a ``gateway_url`` nothing is known yet: ``trove-standalone`` finds the address when the bridge is there.
+    """
+    bus = conf.guest_bus
+    if bus.transport == "gateway":
+        hosts = [urllib.parse.urlsplit(bus.gateway_url).hostname or ""] if bus.gateway_url else []
+    else:
+        # scheme://user:password@host:port,user:password@host:port/vhost
+        place = urllib.parse.urlsplit(bus.guest_transport_url or bus.transport_url or "").netloc
+        hosts = [part.rpartition("@")[2].partition(":")[0] for part in place.split(",") if part]
+    missing: dict[str, str] = {}
+    for host in hosts:
+        missing.update(tiers.beyond_reach(host, conf.local.bridge_pool))
+    return missing

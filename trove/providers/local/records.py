@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The local provider's memory: small JSON files below one directory.
+
+Several taskmanagers may share the directory. A record is replaced as a whole (written beside, synced, renamed), so a
+reader needs no lock and never sees half of one; whoever decides on the ground of what it read holds
+:meth:`Store.lock`. The kernel drops that lock with the process that held it, so a crash leaves none behind.
+
+::
+
+    base_dir/                     0711   .lock
+      ports/<slug>.json                  addresses given out
+      volumes/<slug>/volume.json         volumes/<slug>/data is the account's own (0700), see :mod:`.volumes`
+      servers/<slug>/server.json         servers/<slug>/state is the account's own (0700)
+      templates/                         prepared data directories, shared by the engines (the account's own)
+      trash/                             what is being deleted
+
+Whatever a guest can write to lies in the directories of its account; records and the directories around them do not,
+so a guest cannot tell this process what to read, write or kill.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from trove.common import clock
+from trove.providers import base
+from trove.providers.local.privileges import Account
+
+_INSTANCE_TAG = re.compile(r"^instance:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(server|volume|port)$")
+
+#: Seconds after which discarded files count as left by a crash.
+LEFTOVER_AGE = 600.0
+
+KINDS = {"server": "servers", "volume": "volumes", "port": "ports"}
+
+Record = dict[str, Any]
+
+
+def slug(kind: str, tag: str) -> str:
+    """Return the file name of the thing ``kind`` (a key of :data:`KINDS`) with ``tag``: the instance's id, or a
+    readable name with a digest where the tag is not an instance's."""
+    match = _INSTANCE_TAG.match(tag)
+    if match and match.group(2) == kind:
+        return match.group(1)
+    readable = re.sub(r"[^0-9A-Za-z]+", "-", tag).strip("-")[:40]
+    return f"{readable}.{hashlib.sha256(tag.encode()).hexdigest()[:16]}"
+
+
+def write_file(path: Path, data: bytes, *, mode: int = 0o600, owner: Account | None = None) -> None:
+    """Replace ``path`` by ``data``: after a crash there is the old content or the new one."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as stream:
+            if owner is not None:
+                os.fchown(stream.fileno(), owner.uid, owner.gid)
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Have the entries of a directory survive a crash of the host."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Store:
+    """Records below ``base_dir``.
+
+    :param account: who owns the guests' directories; ``None``: the user this process runs as.
+    """
+
+    def __init__(self, base_dir: Path, account: Account | None) -> None:
+        self.base_dir = base_dir
+        self.account = account
+        shared = 0o711 if account else 0o700
+        try:
+            for path in (base_dir, *(base_dir / name for name in (*KINDS.values(), "trash"))):
+                if not path.is_dir():
+                    path.mkdir(mode=shared, parents=True, exist_ok=True)
+                    path.chmod(shared)
+            self.make_private(base_dir / "templates")
+        except OSError as err:
+            raise base.FatalError(f"[local] base_dir {base_dir} cannot be used: {err}") from err
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other thread and process on this ``base_dir`` from changing a record."""
+        handle = os.open(self.base_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def directory(self, kind: str, tag: str) -> Path:
+        """Return where the server or volume with ``tag`` has its files."""
+        return self.base_dir / KINDS[kind] / slug(kind, tag)
+
+    def file(self, kind: str, tag: str) -> Path:
+        """Return the file with the record."""
+        if kind == "port":
+            return self.base_dir / KINDS[kind] / f"{slug(kind, tag)}.json"
+        return self.directory(kind, tag) / f"{kind}.json"
+
+    def read(self, kind: str, tag: str) -> Record | None:
+        """Return the record, or ``None`` when there is none.
+
+        :raises base.ConflictError: when another tag has the same file name.
+        """
+        record = self._load(self.file(kind, tag))
+        if record is not None and record["tag"] != tag:
+            raise base.ConflictError(f"{self.file(kind, tag)} belongs to {record['tag']}, not to {tag}")
+        return record
+
+    def write(self, kind: str, record: Record) -> None:
+        """Save the record of an existing thing, or of a new port. The caller holds the lock."""
+        write_file(self.file(kind, record["tag"]), json.dumps(record, indent=1, sort_keys=True).encode())
+
+    def all(self, kind: str) -> list[Record]:
+        """Return all records of a kind, in the order of their names."""
+        pattern = "*.json" if kind == "port" else f"*/{kind}.json"
+        found = (self._load(path) for path in sorted((self.base_dir / KINDS[kind]).glob(pattern)))
+        return [record for record in found if record is not None]
+
+    def make_directory(self, kind: str, record: Record, private: str | None, files: dict[str, bytes]) -> None:
+        """Make the directory of a thing with its record in it, all at once. The caller holds the lock.
+
+        :param private: name of the directory in it that belongs to the account; ``None``: it has none, nor files.
+        :param files: files of the account to put there.
+        """
+        final = self.directory(kind, record["tag"])
+        building = self.base_dir / "trash" / secrets.token_hex(8)  # a crash leaves it where it gets swept
+        building.mkdir(mode=0o700)
+        if private is not None:
+            self.make_private(building / private)
+            for name, data in files.items():
+                write_file(building / private / name, data, owner=self.account)
+        write_file(building / f"{kind}.json", json.dumps(record, indent=1, sort_keys=True).encode())
+        if self.account:
+            building.chmod(0o711)
+        building.rename(final)
+        sync_directory(final.parent)
+
+    def make_private(self, path: Path) -> None:
+        """Make a directory that only the account may enter, unless it exists."""
+        if not path.is_dir():
+            path.mkdir(mode=0o700, exist_ok=True)
+            if self.account:
+                os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+
+    def discard(self, kind: str, tag: str) -> Path | None:
+        """Take the thing's files out of sight, record included; return what :meth:`sweep` must delete. The caller
+        holds the lock."""
+        path = self.file(kind, tag) if kind == "port" else self.directory(kind, tag)
+        aside = self.base_dir / "trash" / secrets.token_hex(8)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return None
+        sync_directory(path.parent)
+        return aside
+
+    def sweep(self, item: Path) -> None:
+        """Delete what was discarded. It can take long, so the caller does not hold the lock.
+
+        :raises base.RetryableError: when something of it cannot be deleted now.
+        """
+        try:
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            else:
+                item.unlink()
+        except FileNotFoundError:
+            return  # another process sweeps at the same time
+        except OSError as err:
+            raise base.RetryableError(f"{item} cannot be deleted: {err}") from err
+
+    def sweep_leftovers(self) -> None:
+        """Delete what a crash has left; what is young may be somebody's work."""
+        for item in (self.base_dir / "trash").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if clock.timestamp() - item.lstat().st_ctime > LEFTOVER_AGE:
+                    self.sweep(item)
+
+    @staticmethod
+    def _load(path: Path) -> Record | None:
+        try:
+            record: Record = json.loads(path.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return record

@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers: a guest agent in a session of its own, with the engine it starts.
+
+The record says what should be (``desired``) and which process was started last; the process table says what is. Both
+are compared on every call, so that any process of the control plane can go on where another one died::
+
+    running     an agent should run: adopt the one that does, else start one
+    restarting  everything that carries the mark is to end, then an agent is started
+    removed     everything that carries the mark is to end, then the directory is deleted
+
+Agents and engines get SIGTERM first and SIGKILL after :data:`GRACE` seconds. Nothing here waits for them to end: the
+caller asks again, or :meth:`Servers.supervise` goes on.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from trove.common import clock
+from trove.domain.shape import Shape
+from trove.providers import base
+from trove.providers.local import endings, processes
+from trove.providers.local.images.manifest import ImageError
+from trove.providers.local.images.store import Images
+from trove.providers.local.isolation import Isolation
+from trove.providers.local.records import Record, Store, slug
+from trove.providers.local.starting import STATE, Starter, is_isolated
+from trove.providers.local.volumes import Volumes
+from trove.wire import base as wire_base
+from trove.wire import bootstrap
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds between SIGTERM and SIGKILL.
+GRACE = 5.0
+
+BOOTSTRAP = "bootstrap.json"
+
+
+def agent_command() -> list[str]:
+    """Return the command line of a guest agent without its ``--bootstrap FILE``."""
+    return [sys.executable, "-P", "-m", "trove.cmd.guest"]
+
+
+class Servers:
+    """Agents and their records.
+
+    :param images: where the root images of servers are found.
+    :param isolation: what is put around servers with an address of their own (tier 2).
+    :param agent_argv: the program to run as an agent; it gets ``--bootstrap FILE`` appended.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        volumes: Volumes,
+        images: Images,
+        agent_argv: Sequence[str],
+        isolation: Isolation | None = None,
+    ) -> None:
+        self._store = store
+        self._images = images
+        self._volumes = volumes
+        self._spawner = processes.Spawner()
+        self._starter = Starter(store, volumes, self._spawner, agent_argv, isolation)
+        self._boot = processes.boot_id()
+
+    def find(self, tag: str) -> base.Server | None:
+        """Return the server with ``tag`` as it is now."""
+        self._spawner.reap()
+        record = self._store.read("server", tag)
+        return None if record is None else self._server(record)
+
+    def ensure(self, spec: base.ServerSpec) -> base.Server:
+        """Make the server, or adopt it and start its agent again if that has died.
+
+        :raises base.RetryableError: while a server with this tag is being removed.
+        """
+        self._spawner.reap()
+        with self._store.lock():
+            record = self._store.read("server", spec.tag)
+            if record is None:
+                record = self._create(spec)
+            elif record["desired"] == "removed":
+                raise base.RetryableError(f"server {spec.tag} is being removed")
+            if record["desired"] == "restarting":
+                self._proceed(record)
+            elif self._missing(record) and not endings.failed(record):
+                self._start(record)
+            return self._server(record)
+
+    def resize(self, tag: str, shape: Shape) -> base.Server:
+        """Write down another shape and set its limits; what the engine makes of it is a command to the guest."""
+        with self._store.lock():
+            record = self._existing(tag)
+            if record["shape"] != asdict(shape):
+                record["shape"] = asdict(shape)
+                self._store.write("server", record)
+            self._starter.fit(record)
+        return self._server(record)
+
+    def restart(self, tag: str) -> base.Server:
+        """End the agent and the engine, then start an agent. Ask again while it is PENDING."""
+        with self._store.lock():
+            record = self._existing(tag)
+            if record["desired"] != "restarting":
+                record.update(quick_ends=0, failure=None)
+                self._begin_stopping(record, "restarting")
+            self._proceed(record)
+            return self._server(record)
+
+    def remove(self, tag: str) -> bool:
+        """End the agent and the engine and delete the server's directory; ``True`` once that is done."""
+        self._spawner.reap()
+        with self._store.lock():
+            record = self._store.read("server", tag)
+            if record is None:
+                return True
+            if record["desired"] != "removed":
+                self._begin_stopping(record, "removed")
+            if not (self._stopped(record) and self._starter.leave(record)):
+                return False
+            discarded = self._store.discard("server", tag)
+        if discarded is not None:
+            self._store.sweep(discarded)
+        return True
+
+    def halt(self) -> bool:
+        """End every agent and engine and keep their records; ``True`` once none is left."""
+        self._spawner.reap()
+        left = False
+        for listed in self._store.all("server"):
+            with self._store.lock():
+                record = self._store.read("server", listed["tag"])
+                if record is None:
+                    continue
+                if record["stopping_boot"] != self._boot or record["stopping_since"] < record["spawned_at"]:
+                    self._begin_stopping(record, record["desired"])
+                left |= not (self._stopped(record) and self._starter.leave(record))
+        return not left
+
+    def supervise(self) -> None:
+        """Start agents that should run and do not, and go on with restarts."""
+        self._spawner.reap()
+        for listed in self._store.all("server"):
+            try:
+                if listed["desired"] != "running" or is_isolated(listed) or self._agent(listed) is None:
+                    self._supervise(listed["tag"])
+            except (base.ProviderError, OSError) as err:
+                LOG.error("server %s: %s", listed["tag"], err)
+
+    def _supervise(self, tag: str) -> None:
+        with self._store.lock():
+            record = self._store.read("server", tag)
+            if record is None or record["desired"] == "removed":
+                return
+            if record["desired"] == "restarting":
+                self._proceed(record)
+            elif (agent := self._agent(record)) is not None:
+                if not self._starter.look_around(record, agent):
+                    # Its engine may serve those inside, but nobody reaches it, and only a start brings it back.
+                    LOG.warning("server %s has lost its network; restarting it", tag)
+                    self._begin_stopping(record, "restarting")
+                    self._proceed(record)
+            elif self._missing(record) and self._pause_is_over(record):
+                LOG.warning("the agent of server %s is not running; starting it", tag)
+                self._start(record)
+
+    # what is and what should be
+
+    def _existing(self, tag: str) -> Record:
+        record = self._store.read("server", tag)
+        if record is None:
+            raise base.NotFoundError(f"there is no server {tag}")
+        if record["desired"] == "removed":
+            raise base.RetryableError(f"server {tag} is being removed")
+        return record
+
+    def _server(self, record: Record) -> base.Server:
+        status, detail = base.Status.PENDING, "the guest agent is not running"
+        if record["desired"] == "removed":
+            detail = "is being removed"
+        elif record["desired"] == "restarting":
+            detail = "is restarting"
+        elif self._agent(record) is not None:
+            status, detail = base.Status.READY, ""
+        elif endings.failed(record):
+            status, detail = base.Status.FAILED, endings.detail(record, self._starter.log_file(record))
+        return base.Server(record["tag"], slug("server", record["tag"]), Shape(**record["shape"]), status, detail)
+
+    def _agent(self, record: Record) -> processes.Identity | None:
+        """Return the running agent: the one in the record, which a reboot makes meaningless."""
+        if record["pid"] is None or record["boot"] != self._boot:
+            return None
+        identity = processes.Identity(record["pid"], record["started"])
+        if not processes.is_alive(identity):
+            return None
+        mark = processes.mark_of(identity.pid)
+        known = mark in ("", record["tag"]) or self._membership(record).marked(identity.pid)
+        return identity if known else None
+
+    def _missing(self, record: Record) -> bool:
+        """Tell whether no agent runs, and write down what the end of the last one means. The caller holds the lock."""
+        if self._agent(record) is not None:
+            return False
+        if record["boot"] != self._boot:  # the host was started since, which ends every agent
+            record.update(quick_ends=0, failure=None)
+            return True
+        before = dict(record)
+        lifetime = clock.monotonic() - record["spawned_at"]
+        status = self._spawner.exit_status(processes.Identity(record["pid"], record["started"]))
+        endings.judge(record, status, self._starter.log_file(record), lifetime=lifetime)
+        if record != before:
+            self._store.write("server", record)
+            if record["failure"]:
+                LOG.error("server %s: %s", record["tag"], endings.detail(record, self._starter.log_file(record)))
+        return True
+
+    def _pause_is_over(self, record: Record) -> bool:
+        since: float = clock.monotonic() - record["spawned_at"]
+        return record["boot"] != self._boot or since > endings.pause(record)
+
+    def _proceed(self, record: Record) -> None:
+        """Take a restart one step further. The caller holds the lock."""
+        if self._stopped(record):
+            record.update(desired="running", pid=None)  # it was us who ended it, so that does not count against it
+            self._start(record)
+
+    def _begin_stopping(self, record: Record, desired: str) -> None:
+        record.update(desired=desired, stopping_since=clock.monotonic(), stopping_boot=self._boot)
+        self._store.write("server", record)
+
+    def _stopped(self, record: Record) -> bool:
+        """Signal everything that belongs to the server; ``True`` when nothing is left.
+
+        The caller holds the lock: nobody else may start an agent between the look and the signal.
+        """
+        members = processes.find_members(self._membership(record))
+        gentle = record["stopping_boot"] == self._boot and clock.monotonic() - record["stopping_since"] < GRACE
+        processes.signal_members(members, signal.SIGTERM if gentle else signal.SIGKILL)
+        return not members
+
+    def _membership(self, record: Record) -> processes.Membership:
+        directories = (self._directory(record), self._volumes.data_dir(record["volume_tag"]).parent)
+        uid = self._store.account.uid if self._store.account else os.getuid()
+        groups = tuple(record.get("cgroups", ()))
+        return processes.Membership(record["tag"], tuple(os.path.realpath(path) for path in directories), uid, groups)
+
+    # making and starting
+
+    def _directory(self, record: Record) -> Path:
+        return self._store.directory("server", record["tag"])
+
+    def _create(self, spec: base.ServerSpec) -> Record:
+        volume, port = self._store.read("volume", spec.volume_tag), self._store.read("port", spec.port_tag)
+        if port is None or volume is None:
+            raise base.NotFoundError(f"server {spec.tag} needs port {spec.port_tag} and volume {spec.volume_tag}")
+        values = {
+            "data_dir": str(self._volumes.data_dir(spec.volume_tag)),
+            "state_dir": str(self._store.directory("server", spec.tag) / STATE),
+            "template_dir": str(self._store.base_dir / "templates"),
+            "engine_home": spec.engine_home,
+            "engine_root": self._engine_root(spec),
+            "options": {"volume_gib": volume["size_gib"]},
+        }
+        try:
+            document = bootstrap.fill(spec.bootstrap, values)
+        except wire_base.MalformedMessage as err:
+            raise base.FatalError(str(err)) from err
+        record: Record = {
+            "tag": spec.tag, "name": spec.name, "shape": asdict(spec.shape), "port_tag": spec.port_tag,
+            "volume_tag": spec.volume_tag, "engine_home": spec.engine_home, "engine_root": values["engine_root"],
+            "desired": "running", "quick_ends": 0,
+            "failure": None, "pid": None, "started": None, "boot": None, "spawned_at": 0.0, "stopping_since": 0.0,
+            "stopping_boot": None, "tier": port.get("tier", 1), "cgroups": [],
+        }
+        self._store.make_directory("server", record, STATE, {BOOTSTRAP: document})
+        return record
+
+    def _engine_root(self, spec: base.ServerSpec) -> str | None:
+        if spec.root_image is None:
+            return None
+        if shutil.which("bwrap") is None:
+            raise base.FatalError("an engine in an image needs bubblewrap on this host: apt install bubblewrap")
+        try:
+            return str(self._images.root(spec.root_image))
+        except ImageError as err:
+            raise base.NotFoundError(str(err)) from err
+
+    def _start(self, record: Record) -> None:
+        """Start the agent, unless one runs that an earlier start did not live to write down. The caller holds the
+        lock."""
+        file = str(self._directory(record) / STATE / BOOTSTRAP)
+        identity = processes.find_agent(self._membership(record), file)
+        now = clock.monotonic()
+        if identity is None:
+            identity = self._starter.spawn(record, file)
+            LOG.info("started the agent of server %s as process %d", record["tag"], identity.pid)
+        record.update(pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=now)
+        self._store.write("server", record)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find a provider by its name.
+
+A provider is a factory ``(conf) -> Provider`` in the entry-point group ``trove.providers``, so that a third party can
+ship one in a package of its own. Only the chosen one is imported.
+"""
+
+from importlib import metadata
+from typing import Any
+
+from trove.providers import base
+
+GROUP = "trove.providers"
+
+
+def names() -> list[str]:
+    """Return the names of all installed providers, sorted."""
+    return sorted({entry.name for entry in metadata.entry_points(group=GROUP)})
+
+
+def load(name: str, conf: Any) -> base.Provider:
+    """Make the provider ``name``.
+
+    :raises base.FatalError: when no such provider is installed, two packages claim the name, or what the factory makes
+        is not a provider. What the factory itself raises passes through.
+    """
+    found = list({entry.value: entry for entry in metadata.entry_points(group=GROUP, name=name)}.values())
+    if not found:
+        raise base.FatalError(f"no provider '{name}' is installed; there are: {', '.join(names()) or 'none'}")
+    if len(found) > 1:
+        raise base.FatalError(f"provider '{name}' is claimed by {' and '.join(sorted(entry.value for entry in found))}")
+    provider = found[0].load()(conf)
+    if not isinstance(provider, base.Provider):
+        raise base.FatalError(f"provider '{name}' ({found[0].value}) lacks methods of the provider interface")
+    return provider
