@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a handler must still know after the agent was killed.
+
+One file of mode 0600, replaced as a whole. It holds the password of Trove's own administrator, because after a restart
+the agent has nobody to ask; everything else there could be told to anybody. An engine that must know more derives from
+:class:`State`.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Generic, Literal, TypeVar
+
+import msgspec
+
+from trove.datastores.enginelib import files
+
+Desired = Literal["running", "stopped"]
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """``desired`` is what the owner last asked for; the process follows it, also across restarts of the agent and
+    machine.
+    """
+
+    address: str
+    port: int
+    vcpus: int
+    ram_mib: int
+    volume_gib: int
+    admin_password: str
+    socket_dir: str
+    desired: Desired = "running"
+    #: False while the data directory is being made; such a directory may be thrown away and made again.
+    prepared: bool = False
+
+    def __repr__(self) -> str:  # holds a password
+        return f"<State {self.address}:{self.port} desired={self.desired} prepared={self.prepared}>"
+
+
+StateT = TypeVar("StateT", bound=State)
+
+
+class StateFile(Generic[StateT]):
+    """Reads and writes the state; the last value is kept, so that reading costs nothing.
+
+    :param kind: the class of the state: :class:`State`, or an engine's own that derives from it.
+    """
+
+    def __init__(self, path: Path, kind: type[StateT]) -> None:
+        self._path = path
+        self._state: StateT | None = None
+        with contextlib.suppress(FileNotFoundError):
+            self._state = msgspec.json.decode(path.read_bytes(), type=kind)
+
+    def get(self) -> StateT | None:
+        """Return the state, ``None`` before the first :meth:`put`."""
+        return self._state
+
+    def put(self, state: StateT) -> StateT:
+        """Make ``state`` durable and return it."""
+        if state != self._state:
+            files.write_private(self._path, msgspec.json.encode(state).decode())
+            self._state = state
+        return state

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control-plane half of MariaDB."""
+
+from trove.datastores import spi
+from trove.datastores.mariadb import facts
+from trove.datastores.mysql_family.plugin import FamilyPlugin
+
+
+class MariaDB(FamilyPlugin):
+    """Implements :class:`trove.datastores.spi.Plugin`."""
+
+    family = facts.FAMILY
+    name = facts.FAMILY.name
+    versions = facts.FAMILY.versions
+    tested = (
+        spi.RealRun("11.8.6", "full", "2026-11-20", "image trixie"),
+        spi.RealRun("10.11.19", "core", "2026-11-20", "Debian 12"),
+    )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest half of MySQL: runs beside the server, never loaded by the control plane."""

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control-plane half of MySQL."""
+
+from trove.datastores import spi
+from trove.datastores.mysql import facts
+from trove.datastores.mysql_family.plugin import FamilyPlugin
+
+
+class MySQL(FamilyPlugin):
+    """Implements :class:`trove.datastores.spi.Plugin`."""
+
+    family = facts.FAMILY
+    name = facts.FAMILY.name
+    versions = facts.FAMILY.versions
+    tested = (spi.RealRun("9.7.4", "full", "2026-11-20", "image sid"),)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text of ``my.cnf``, computed from plain values; no I/O.
+
+The server reads this file and no other (``--defaults-file``). Every variable that is written here is among the settable
+ones in ``parameters.yaml``; a test keeps the two together. Passwords are never configuration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from trove.datastores.mysql_family.sizing import Sizing
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the configuration of one instance is made of.
+
+    :ivar init_file: statements that the first start carries out before anybody can connect.
+    """
+
+    sizing: Sizing
+    address: str
+    port: int
+    socket: Path
+    pid_file: Path
+    tmp_dir: Path
+    init_file: Path | None = None
+
+
+def quote(value: object) -> str:
+    """Quote a value for an option file.
+
+    :raises ValueError: for a line break, which the file cannot hold.
+    """
+    text = str(value)
+    if "\n" in text or "\r" in text or "\0" in text:
+        raise ValueError("a configuration value cannot hold a line break")
+    return '"' + text.replace("\\", "\\\\") + '"'
+
+
+def common(settings: Settings) -> dict[str, str]:
+    """Return ``{variable: value}`` that both sisters take."""
+    sizing = settings.sizing
+    values = {
+        "bind_address": settings.address,
+        "port": str(settings.port),
+        "socket": str(settings.socket),
+        "pid_file": str(settings.pid_file),
+        # On the volume: what a query spills must not fill the machine's own disk.
+        "tmpdir": str(settings.tmp_dir),
+        # Looking up clients' names makes every login depend on somebody's DNS.
+        "skip_name_resolve": "ON",
+        "local_infile": "OFF",
+        "character_set_server": "utf8mb4",
+        "max_connections": str(sizing.max_connections),
+        "max_allowed_packet": "64M",
+        "thread_cache_size": str(sizing.thread_cache),
+        "table_open_cache": str(sizing.table_open_cache),
+        "table_definition_cache": str(sizing.table_definition_cache),
+        "tmp_table_size": f"{sizing.tmp_table}M",
+        "max_heap_table_size": f"{sizing.tmp_table}M",
+        "key_buffer_size": f"{sizing.key_buffer}M",
+        "innodb_buffer_pool_size": f"{sizing.buffer_pool}M",
+        "innodb_log_buffer_size": f"{sizing.log_buffer}M",
+        "innodb_temp_data_file_path": f"ibtmp1:12M:autoextend:max:{sizing.temporary_max}M",
+        "performance_schema": "ON" if sizing.performance_schema else "OFF",
+        "general_log": "OFF",
+    }
+    if settings.init_file is not None:
+        values["init_file"] = str(settings.init_file)
+    return values
+
+
+def render(values: Mapping[str, str]) -> str:
+    """Return the text of ``my.cnf``; an option with an empty value is written without one."""
+    lines = [f"{name} = {quote(value)}" if value else name for name, value in values.items()]
+    return "# Written by Trove; changes made here are lost.\n[mysqld]\n" + "\n".join(lines) + "\n"
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return ``{variable: value}`` of a file that :func:`render` wrote."""
+    found = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(" = ")
+        if name and not line.startswith(("#", "[")):
+            found[name] = value[1:-1].replace("\\\\", "\\")
+    return found

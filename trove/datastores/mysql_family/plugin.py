@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control-plane half of MariaDB and MySQL: what a request may ask of them.
+
+The rules are those of :mod:`.facts`; a request is refused here, with all reasons at once, and not later in the guest.
+A user is a name *and* a host: ``ann@%`` and ``ann@10.0.0.1`` are two.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from trove.datastores import spi
+from trove.datastores.mysql_family import facts, installations
+
+
+class FamilyPlugin:
+    """Implements :class:`trove.datastores.spi.Plugin` for the :class:`.facts.Family` of a derived class."""
+
+    family: facts.Family
+    name: str
+    versions: Sequence[str]
+    capabilities = frozenset(spi.Capability)
+    port = facts.PORT
+    root_name = facts.ROOT
+
+    def validate_databases(self, databases: Sequence[Mapping[str, Any]]) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_databases`."""
+        reasons = [
+            f"the database '{name}' is given more than once" for name in _repeated([str(i["name"]) for i in databases])
+        ]
+        for item in databases:
+            name = str(item["name"])
+            problem = facts.database_problem(name)
+            if problem:
+                reasons.append(problem)
+            elif self.family.is_reserved_database(name):
+                reasons.append(f"the database name '{name}' is reserved")
+            problem = facts.character_set_problem(item.get("character_set"), item.get("collate"))
+            if problem:
+                reasons.append(problem)
+        return reasons
+
+    def validate_users(self, users: Sequence[Mapping[str, Any]]) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_users`."""
+        accounts = [
+            f"{i['name']}@{(i.get('host') or facts.ANY_HOST).lower()}" for i in users if i.get("name") is not None
+        ]
+        reasons = [f"the user '{name}' is given more than once" for name in _repeated(accounts)]
+        for item in users:
+            name, host, password = item.get("name"), item.get("host"), item.get("password")
+            if name is not None:
+                problem = self.family.user_problem(str(name))
+                if problem:
+                    reasons.append(problem)
+                elif self.family.is_reserved_user(str(name)):
+                    reasons.append(f"the user name '{name}' is reserved")
+            if host and (problem := facts.host_problem(str(host))):
+                reasons.append(problem)
+            if password is not None:
+                reasons += _password_problems(str(password), str(name) if name is not None else None)
+        return reasons
+
+    def validate_size(self, ram_mib: int, volume_gib: int) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_size`."""
+        reasons = []
+        if ram_mib < self.family.min_ram_mib:
+            reasons.append(
+                f"{self.family.title} needs a flavor with {self.family.min_ram_mib} MiB of memory or more, "
+                f"this one has {ram_mib}"
+            )
+        if volume_gib < 0:
+            reasons.append("the volume size must not be negative")
+        return reasons
+
+    def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
+        """See :meth:`trove.datastores.spi.Plugin.detect`."""
+        return installations.find(self.family, root)
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    seen: set[str] = set()
+    repeated: dict[str, None] = {}
+    for name in names:
+        if name in seen:
+            repeated[name] = None
+        seen.add(name)
+    return list(repeated)
+
+
+def _password_problems(password: str, name: str | None) -> list[str]:
+    """Reasons against a password; they name the user, never the password."""
+    whose = f"the password of user '{name}'" if name is not None else "the password"
+    if not password:
+        return [f"{whose} must not be empty"]
+    if "\0" in password:
+        return [f"{whose} must not contain a NUL character"]
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        return [f"{whose} is not valid Unicode"]
+    return []

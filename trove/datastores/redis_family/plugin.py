@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control-plane half that Redis and Valkey share: what they can do, and what a request may ask of them.
+
+They have numbered key spaces and no databases that could be made or granted, and users without hosts. A request is
+refused here, with all reasons at once, and not later in the guest.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from trove.datastores import spi
+from trove.datastores.redis_family import facts, installations, sizing
+from trove.datastores.redis_family.product import Product
+
+
+class FamilyPlugin:
+    """Implements :class:`trove.datastores.spi.Plugin` for the engine that a subclass names."""
+
+    product: ClassVar[Product]
+    capabilities = frozenset({spi.Capability.USERS, spi.Capability.ROOT, spi.Capability.VOLUME})
+    port = facts.PORT
+    root_name = facts.ROOT
+
+    @property
+    def name(self) -> str:
+        """Name of the datastore."""
+        return self.product.name
+
+    @property
+    def versions(self) -> Sequence[str]:
+        """Series of versions this plugin knows."""
+        return self.product.versions
+
+    def validate_databases(self, databases: Sequence[Mapping[str, Any]]) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_databases`."""
+        return [f"{self.product.title} has no databases that could be created"] if databases else []
+
+    def validate_users(self, users: Sequence[Mapping[str, Any]]) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_users`."""
+        names = [str(item["name"]) for item in users if item.get("name") is not None]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        reasons = [f"the user {name!a} is given more than once" for name in repeated]
+        for item in users:
+            name = item.get("name")
+            if name is not None:
+                problem = facts.name_problem(str(name))
+                if problem is None and facts.is_reserved_user(str(name)):
+                    problem = f"the user name '{name}' is reserved"
+                reasons += [problem] if problem else []
+            if item.get("password") is not None:
+                problem = facts.password_problem(str(item["password"]), None if name is None else str(name))
+                reasons += [problem] if problem else []
+        return reasons
+
+    def validate_size(self, ram_mib: int, volume_gib: int) -> list[str]:
+        """See :meth:`trove.datastores.spi.Plugin.validate_size`."""
+        reasons = []
+        if ram_mib < sizing.MIN_RAM_MIB:
+            reasons.append(
+                f"{self.product.title} needs a flavor with {sizing.MIN_RAM_MIB} MiB of memory or more, "
+                f"this one has {ram_mib}"
+            )
+        if volume_gib < 0:
+            reasons.append("the volume size must not be negative")
+        return reasons
+
+    def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
+        """See :meth:`trove.datastores.spi.Plugin.detect`."""
+        return installations.find(self.product, root)
