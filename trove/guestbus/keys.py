@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keys of the guest bus.
+
+Each instance has a master key of 32 bytes per *generation*. Generation 0 is the one-time key of the bootstrap document;
+it only seals the enrolment. Generation 1 comes from an X25519 exchange (RFC 7748) that the one-time key authenticates,
+so that whoever reads the bootstrap document later cannot open what was said after the enrolment. No master key seals
+anything itself: :func:`derive` makes one AES-256-GCM key per direction with HKDF-SHA256 (RFC 5869), so a message can
+never be reflected to its sender.
+"""
+
+import os
+from typing import Final
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+#: Length of every key here in bytes.
+KEY_BYTES = 32
+
+#: Directions, as they stand in an envelope's header and in the key's derivation.
+TO_GUEST: Final = "to-guest"
+TO_CONTROL: Final = "to-control"
+DIRECTIONS = (TO_GUEST, TO_CONTROL)
+
+#: Generation of the one-time key.
+ONE_TIME = 0
+#: Generation that the enrolment agrees on.
+ENROLLED = 1
+
+
+class KeyAgreementError(Exception):
+    """The peer's public key is not one an exchange can be made with."""
+
+
+def derive(master: bytes, instance_id: str, direction: str, generation: int) -> bytes:
+    """Return the AES-256-GCM key of one instance, direction and generation.
+
+    :param master: 32 bytes.
+    :param direction: one of :data:`DIRECTIONS`.
+    :raises ValueError: for a master key of another length or an unknown direction.
+    """
+    if len(master) != KEY_BYTES:
+        raise ValueError(f"a master key has {KEY_BYTES} bytes")
+    if direction not in DIRECTIONS:
+        raise ValueError(f"unknown direction '{direction}'")
+    return _hkdf(master, None, b"trove guest bus key", instance_id.encode(), direction.encode(), b"%d" % generation)
+
+
+def new_one_time_key() -> bytes:
+    """Return a random one-time key."""
+    return os.urandom(KEY_BYTES)
+
+
+class ExchangeKey:
+    """One side's short-lived half of an exchange; made anew for every attempt.
+
+    :ivar public: the 32 bytes for the peer.
+    """
+
+    def __init__(self) -> None:
+        self._private = X25519PrivateKey.generate()
+        self.public: bytes = self._private.public_key().public_bytes_raw()
+
+    def agree(self, peer: bytes, *, one_time_key: bytes, guest: bytes, control: bytes, instance_id: str) -> bytes:
+        """Return the generation 1 master key.
+
+        :param peer: the other side's public key.
+        :param one_time_key: authenticates the exchange as HKDF salt: without it the result cannot be computed.
+        :param guest: the guest's public key; with ``control`` it binds the result to this very exchange.
+        :raises KeyAgreementError: for a public key of a wrong length or of small order (RFC 7748, section 6.1).
+        """
+        try:
+            shared = self._private.exchange(X25519PublicKey.from_public_bytes(peer))
+        except ValueError as err:
+            raise KeyAgreementError("the peer's public key cannot be used") from err
+        return _hkdf(shared, one_time_key, b"trove guest bus enrolment", guest, control, instance_id.encode())
+
+    def __repr__(self) -> str:
+        return "<ExchangeKey>"
+
+
+def _hkdf(secret: bytes, salt: bytes | None, *info: bytes) -> bytes:
+    # Each part carries its length, so that no two lists of parts make the same info.
+    joined = b"".join(len(part).to_bytes(2, "big") + part for part in info)
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=salt, info=joined).derive(secret)

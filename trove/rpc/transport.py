@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The control bus's transport, targets and servers.
+
+Only casts with plain JSON arguments travel here: no identity, no token, no secret. What must not be lost is a
+committed row.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import oslo_messaging as messaging
+from oslo_config import cfg
+
+LOG = logging.getLogger(__name__)
+
+
+def control_transport(conf: cfg.ConfigOpts, url: str | None = None) -> messaging.transport.RPCTransport:
+    """Return the transport of the control bus.
+
+    :param url: transport URL; ``None`` means ``[DEFAULT] transport_url``. ``fake://`` stays within the process.
+    """
+    messaging.set_transport_defaults("trove")
+    return messaging.get_rpc_transport(conf, url=url, allowed_remote_exmods=[])
+
+
+class HintServer:
+    """Receives the casts of one topic.
+
+    :param endpoints: objects whose public methods are callable by name, each with an oslo.messaging ``target``.
+    """
+
+    def __init__(
+        self, transport: messaging.transport.RPCTransport, topic: str, server: str, endpoints: Sequence[Any]
+    ) -> None:
+        self._server = messaging.get_rpc_server(
+            transport,
+            messaging.Target(topic=topic, server=server),
+            list(endpoints),
+            executor="threading",
+            serializer=messaging.JsonPayloadSerializer(),
+            access_policy=messaging.rpc.DefaultRPCAccessPolicy,
+        )
+
+    def start(self) -> None:
+        """Begin to receive."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Stop receiving and wait for calls under way."""
+        self._server.stop()
+        self._server.wait()
+
+
+class HintClient:
+    """Sends casts to one topic; a hint that cannot be sent is logged and forgotten, because a poll makes up for it."""
+
+    #: Version of the interface that this client speaks.
+    version = "1.0"
+
+    def __init__(self, transport: messaging.transport.RPCTransport, topic: str, *, fanout: bool) -> None:
+        self._client = messaging.get_rpc_client(
+            transport,
+            messaging.Target(topic=topic, version=self.version, fanout=fanout),
+            serializer=messaging.JsonPayloadSerializer(),
+            # The default is to try for ever, so that a broker that is away would hold every request and every worker.
+            retry=0,
+        )
+
+    def _hint(self, method: str, **arguments: str) -> None:
+        try:
+            self._client.cast({}, method, **arguments)
+        except Exception as err:  # boundary: a lost hint must never fail the request whose row is already committed
+            LOG.warning("the hint %s was lost (%s); polling will find the work", method, type(err).__name__)
