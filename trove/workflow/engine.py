@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a claimed workflow until it waits, ends or is taken away.
+
+The loop is: choose the step, run it, checkpoint, repeat; the choice and the move are pure
+(:mod:`trove.workflow.transitions`), the checkpoint is one transaction (:meth:`trove.workflow.store.Store.checkpoint`).
+Between two checkpoints the engine remembers nothing that matters: whoever claims the workflow next runs the same step
+again, which steps are made for.
+
+>>> run = store.claim(workflow_id, "me", 30.0, registry.keys())                              # doctest: +SKIP
+>>> engine.run_one(run, cancel)                                                             # doctest: +SKIP
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from trove.db import api
+from trove.workflow import transitions
+from trove.workflow.model import CancelToken, LeaseLost, Result, Signal, State, StepContext
+from trove.workflow.records import Run, StepRecord
+from trove.workflow.registry import Plan, Registry
+from trove.workflow.store import Store
+from trove.workflow.transitions import Backoff, Raised
+
+LOG = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs workflows of the flows in ``registry`` with ``env`` as their outside world. Shared between threads.
+
+    :param backoff: waits between attempts of a step that fails.
+    """
+
+    def __init__(self, store: Store, registry: Registry, env: Any, *, backoff: Backoff | None = None) -> None:
+        self._store = store
+        self._registry = registry
+        self._env = env
+        self._backoff = backoff or Backoff()
+
+    def run_one(self, run: Run, cancel: CancelToken, stopping: Callable[[], bool] = lambda: False) -> Run:
+        """Run the steps of a workflow just claimed, for as long as there is something to run.
+
+        :param cancel: handed to the steps.
+        :param stopping: asked between steps; when it says so the lease is given back.
+        :returns: the run as it was left: its ``owner`` is ``None``.
+        :raises LeaseLost: when somebody else has taken over.
+        """
+        plan = self._registry.plan(run.kind, run.version)
+        transitions.begin(run, plan)
+        while run.owner is not None:
+            if stopping():
+                self._store.give_back(run.owner, [run.id])
+                return replace(run, owner=None)
+            run = self._advance(run, plan, cancel)
+        return run
+
+    def _advance(self, run: Run, plan: Plan, cancel: CancelToken) -> Run:
+        failure = transitions.interruption(run, plan)
+        row = transitions.next_step(run, plan)
+        if failure is not None or row is None:
+            ctx = self._context(run, row or run.steps[plan.groups[run.cursor][0].name], cancel)
+            return self._commit(run, plan, ctx, lambda draft: transitions.interrupt(draft, plan, failure))
+        step = plan.steps[row.name]
+        ctx = self._context(run, row, cancel)
+        result = self._answer(step.undo if run.state is State.UNWINDING else step.run, ctx, run)
+        if not isinstance(result, Raised):
+            try:
+                return self._commit(run, plan, ctx, self._applied(plan, run, row, result))
+            except (LeaseLost, *api.CONFLICTS):
+                raise
+            except Exception as err:  # boundary: a failed write or hook counts like a failing step
+                result = self._raised(run, row.name, err)
+        return self._commit(run, plan, self._context(run, row, cancel), self._applied(plan, run, row, result))
+
+    def _answer(self, act: Callable[[StepContext], Result], ctx: StepContext, run: Run) -> Result | Raised:
+        """Run or undo a step; this is the one place where exceptions of steps are caught."""
+        try:
+            result = act(ctx)
+            if not isinstance(result, Result):
+                raise TypeError(f"a step must answer with one of {Result}, not with {type(result).__name__}")
+            return result
+        except LeaseLost:
+            raise
+        except Exception as err:  # boundary: whatever a step raises is an attempt that failed
+            return self._raised(run, ctx.step, err)
+
+    @staticmethod
+    def _raised(run: Run, step: str, err: Exception) -> Raised:
+        LOG.exception("Step %s of %s %s failed on attempt %d", step, run.kind, run.id, run.steps[step].attempt)
+        return Raised(f"{type(err).__name__}: {err}")
+
+    def _applied(self, plan: Plan, run: Run, row: StepRecord, result: Result | Raised) -> Callable[[Run], None]:
+        return lambda draft: transitions.apply(draft, plan, row.name, result, began=run.now, backoff=self._backoff)
+
+    def _context(self, run: Run, row: StepRecord, cancel: CancelToken) -> StepContext:
+        arrived = row.signal is not None and row.signal in run.signals
+        return StepContext(
+            env=self._env,
+            workflow_id=run.id,
+            kind=run.kind,
+            resource_type=run.resource_type,
+            resource_id=run.resource_id,
+            project_id=run.project_id,
+            request_id=run.request_id,
+            inputs=run.inputs,
+            step=row.name,
+            attempt=row.attempt,
+            token=row.token,
+            epoch=run.epoch,
+            outputs={step.name: step.output for step in run.steps.values() if step.output is not None},
+            cancel=cancel,
+            signal=Signal(row.signal, run.signals[row.signal]) if arrived and row.signal is not None else None,
+            timed_out=transitions.timed_out(run, row),
+            error=run.error,
+        )
+
+    def _commit(self, run: Run, plan: Plan, ctx: StepContext, change: Callable[[Run], None]) -> Run:
+        """Checkpoint; in the ending transaction with the flow's hook; afterwards the calls that were asked for."""
+        last: list[StepContext] = [ctx]
+
+        def write(draft: Run, session: Session) -> None:
+            for requested in ctx.writes:
+                requested(session)
+            # A context of its own per try: what a hook asked for in a transaction that rolled back must not be called.
+            outputs = {step.name: step.output for step in draft.steps.values() if step.output is not None}
+            last[0] = replace(ctx, outputs=outputs, error=draft.error, writes=[], calls=list(ctx.calls))
+            _call_hook(plan, draft, last[0], session)
+
+        done = self._store.checkpoint(run, change, lambda draft: transitions.settle(draft, plan), write)
+        _log_end(done)
+        for call in last[0].calls:
+            try:
+                call()
+            except Exception:  # boundary: these are hints, whose loss must not matter
+                LOG.exception("A hint after step %s of %s %s failed", ctx.step, run.kind, run.id)
+        return done
+
+
+def _call_hook(plan: Plan, draft: Run, ctx: StepContext, session: Session) -> None:
+    flow = plan.flow
+    if draft.state is State.PARKED:
+        try:
+            with session.begin_nested():
+                flow.on_parked(ctx, session)
+        except Exception:  # boundary: a workflow must be seen as parked even when its hook fails
+            LOG.exception("The hook on_parked of %s %s failed", draft.kind, draft.id)
+    elif draft.state is State.SUCCEEDED:
+        flow.on_success(ctx, session)
+    elif draft.state is State.REVERTED:
+        flow.on_reverted(ctx, session)
+
+
+def _log_end(run: Run) -> None:
+    reason = f"{run.error.symbol}: {run.error.detail or run.error.message}" if run.error else ""
+    if run.state is State.PARKED:
+        LOG.error("Workflow %s %s of %s %s is PARKED and needs an operator (trove-manage workflow show %s): %s",
+                  run.kind, run.id, run.resource_type, run.resource_id, run.id, reason)  # fmt: skip
+    elif run.state is State.REVERTED:
+        LOG.warning(
+            "Workflow %s %s of %s %s was reverted: %s", run.kind, run.id, run.resource_type, run.resource_id, reason
+        )
+    elif run.state is State.SUCCEEDED:
+        LOG.info("Workflow %s %s of %s %s succeeded", run.kind, run.id, run.resource_type, run.resource_id)
