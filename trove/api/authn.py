@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who calls: a small table of strategies.
+
+``http_basic`` checks a name and a password against a file of bcrypt hashes. bcrypt is slow on purpose, so a success
+is remembered as an HMAC under a key that only this process has: the next request with the same password costs
+microseconds, and neither memory nor a core dump holds the password. ``noauth`` believes everybody and takes the
+project from the path.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import bcrypt
+import yaml
+from oslo_config import cfg
+
+from trove.common import exception
+
+LOG = logging.getLogger(__name__)
+
+#: bcrypt reads no more than this.
+MAX_PASSWORD_BYTES = 72
+_ROUNDS = 12
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An authenticated caller. ``project_id`` is ``None`` when the strategy takes it from the path."""
+
+    user_id: str
+    project_id: str | None
+    roles: tuple[str, ...]
+
+
+class Strategy(Protocol):
+    """How callers prove who they are. Called from several threads."""
+
+    #: Value of the header WWW-Authenticate that goes with a refusal.
+    challenge: str
+
+    def authenticate(self, environ: Mapping[str, Any]) -> Identity:
+        """Return the caller of a WSGI request.
+
+        :raises Unauthorized: when the proof is missing or wrong; the two look the same.
+        """
+
+
+class NoAuth:
+    """Everybody is let in; whatever token clients send is ignored."""
+
+    challenge = "Bearer"
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        roles = [*conf.noauth_roles, "admin"] if conf.noauth_admin else conf.noauth_roles
+        self._identity = Identity("noauth", None, tuple(roles))
+
+    def authenticate(self, environ: Mapping[str, Any]) -> Identity:
+        """Return the one identity there is."""
+        return self._identity
+
+
+@dataclass(frozen=True)
+class _User:
+    identity: Identity
+    password_hash: bytes
+
+    def __repr__(self) -> str:
+        return f"_User({self.identity!r})"
+
+
+class HttpBasic:
+    """A name and a password in each request (RFC 7617), checked against a file that is read again when it changes."""
+
+    challenge = 'Basic realm="trove", charset="UTF-8"'
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._path = Path(conf.http_basic_auth_user_file)
+        self._key = secrets.token_bytes(32)
+        self._lock = threading.Lock()
+        self._stamp = self._look()
+        self._users = read_users_file(self._path)
+        self._verified: dict[str, bytes] = {}
+        # Checked in place of an unknown user's hash, so that the answer takes as long.
+        self._decoy = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(_ROUNDS))
+
+    def authenticate(self, environ: Mapping[str, Any]) -> Identity:
+        """Return the caller that the header ``Authorization`` proves."""
+        self._refresh()
+        name, password = _credentials(environ.get("HTTP_AUTHORIZATION", ""))
+        proof = hmac.digest(self._key, password, hashlib.sha256)
+        user = self._users.get(name)
+        known = self._verified.get(name)
+        if user is not None and known is not None and hmac.compare_digest(known, proof + user.password_hash):
+            return user.identity
+        if len(password) > MAX_PASSWORD_BYTES:
+            raise exception.Unauthorized("User name or password is wrong.")
+        correct = bcrypt.checkpw(password, user.password_hash if user else self._decoy)
+        if user is None or not correct:
+            LOG.warning("Refused user %s from %s", ascii(name[:64]), environ.get("REMOTE_ADDR"))
+            raise exception.Unauthorized("User name or password is wrong.")
+        # The hash is part of the record: a changed password makes the old record worthless.
+        self._verified[name] = proof + user.password_hash
+        return user.identity
+
+    def _look(self) -> tuple[int, int, int]:
+        found = self._path.stat()
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _refresh(self) -> None:
+        try:
+            stamp = self._look()
+        except OSError:
+            return  # a file that is being replaced is there again in a moment
+        if stamp == self._stamp:
+            return
+        with self._lock:
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            try:
+                self._users = read_users_file(self._path)
+            except (OSError, ValueError) as error:
+                LOG.error("%s; the users known before stay in force", error)
+
+
+#: The strategies by the value of option auth_strategy.
+STRATEGIES: Mapping[str, Callable[[cfg.ConfigOpts], Strategy]] = {"http_basic": HttpBasic, "noauth": NoAuth}
+
+
+def make_strategy(conf: cfg.ConfigOpts) -> Strategy:
+    """Return the strategy that option ``auth_strategy`` names.
+
+    :raises OSError, ValueError: when the users file cannot be used.
+    """
+    return STRATEGIES[conf.auth_strategy](conf)
+
+
+def _credentials(header: str) -> tuple[str, bytes]:
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        raise exception.Unauthorized
+    try:
+        name, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        decoded = name.decode()
+    except (binascii.Error, ValueError):
+        raise exception.Unauthorized("The header Authorization cannot be read.") from None
+    if not colon or b"\0" in password:
+        raise exception.Unauthorized("The header Authorization cannot be read.")
+    return decoded, password
+
+
+def read_users_file(path: Path) -> dict[str, _User]:
+    """Return the users in ``path`` by name.
+
+    :raises OSError: when the file cannot be read.
+    :raises ValueError: when others may read it, or it does not hold what it should. The text never shows what the
+        file holds.
+    """
+    with path.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_mode & 0o077:
+            raise ValueError(f"{path} must not be accessible by group or others; run: chmod 600 {path}")
+        try:
+            entries = yaml.safe_load(stream)
+        except yaml.YAMLError:
+            raise ValueError(f"{path} is not valid YAML") from None
+    if not isinstance(entries, list):
+        raise ValueError(f"{path} must hold a list of users")
+    users: dict[str, _User] = {}
+    for number, entry in enumerate(entries, 1):
+        user = _user(entry)
+        if user is None or user.identity.user_id in users:
+            raise ValueError(
+                f"{path}: entry {number} must have a name used only once, password_hash (bcrypt), project_id "
+                "and a list of roles"
+            )
+        users[user.identity.user_id] = user
+    return users
+
+
+def _user(entry: Any) -> _User | None:
+    if not isinstance(entry, dict):
+        return None
+    name, hashed, project, roles = (entry.get(key) for key in ("name", "password_hash", "project_id", "roles"))
+    texts = all(isinstance(text, str) and text for text in (name, hashed, project)) and ":" not in str(name)
+    if not texts or not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        return None
+    password_hash = str(hashed).encode()
+    try:
+        bcrypt.checkpw(b"", password_hash)
+    except ValueError:
+        return None
+    return _User(Identity(str(name), str(project), tuple(roles)), password_hash)
+
+
+def write_users_file(path: str | os.PathLike[str], users: Iterable[Mapping[str, Any]]) -> None:
+    """Write a users file for strategy ``http_basic``, mode 0600, replacing an existing one in one step.
+
+    :param users: mappings with ``name``, ``password`` (in clear, at most 72 bytes of UTF-8), ``project_id`` and
+        ``roles``.
+    :raises ValueError: when a name is empty or holds a colon, or a password is empty or too long.
+    """
+    target = Path(path)
+    entries = [_entry(user) for user in users]
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write("# Users of the Trove API. Passwords stand here as bcrypt hashes.\n")
+            yaml.safe_dump(entries, stream, sort_keys=False)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _entry(user: Mapping[str, Any]) -> dict[str, Any]:
+    name, password = user["name"], user["password"].encode()
+    roles: Sequence[str] = user["roles"]
+    if not name or ":" in name:
+        raise ValueError("a user name must not be empty or hold a colon")
+    if not 0 < len(password) <= MAX_PASSWORD_BYTES or b"\0" in password:
+        raise ValueError(f"a password must have 1 to {MAX_PASSWORD_BYTES} bytes")
+    hashed = bcrypt.hashpw(password, bcrypt.gensalt(_ROUNDS)).decode()
+    return {"name": name, "password_hash": hashed, "project_id": user["project_id"], "roles": list(roles)}

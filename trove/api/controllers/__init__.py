@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers: one noun, one module, plain functions ``handler(request) -> Reply``."""

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What requests on the inside of a database share: the instance must be able to take a change, and the engine must
+know the thing."""
+
+from sqlalchemy.orm import Session
+
+from trove.api import lifecycle
+from trove.api.controllers import instance_request
+from trove.api.request import ApiRequest
+from trove.common import clock, exception
+from trove.datastores import spi
+from trove.domain import instance_states
+from trove.objects import errors, instance_listing, inventory
+from trove.objects.instance import Instance
+from trove.objects.instance_listing import InstanceRow
+
+
+class InstanceNotReady(exception.UnprocessableEntity):
+    """The database cannot take a change now."""
+
+    symbol = "instance.not_ready"
+
+    def __init__(self, row: InstanceRow, operating_status: str) -> None:
+        state = f"{row.status}/{operating_status}" if operating_status else row.status
+        super().__init__(f"Instance {row.id} is not ready for this ({state}); wait until it is ACTIVE and HEALTHY.")
+
+
+#: Nothing is known of the inside then: it is not there yet, was never finished, or is being removed.
+_CLOSED = frozenset({instance_states.BUILD, instance_states.ERROR, instance_states.SHUTDOWN})
+#: Only with these is the database idle and answers.
+_USABLE = frozenset(instance_states.OPERATING_WORD[status] for status in instance_states.SERVICE_USABLE)
+
+
+def readable(req: ApiRequest, session: Session, capability: spi.Capability) -> tuple[InstanceRow, spi.Plugin]:
+    """Return the instance whose inventory is asked for, and its engine.
+
+    :raises InstanceNotReady: when nothing is known of its inside.
+    :raises NotSupported: when the engine lacks ``capability``.
+    """
+    row, engine = _find(req, session, capability)
+    if row.status in _CLOSED:
+        raise InstanceNotReady(row, "")
+    return row, engine
+
+
+def changeable(req: ApiRequest, work: lifecycle.Work, capability: spi.Capability) -> tuple[Instance, spi.Plugin]:
+    """Return the instance to be changed, which is idle and whose database answers, and its engine.
+
+    :raises InstanceNotReady: otherwise.
+    :raises NotSupported: when the engine lacks ``capability``.
+    """
+    row, engine = _find(req, work.session, capability)
+    expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
+    operating = instance_states.operating_status(
+        row.status, row.service_status, row.reported_at, clock.utcnow(), expiry
+    )
+    if operating not in _USABLE:
+        raise InstanceNotReady(row, operating)
+    return work.instance(row.id), engine
+
+
+def _find(req: ApiRequest, session: Session, capability: spi.Capability) -> tuple[InstanceRow, spi.Plugin]:
+    row = instance_listing.get_row(session, req.scope, req.path["instance_id"])
+    engine = instance_request.find_plugin(req, row.manager)
+    instance_request.require(engine, capability)
+    return row, engine
+
+
+def refuse(reasons: list[str]) -> None:
+    """Refuse the request when there is a reason to.
+
+    :raises ValidationFailed: with all of them.
+    """
+    if reasons:
+        raise exception.ValidationFailed(reasons)
+
+
+def find_user(session: Session, engine: spi.Plugin, instance_id: str, name: str) -> inventory.UserRow:
+    """Return the user that ``name`` in a path means.
+
+    It is a plain name, or ``name@host`` with the host behind the last ``@``; names may contain ``@`` too. An engine
+    without hosts knows a user by the name alone, so there the whole is tried first.
+
+    :raises ValidationFailed: when it is one of the engine's own.
+    :raises UserNotFound: when the instance has no such user.
+    """
+    readings = [(name, "%")]
+    user, at, host = name.rpartition("@")
+    if at and user and host:
+        if spi.Capability.USER_HOSTS in engine.capabilities:
+            readings.insert(0, (user, host))
+        else:
+            readings.append((user, "%"))
+    known = inventory.known_users(session, instance_id, [user for user, _ in readings])
+    # The whole may break a rule that the name in it keeps, so only the shorter one is judged.
+    refuse(engine.validate_users([{"name": min((user for user, _ in readings), key=len), "host": "%"}]))
+    for user, host in readings:
+        if (user, host) in known:
+            return inventory.get_user(session, instance_id, user, host)
+    raise errors.UserNotFound(*readings[0])

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions on an instance: restart, resize, reset the status. The body has exactly one, and names the policy that
+counts."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trove.api import lifecycle
+from trove.api.controllers import instance_request
+from trove.api.request import ApiRequest, Reply
+from trove.common import exception
+from trove.conf.quota import default_limits
+from trove.datastores import spi
+from trove.domain import operations, quota
+from trove.objects import catalog
+from trove.objects import quota as quotas
+from trove.objects.instance import Instance
+
+
+@lifecycle.transactional
+def run(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Run the one action in the body."""
+    ((name, argument),) = req.body.items()
+    rule, action = _select(name, argument)
+    instance = work.instance(req.path["instance_id"])
+    req.authorize(rule, instance.project_id)
+    action(work, instance, argument)
+    return Reply()
+
+
+Action = Callable[[lifecycle.Work, Instance, Any], None]
+
+
+def _select(name: str, argument: Any) -> tuple[str, Action]:
+    if name == "restart":
+        return "instance:restart", _restart
+    if name == "reset_status":
+        if isinstance(argument, Mapping) and "force_delete" in argument:
+            return "instance:force_delete", _force_delete
+        return "instance:reset_status", _reset_status
+    if "volume" in argument:
+        return "instance:resize_volume", _resize_volume
+    return "instance:resize_flavor", _resize_flavor
+
+
+def _restart(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+    instance.process_event(work.session, "restart")
+    work.submit(operations.INSTANCE_RESTART, instance, {})
+
+
+def _resize_flavor(work: lifecycle.Work, instance: Instance, argument: Mapping[str, Any]) -> None:
+    flavor = instance_request.find_flavor(work.session, argument["flavorRef"])
+    if flavor.id == instance.flavor_id:
+        raise exception.BadRequest(f"Instance {instance.id} has flavor {flavor.id} already.")
+    plugin = _plugin(work, instance)
+    reasons = plugin.validate_size(flavor.ram_mib, instance.volume_gib)
+    if reasons:
+        raise exception.ValidationFailed(reasons)
+    old = _shape(instance.flavor_id, instance)
+    instance.process_event(work.session, "resize")
+    delta = flavor.ram_mib - instance.ram_mib
+    if delta > 0:
+        quotas.consume(work.session, instance.project_id, {quota.RAM: delta}, default_limits(work.req.services.conf))
+    work.submit(operations.INSTANCE_RESIZE_FLAVOR, instance, {"old": old, "new": _shape(flavor.id, flavor)})
+
+
+def _resize_volume(work: lifecycle.Work, instance: Instance, argument: Mapping[str, Any]) -> None:
+    volume = argument["volume"]
+    size = int(volume["size"] if isinstance(volume, Mapping) else volume)
+    plugin = _plugin(work, instance)
+    instance_request.require(plugin, spi.Capability.VOLUME)
+    if size <= instance.volume_gib:
+        raise exception.BadRequest(f"The new size must be more than the present {instance.volume_gib} GB.")
+    instance_request.check_volume(work.req, size)
+    instance.process_event(work.session, "resize")
+    delta = {quota.VOLUMES: size - instance.volume_gib}
+    quotas.consume(work.session, instance.project_id, delta, default_limits(work.req.services.conf))
+    inputs = {"size_gib": size, "old_size_gib": instance.volume_gib}
+    work.submit(operations.INSTANCE_RESIZE_VOLUME, instance, inputs)
+
+
+def _reset_status(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+    work.reset(instance)
+
+
+def _force_delete(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+    # Owners may do this and must not get at a reset by it. A deletion is accepted whatever is in progress, so it is
+    # begun here; the DELETE that clients send next changes nothing.
+    work.delete(instance)
+
+
+def _plugin(work: lifecycle.Work, instance: Instance) -> spi.Plugin:
+    version = catalog.DatastoreVersion.get(work.session, instance.datastore_version_id)
+    return instance_request.find_plugin(work.req, version.manager)
+
+
+def _shape(flavor_id: str, source: Any) -> dict[str, Any]:
+    return {
+        "flavor_id": flavor_id,
+        "vcpus": source.vcpus,
+        "ram_mib": source.ram_mib,
+        "disk_gib": source.disk_gib,
+    }

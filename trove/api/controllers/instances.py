@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instances: list, show, create, change, delete."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trove.api import lifecycle, paging
+from trove.api.controllers import instance_request
+from trove.api.request import ApiRequest, Reply
+from trove.api.views import instances as view
+from trove.common import exception
+from trove.conf.quota import default_limits
+from trove.domain import operations, quota
+from trove.objects import instance_listing, secret
+from trove.objects import quota as quotas
+from trove.objects.instance import Instance
+from trove.objects.instance_listing import InstanceRow
+from trove.objects.scope import Scope
+
+
+def index(req: ApiRequest) -> Reply:
+    """List the project's instances, short."""
+    return _list(req, view.summary)
+
+
+def detail(req: ApiRequest) -> Reply:
+    """List the project's instances with details."""
+    return _list(req, view.detail)
+
+
+def _list(req: ApiRequest, render: Callable[[ApiRequest, InstanceRow], dict[str, Any]]) -> Reply:
+    page = paging.Page.of(req, "instances_page_size")
+    scope = Scope.project(req.project_id)
+    with req.services.db.reader() as session:
+        rows = instance_listing.list_rows(session, scope, limit=page.limit + 1, marker=page.marker)
+    kept, links = page.cut(rows, lambda row: row.id)
+    newest_first = sorted(kept, key=lambda row: row.created_at, reverse=True)
+    return Reply({"instances": [render(req, row) for row in newest_first], **links})
+
+
+def show(req: ApiRequest) -> Reply:
+    """Show one instance."""
+    with req.services.db.reader() as session:
+        row = instance_listing.get_row(session, req.scope, req.path["instance_id"])
+    return Reply({"instance": view.detail(req, row, with_usage=True)})
+
+
+@lifecycle.transactional
+def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept a new instance: everything is checked here, and the row, its quota and its workflow are one
+    transaction."""
+    body = req.body["instance"]
+    for key, rule in (("users", "instance:extension:user:create"), ("databases", "instance:extension:database:create")):
+        if body.get(key):
+            req.authorize(rule)
+    wanted = instance_request.resolve(req, work.session, body)
+    usage = quota.instance_usage(wanted.flavor.ram_mib, wanted.volume_gib)
+    quotas.consume(work.session, req.project_id, usage, default_limits(req.services.conf))
+    instance = Instance(
+        project_id=req.project_id,
+        user_id=req.context.user_id,
+        name=body["name"],
+        datastore_version_id=wanted.version.id,
+        flavor_id=wanted.flavor.id,
+        vcpus=wanted.flavor.vcpus,
+        ram_mib=wanted.flavor.ram_mib,
+        disk_gib=wanted.flavor.disk_gib,
+        volume_gib=wanted.volume_gib,
+        volume_type=(body.get("volume") or {}).get("type"),
+        region=req.services.conf.region,
+        access={"is_public": False},
+    )
+    instance.create(work.session)
+    # Passwords must not stand in a workflow's inputs.
+    users = secret.put(work.session, instance.id, "users", wanted.users) if wanted.users else None
+    work.submit(operations.INSTANCE_CREATE, instance, {"databases": wanted.databases, "users_secret": users})
+    row = instance_listing.get_row(work.session, Scope.project(req.project_id), instance.id)
+    return Reply({"instance": view.detail(req, row)})
+
+
+@lifecycle.transactional
+def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Change an instance (PUT)."""
+    return _change(req, work)
+
+
+@lifecycle.transactional
+def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Change an instance (PATCH)."""
+    return _change(req, work)
+
+
+def _change(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    changes: Mapping[str, Any] = req.body["instance"]
+    besides = [key for key in changes if key != "name"]
+    if len(besides) > 1:
+        raise exception.BadRequest(f"Only one of {', '.join(sorted(besides))} can be changed in one request.")
+    instance = work.instance(req.path["instance_id"])
+    for key in besides:
+        _REFUSALS[key](instance, changes[key])
+    if "name" in changes:
+        instance.assign({"name": changes["name"]})
+        instance.save(work.session)
+    return Reply()
+
+
+def _refuse_configuration(instance: Instance, wanted: str | None) -> None:
+    # Without one there is nothing to detach, which existing clients expect to succeed.
+    if wanted is not None:
+        raise exception.NotFound(f"Configuration group {wanted} was not found.")
+
+
+def _refuse_detaching(instance: Instance, _wanted: str | None) -> None:
+    raise exception.BadRequest(f"Instance {instance.id} is not a replica.")
+
+
+def _refuse_access(_instance: Instance, _wanted: Mapping[str, Any]) -> None:
+    raise exception.NotSupported("This service cannot do that: 'access' needs the capability 'access-rules'.")
+
+
+def _refuse_upgrade(_instance: Instance, _wanted: str) -> None:
+    raise exception.NotSupported("This service cannot do that: 'datastore_version' needs the capability 'upgrade'.")
+
+
+#: What may stand beside the name in a change, and why it is refused.
+_REFUSALS: Mapping[str, Callable[[Instance, Any], None]] = {
+    "access": _refuse_access,
+    "configuration": _refuse_configuration,
+    "datastore_version": _refuse_upgrade,
+    "replica_of": _refuse_detaching,
+    "slave_of": _refuse_detaching,
+}
+
+
+@lifecycle.transactional
+def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept the deletion of an instance, whatever is in progress on it; repeating it changes nothing."""
+    work.delete(work.instance(req.path["instance_id"]))
+    return Reply()

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The superuser of an instance."""
+
+from trove.api import lifecycle
+from trove.api.controllers import data_request
+from trove.api.request import ApiRequest, Reply
+from trove.common import clock, exception, ids
+from trove.datastores.spi import Capability
+from trove.domain import operations
+from trove.objects import root_history
+from trove.wire import command
+from trove.workflow.model import FINAL, State
+
+#: Seconds that a request waits for the guest: its caller wants to log in with the answer.
+WAIT_SECONDS = 10.0
+_POLL_SECONDS = 0.03
+
+
+class RootNotEnabled(exception.NotFound):
+    symbol = "root.not_enabled"
+    default = "The superuser was never enabled on this instance."
+
+
+class RootFailed(exception.UnprocessableEntity):
+    symbol = "root.failed"
+    default = "The superuser could not be enabled; check the instance and try again."
+
+
+def index(req: ApiRequest) -> Reply:
+    """Tell whether the superuser is enabled."""
+    with req.services.db.reader() as session:
+        row, _ = data_request.readable(req, session, Capability.ROOT)
+        history = root_history.get(session, row.id)
+    return Reply({"rootEnabled": history is not None and history.enabled})
+
+
+def create(req: ApiRequest) -> Reply:
+    """Enable the superuser with the password given, or a generated one, and return it once.
+
+    The caller wants to log in with the answer, so the guest is waited for. A guest that is slow does not make it an
+    error: the change is on its way, and nobody could tell the password later.
+    """
+    password = (req.body or {}).get("password") or ids.new_password()
+
+    def accept(work: lifecycle.Work) -> tuple[str, str, str]:
+        instance, engine = data_request.changeable(req, work, Capability.ROOT)
+        data_request.refuse(engine.validate_users([{"password": password, "host": "%"}]))
+        change = command.EnableRoot(password=password)
+        operation_id = work.edit(operations.ROOT_ENABLE, instance, change, user_id=req.context.user_id)
+        return instance.id, operation_id, engine.root_name
+
+    instance_id, operation_id, name = lifecycle.perform(req, accept)
+    _wait(req, instance_id, operation_id)
+    return Reply({"user": {"name": name, "password": password}})
+
+
+def _wait(req: ApiRequest, instance_id: str, operation_id: str) -> None:
+    give_up = clock.monotonic() + WAIT_SECONDS
+    while clock.monotonic() < give_up:
+        with req.services.db.reader() as session:
+            operation = req.services.store.get_operation(session, instance_id, operation_id)
+        if operation.state in FINAL:
+            if operation.state != State.SUCCEEDED:
+                raise RootFailed(operation.error_message)
+            return
+        clock.sleep(_POLL_SECONDS)
+
+
+@lifecycle.transactional
+def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Disable the superuser."""
+    instance, _ = data_request.changeable(req, work, Capability.ROOT)
+    if root_history.get(work.session, instance.id) is None:
+        raise RootNotEnabled
+    work.edit(operations.ROOT_DISABLE, instance, command.DisableRoot(), user_id=req.context.user_id)
+    return Reply()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which databases a user may use."""
+
+from trove.api import lifecycle
+from trove.api.controllers import data_request
+from trove.api.request import ApiRequest, Reply
+from trove.api.views import data as view
+from trove.common import exception
+from trove.datastores.spi import Capability
+from trove.domain import operations
+from trove.objects import errors, inventory
+from trove.wire import command
+
+
+class UnknownDatabases(exception.BadRequest):
+    """The request grants access to databases that do not exist."""
+
+    symbol = "database.unknown"
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"The instance has no such databases: {', '.join(map(ascii, names))}; create them first.")
+
+
+def index(req: ApiRequest) -> Reply:
+    """List the databases a user may use."""
+    with req.services.db.reader() as session:
+        row, engine = data_request.readable(req, session, Capability.ACCESS)
+        found = data_request.find_user(session, engine, row.id, req.path["user_name"])
+    return Reply({"databases": view.access(found)})
+
+
+@lifecycle.transactional
+def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept access to further databases; an empty list is accepted and changes nothing."""
+    names = list(dict.fromkeys(item["name"] for item in req.body["databases"]))
+    instance, engine = data_request.changeable(req, work, Capability.ACCESS)
+    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
+    unknown = sorted(set(names) - inventory.known_databases(work.session, instance.id, names))
+    if unknown:
+        raise UnknownDatabases(unknown)
+    if names:
+        key = command.UserKey(name=found.name, host=found.host)
+        work.edit(operations.USER_GRANT, instance, command.GrantAccess(user=key, databases=names))
+    return Reply()
+
+
+@lifecycle.transactional
+def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept the end of access to one database."""
+    name = req.path["database_name"]
+    instance, engine = data_request.changeable(req, work, Capability.ACCESS)
+    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
+    if name not in found.databases:
+        raise errors.DatabaseNotFound(name)
+    key = command.UserKey(name=found.name, host=found.host)
+    work.edit(operations.USER_REVOKE, instance, command.RevokeAccess(user=key, database=name))
+    return Reply()

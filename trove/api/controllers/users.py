@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Users inside an instance. Passwords go to the guest encrypted and are kept nowhere."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from trove.api import lifecycle, paging
+from trove.api.controllers import data_request
+from trove.api.controllers.instance_request import host_of, require_for_users
+from trove.api.request import ApiRequest, Reply
+from trove.api.views import data as view
+from trove.common import exception
+from trove.datastores.spi import Capability, Plugin
+from trove.domain import operations
+from trove.objects import errors, inventory
+from trove.wire import command
+
+
+class UserExists(exception.BadRequest):
+    symbol = "user.exists"
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(f"The instance has these users already: {', '.join(map(ascii, names))}.")
+
+
+def index(req: ApiRequest) -> Reply:
+    """List users, by name and host."""
+    page = paging.Page.of(req, "users_page_size")
+    marker = None if page.marker is None else _marker(page.marker)
+    with req.services.db.reader() as session:
+        row, _ = data_request.readable(req, session, Capability.USERS)
+        found = inventory.list_users(session, row.id, limit=page.limit + 1, marker=marker)
+    kept, links = page.cut(found, lambda item: f"{item.name}@{item.host}")
+    return Reply({"users": [view.user(item) for item in kept], **links})
+
+
+def _marker(text: str) -> tuple[str, str]:
+    name, at, host = text.rpartition("@")
+    return (name, host) if at else (host, "%")
+
+
+def show(req: ApiRequest) -> Reply:
+    """Show one user."""
+    with req.services.db.reader() as session:
+        row, engine = data_request.readable(req, session, Capability.USERS)
+        found = data_request.find_user(session, engine, row.id, req.path["user_name"])
+    return Reply({"user": view.user(found)})
+
+
+@lifecycle.transactional
+def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept new users; an empty list is accepted and changes nothing."""
+    return _create(req, work, _sent(req))
+
+
+@lifecycle.transactional
+def create_one(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept the one new user that the path names, as openstacksdk sends it."""
+    wanted = _sent(req)
+    allowed = [{item["name"], f"{item['name']}@{item.get('host') or '%'}"} for item in wanted]
+    if len(wanted) != 1 or req.path["user_name"] not in allowed[0]:
+        raise exception.BadRequest("The body must have exactly the user that the path names.")
+    return _create(req, work, wanted)
+
+
+def _sent(req: ApiRequest) -> list[Mapping[str, Any]]:
+    sent = req.body["users"]
+    return [sent] if isinstance(sent, Mapping) else list(sent)
+
+
+def _create(req: ApiRequest, work: lifecycle.Work, wanted: list[Mapping[str, Any]]) -> Reply:
+    instance, engine = data_request.changeable(req, work, Capability.USERS)
+    if not wanted:
+        return Reply()
+    specs = [_spec(engine, item) for item in wanted]
+    require_for_users(engine, [spec.databases for spec in specs])
+    granted = sorted({name for spec in specs for name in spec.databases})
+    unknown = sorted(set(granted) - inventory.known_databases(work.session, instance.id, granted))
+    data_request.refuse(
+        engine.validate_users(wanted) + [f"users refer to database {name!a}, which does not exist" for name in unknown]
+    )
+    known = inventory.known_users(work.session, instance.id, [spec.name for spec in specs])
+    present = [spec.name for spec in specs if (spec.name, spec.host) in known]
+    if present:
+        raise UserExists(present)
+    work.edit(operations.USER_CREATE, instance, command.CreateUsers(users=specs))
+    return Reply()
+
+
+def _spec(engine: Plugin, item: Mapping[str, Any]) -> command.UserSpec:
+    return command.UserSpec(
+        name=item["name"],
+        password=item["password"],
+        host=host_of(engine, item.get("host")),
+        databases=[entry["name"] for entry in item.get("databases", [])],
+    )
+
+
+@lifecycle.transactional
+def update_all(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept new passwords for several users; all must exist."""
+    wanted = req.body["users"]
+    instance, engine = data_request.changeable(req, work, Capability.USERS)
+    data_request.refuse(engine.validate_users(wanted))
+    keys = [command.UserKey(name=item["name"], host=host_of(engine, item.get("host"))) for item in wanted]
+    known = inventory.known_users(work.session, instance.id, [key.name for key in keys])
+    missing = [key for key in keys if (key.name, key.host) not in known]
+    if missing:
+        raise errors.UserNotFound(missing[0].name, missing[0].host)
+    for key, item in zip(keys, wanted, strict=True):
+        change = command.AlterUser(user=key, new_password=item["password"])
+        work.edit(operations.USER_UPDATE, instance, change)
+    return Reply()
+
+
+@lifecycle.transactional
+def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept a new name, host or password of one user."""
+    changes = {key: value for key, value in req.body["user"].items() if value is not None}
+    if not changes.keys() & {"name", "host", "password"}:
+        raise exception.ValidationFailed(["user must have at least one of name, host and password"])
+    instance, engine = data_request.changeable(req, work, Capability.USERS)
+    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
+    name, host = changes.get("name", found.name), host_of(engine, changes.get("host", found.host))
+    data_request.refuse(engine.validate_users([{**changes, "name": name, "host": host}]))
+    moved = (name, host) != (found.name, found.host)
+    if moved and (name, host) in inventory.known_users(work.session, instance.id, [name]):
+        raise UserExists([name])
+    if not moved and "password" not in changes:
+        return Reply()
+    change = command.AlterUser(
+        user=command.UserKey(name=found.name, host=found.host),
+        new_name=name if name != found.name else None,
+        new_host=host if host != found.host else None,
+        new_password=changes.get("password"),
+    )
+    work.edit(operations.USER_UPDATE, instance, change)
+    return Reply()
+
+
+@lifecycle.transactional
+def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Accept the removal of a user."""
+    instance, engine = data_request.changeable(req, work, Capability.USERS)
+    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
+    key = command.UserKey(name=found.name, host=found.host)
+    work.edit(operations.USER_DELETE, instance, command.DropUser(user=key))
+    return Reply()

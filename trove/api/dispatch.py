@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline: every request takes the same steps in the same order.
+
+version → route → authenticate → project → rate → policy → media type → JSON → schema → handler → answer
+
+The order is a promise. Who may not make a call learns nothing about its body, so nonsense from a forbidden caller
+is 403; and what reaches a handler is complete. An error at any step becomes an error document, in
+:mod:`trove.api.errors`; what was not foreseen becomes a 500 that shows only an identifier.
+"""
+
+import importlib
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import webob
+from oslo_db import exception as db_exception
+
+from trove.api import authn, body, errors, links, microversions, query, router
+from trove.api.rates import RateLimiter
+from trove.api.request import ApiRequest, Reply
+from trove.api.routes import Route
+from trove.api.services import Services
+from trove.api.validation import Validators
+from trove.common import clock, exception
+from trove.common.context import RequestContext
+
+LOG = logging.getLogger(__name__)
+
+JSON = "application/json"
+CONTROLLERS = "trove.api.controllers"
+#: No project has a longer id, and the database has no room for one.
+MAX_PROJECT_ID = 255
+
+Handler = Callable[[ApiRequest], Reply]
+#: Looks at every answer before it is sent: route, version, status, content. Tests check schemas with it.
+Observer = Callable[[Route | None, microversions.Version, int, bytes], None]
+
+
+class ObserverError(AssertionError):
+    """An observer did not like an answer; passes through all layers."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A route with its handler."""
+
+    route: Route
+    handler: Handler
+
+
+def resolve(routes: Iterable[Route]) -> list[Target]:
+    """Return the routes with their handlers.
+
+    :raises ImportError, AttributeError: when a route names a handler that does not exist.
+    """
+    targets = []
+    for route in routes:
+        module, _, function = route.handler.partition(":")
+        targets.append(Target(route, getattr(importlib.import_module(f"{CONTROLLERS}.{module}"), function)))
+    return targets
+
+
+class Dispatcher:
+    """Answers requests. One per process, used by all its threads.
+
+    :param observer: see :data:`Observer`.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        targets: Iterable[Target],
+        validators: Validators,
+        strategy: authn.Strategy,
+        observer: Observer | None = None,
+    ) -> None:
+        conf = services.conf
+        self._services = services
+        self._validators = validators
+        self._strategy = strategy
+        self._observer = observer
+        self._rates = RateLimiter(conf)
+        self._public_endpoint: str | None = conf.public_endpoint
+        self._max_body: int = conf.max_request_body_size
+        self._router = router.Router((target.route.method, target.route.path, target) for target in targets)
+        for target in targets:
+            route = target.route
+            for name in (route.request, route.query, route.response):
+                if name is not None and name not in validators:
+                    raise ValueError(f"{route.method} {route.path} names schema {name}, which does not exist")
+
+    def answer(self, environ: Mapping[str, Any]) -> webob.Response:
+        """Return the answer to a WSGI request; never raises, except what the observer does."""
+        started = clock.monotonic()
+        version, target = microversions.MIN, None
+        headers: Mapping[str, str] = {}
+        document: Any
+        try:
+            version = microversions.negotiate(environ)
+            path = router.segments(environ)
+            target, parameters = self._router.match(environ["REQUEST_METHOD"], path)
+            reply = self._run(environ, version, target, path, parameters)
+            status, document, headers = reply.status or target.route.status, reply.body, reply.headers
+        except exception.TroveError as error:
+            status, document, headers = self._refusal(error, version)
+        except db_exception.DBConnectionError as error:
+            LOG.error("The database is away: %s", type(error).__name__)
+            away = exception.ServiceUnavailable("The service cannot reach its database at the moment; try again.")
+            status, document, headers = self._refusal(away, version)
+        except Exception:  # boundary: whatever went wrong, the client gets a document and the operator the traceback
+            status, document = 500, errors.uncaught(version)
+        content = b"" if document is None else msgspec.json.encode(document)
+        route = target.route if target else None
+        LOG.info(
+            "%s %s: %d in %.1f ms",
+            environ["REQUEST_METHOD"],
+            route.path if route else "unknown path",
+            status,
+            (clock.monotonic() - started) * 1000,
+        )
+        if self._observer is not None:
+            self._observer(route, version, status, content)
+        return _response(status, content, [*microversions.response_headers(version), *headers.items()])
+
+    def _refusal(
+        self, error: exception.TroveError, version: microversions.Version
+    ) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
+        if error.code >= 500:
+            LOG.error("%s: %s (%s)", error.symbol, error.message, error.details)
+        headers = errors.headers(error)
+        if isinstance(error, exception.Unauthorized):
+            headers["WWW-Authenticate"] = self._strategy.challenge
+        return error.code, errors.document(error, version), headers
+
+    def _run(
+        self,
+        environ: Mapping[str, Any],
+        version: microversions.Version,
+        target: Target,
+        path: tuple[str, ...],
+        parameters: dict[str, str],
+    ) -> Reply:
+        route = target.route
+        if version < route.min_version or (route.max_version is not None and version > route.max_version):
+            raise exception.NotFound("The path is unknown in this version.")
+        if route.public:
+            context = RequestContext(request_id=environ.get("openstack.request_id"))
+        else:
+            context = self._identify(environ, parameters)
+            self._rates.admit(context.project_id, route.method, path)
+            self._authorize(route, context)
+        return target.handler(
+            ApiRequest(
+                context=context,
+                version=version,
+                path=parameters,
+                query=query.parse(environ.get("QUERY_STRING", ""), route.query, version, self._validators),
+                body=self._body(environ, route, version),
+                services=self._services,
+                base_url=links.base_url(environ, self._public_endpoint),
+                route=route,
+                rates=self._rates,
+            )
+        )
+
+    def _identify(self, environ: Mapping[str, Any], parameters: Mapping[str, str]) -> RequestContext:
+        identity = self._strategy.authenticate(environ)
+        project_id = parameters["project_id"]
+        if len(project_id) > MAX_PROJECT_ID:
+            raise exception.NotFound("The path is unknown.")
+        if identity.project_id is not None and identity.project_id != project_id:
+            raise exception.Forbidden("The project in the path is not the one you are authenticated for.")
+        context = RequestContext(
+            user_id=identity.user_id,
+            project_id=project_id,
+            roles=list(identity.roles),
+            request_id=environ.get("openstack.request_id"),
+            is_admin=False,
+        )
+        context.is_admin = self._services.enforcer.is_admin(context)
+        return context
+
+    def _authorize(self, route: Route, context: RequestContext) -> None:
+        if route.admin and not context.is_admin:
+            raise exception.AdminRequired
+        enforcer, rules = self._services.enforcer, route.policies
+        if len(rules) == 1:
+            enforcer.require(context, rules[0], context.project_id)
+        elif rules and not any(enforcer.allows(context, rule, context.project_id) for rule in rules):
+            raise exception.Forbidden(f"Policy allows none of {', '.join(rules)} to be performed.")
+
+    def _body(self, environ: Mapping[str, Any], route: Route, version: microversions.Version) -> Any:
+        if route.request is None:
+            return None
+        data = body.read(environ, self._max_body)
+        if not data:
+            if route.body_optional:
+                return None
+            raise exception.BadRequest("The request needs a body.")
+        body.check_media_type(environ)
+        value = body.parse(data)
+        self._validators.check(route.request, value, version)
+        return value
+
+
+def _response(status: int, content: bytes, headers: list[tuple[str, str]]) -> webob.Response:
+    items = headers if status == 204 else [("Content-Type", JSON), ("Content-Length", str(len(content))), *headers]
+    return webob.Response(status=status, headerlist=items, app_iter=[content] if content else [])

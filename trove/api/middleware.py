@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The WSGI layers around the application: last safety net, request id, health, proxies, browsers of other origins.
+
+All but the net are oslo.middleware's own. Those that an operator has not switched on are left out, because each costs
+every request.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from oslo_config import cfg
+from oslo_middleware import cors, healthcheck, http_proxy_to_wsgi, request_id
+from oslo_middleware.healthcheck import opts as health_opts
+
+from trove.api import errors, microversions
+from trove.api.dispatch import ObserverError
+
+LOG = logging.getLogger(__name__)
+
+WSGIApp = Callable[..., Iterable[bytes]]
+
+HEALTHCHECK_PATH = "/healthcheck"
+
+
+class SafetyNet:
+    """Turns what escaped the application (a defect of a layer, not of a handler) into a JSON 500."""
+
+    def __init__(self, app: WSGIApp) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            return self._app(environ, start_response)
+        except ObserverError:
+            raise
+        except Exception:  # boundary: the client gets a document, the operator the traceback
+            content = msgspec.json.encode(errors.uncaught(microversions.MIN))
+            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
+            start_response("500 Internal Server Error", headers)
+            return [content]
+
+
+class Mount:
+    """Sends one path to another application."""
+
+    def __init__(self, app: WSGIApp, path: str, other: WSGIApp) -> None:
+        self._app, self._path, self._other = app, path, other
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        app = self._other if environ.get("PATH_INFO", "").rstrip("/") == self._path else self._app
+        return app(environ, start_response)
+
+
+def wrap(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp:
+    """Return ``app`` inside all layers."""
+    app = SafetyNet(app)
+    app = Mount(app, HEALTHCHECK_PATH, _health(app, conf))
+    app = request_id.RequestId(app, conf)
+    # Both options are registered by the layer they belong to, so the layer is made before it is known whether it is
+    # wanted.
+    proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
+    if conf.oslo_middleware.enable_proxy_headers_parsing:
+        app = proxied
+    shared = cors.CORS(app, conf)
+    return shared if conf.cors.allowed_origin else app
+
+
+def _health(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp:
+    conf.register_opts(health_opts.HEALTHCHECK_OPTS, "healthcheck")
+    # A load balancer drains a process when the operator makes the file that option disable_by_file_path names.
+    conf.set_default("backends", ["disable_by_file"], "healthcheck")
+    return healthcheck.Healthcheck(app, conf)

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole URL space in one table.
+
+A route names everything that belongs to it: handler, policy, schemas, success status, versions. The dispatcher, the
+OpenAPI document and the completeness tests all read this table, so nothing is reachable that is not written here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method on one path.
+
+    :ivar path: literal segments and ``{parameters}``; a literal wins over a parameter in the same place.
+    :ivar handler: ``module:function`` below ``trove.api.controllers``.
+    :ivar policy: the rule checked before anything of the request is read. Of several, one must allow the call, and
+        the handler checks the one that the body then asks for. ``None`` needs a ``reason``.
+    :ivar status: status of success.
+    :ivar request: schema of the body; ``None``: the body is not read.
+    :ivar body_optional: whether the body may be left out.
+    :ivar query: schema of the query.
+    :ivar response: schema of the answer; ``None``: empty body.
+    :ivar admin: refused with 401 (not 403, which existing clients take for something else) unless the caller is an
+        administrator.
+    :ivar public: needs no authentication.
+    :ivar reason: why there is no policy.
+    """
+
+    method: str
+    path: str
+    handler: str
+    policy: str | tuple[str, ...] | None
+    status: int = 200
+    request: str | None = None
+    query: str | None = None
+    response: str | None = None
+    min_version: tuple[int, int] = (1, 0)
+    max_version: tuple[int, int] | None = None
+    body_optional: bool = False
+    admin: bool = False
+    public: bool = False
+    reason: str = ""
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The route's rules as a tuple."""
+        if self.policy is None:
+            return ()
+        return (self.policy,) if isinstance(self.policy, str) else self.policy
+
+
+P = "/v1.0/{project_id}"
+INSTANCES = f"{P}/instances"
+INSTANCE = f"{INSTANCES}/{{instance_id}}"
+DATABASES = f"{INSTANCE}/databases"
+USERS = f"{INSTANCE}/users"
+USER = f"{USERS}/{{user_name}}"
+ROOT = f"{INSTANCE}/root"
+DATASTORES = f"{P}/datastores"
+DATASTORE = f"{DATASTORES}/{{datastore}}"
+VERSION = f"{DATASTORE}/versions/{{version}}"
+OPERATIONS = f"{INSTANCE}/operations"
+
+DISCOVERY = "Discovery comes before authentication."
+
+#: Rules of the instance actions; the body says which one counts.
+ACTION_POLICIES = (
+    "instance:restart",
+    "instance:resize_volume",
+    "instance:resize_flavor",
+    "instance:reset_status",
+    "instance:force_delete",
+)
+
+R = Route
+
+ROUTES: tuple[Route, ...] = (
+    R("GET", "/", "versions:index", None, response="versions", public=True, reason=DISCOVERY),
+    R("GET", "/v1.0", "versions:show", None, response="version", public=True, reason=DISCOVERY),
+    R("GET", "/v1.0/openapi.json", "openapi:show", None, response="openapi", public=True, reason=DISCOVERY),
+    R("GET", f"{P}/limits", "limits:index", "limits:index", response="limits"),
+    R("GET", f"{P}/flavors", "flavors:index", "flavor:index", response="flavors"),
+    R("GET", f"{P}/flavors/{{flavor_id}}", "flavors:show", "flavor:show", response="flavor"),
+    R("GET", DATASTORES, "datastores:index", "datastore:index", response="datastores"),
+    R("GET", DATASTORE, "datastores:show", "datastore:show", response="datastore"),
+    R(
+        "GET",
+        f"{DATASTORES}/versions/{{version}}",
+        "datastore_versions:show_by_id",
+        "datastore:version_show_by_uuid",
+        response="datastore_version",
+    ),
+    R(
+        "GET",
+        f"{DATASTORE}/versions",
+        "datastore_versions:index",
+        "datastore:version_index",
+        response="datastore_versions",
+    ),
+    R("GET", VERSION, "datastore_versions:show", "datastore:version_show", response="datastore_version"),
+    R(
+        "GET",
+        f"{VERSION}/flavors",
+        "datastore_versions:flavors",
+        "datastore:list_associated_flavors",
+        response="flavors",
+    ),
+    R(
+        "GET",
+        f"{VERSION}/volume-types",
+        "datastore_versions:volume_types",
+        "datastore:list_associated_volume_types",
+        response="volume_types",
+    ),
+    R("GET", INSTANCES, "instances:index", "instance:index", query="instance.query", response="instances"),
+    R(
+        "GET",
+        f"{INSTANCES}/detail",
+        "instances:detail",
+        "instance:detail",
+        query="instance.query",
+        response="instances.detail",
+    ),
+    R("POST", INSTANCES, "instances:create", "instance:create", request="instance.create", response="instance"),
+    R("GET", INSTANCE, "instances:show", "instance:show", response="instance"),
+    R("PUT", INSTANCE, "instances:update", "instance:update", status=202, request="instance.update"),
+    R("PATCH", INSTANCE, "instances:edit", "instance:update", status=202, request="instance.edit"),
+    R("DELETE", INSTANCE, "instances:delete", "instance:delete", status=202),
+    R("POST", f"{INSTANCE}/action", "instance_actions:run", ACTION_POLICIES, status=202, request="instance.action"),
+    R("GET", DATABASES, "databases:index", "instance:extension:database:index", query="page", response="databases"),
+    R(
+        "POST",
+        DATABASES,
+        "databases:create",
+        "instance:extension:database:create",
+        status=202,
+        request="database.create",
+    ),
+    R(
+        "GET",
+        f"{DATABASES}/{{database_name}}",
+        "databases:show",
+        "instance:extension:database:show",
+        response="database",
+    ),
+    R("DELETE", f"{DATABASES}/{{database_name}}", "databases:delete", "instance:extension:database:delete", status=202),
+    R("GET", USERS, "users:index", "instance:extension:user:index", query="page", response="users"),
+    R("POST", USERS, "users:create", "instance:extension:user:create", status=202, request="user.create"),
+    R("PUT", USERS, "users:update_all", "instance:extension:user:update_all", status=202, request="user.update_all"),
+    R("GET", USER, "users:show", "instance:extension:user:show", response="user"),
+    R("POST", USER, "users:create_one", "instance:extension:user:create", status=202, request="user.create"),
+    R("PUT", USER, "users:update", "instance:extension:user:update", status=202, request="user.update"),
+    R("DELETE", USER, "users:delete", "instance:extension:user:delete", status=202),
+    R("GET", f"{USER}/databases", "user_access:index", "instance:extension:user_access:index", response="user_access"),
+    R(
+        "PUT",
+        f"{USER}/databases",
+        "user_access:update",
+        "instance:extension:user_access:update",
+        status=202,
+        request="user_access.update",
+    ),
+    R(
+        "DELETE",
+        f"{USER}/databases/{{database_name}}",
+        "user_access:delete",
+        "instance:extension:user_access:delete",
+        status=202,
+    ),
+    R("GET", ROOT, "root:index", "instance:extension:root:index", response="root"),
+    R(
+        "POST",
+        ROOT,
+        "root:create",
+        "instance:extension:root:create",
+        request="root.create",
+        body_optional=True,
+        response="root.created",
+    ),
+    R("DELETE", ROOT, "root:delete", "instance:extension:root:delete", status=204),
+    R(
+        "GET",
+        OPERATIONS,
+        "operations:index",
+        "instance:operation:index",
+        query="page",
+        response="operations",
+        min_version=(1, 1),
+    ),
+    R(
+        "GET",
+        f"{OPERATIONS}/{{operation_id}}",
+        "operations:show",
+        "instance:operation:show",
+        response="operation",
+        min_version=(1, 1),
+    ),
+)

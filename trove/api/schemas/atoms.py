@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Building blocks that schemas share. Plain dicts: the same object may stand in several schemas, and nobody changes
+one."""
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+#: A string that names something: 1 to 255 characters, at least one ASCII letter or digit.
+NAME: Schema = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "pattern": "[0-9a-zA-Z]",
+    "x-message": "must have 1 to 255 characters, among them a letter or a digit",
+}
+UUID: Schema = {
+    "type": "string",
+    "pattern": "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
+    "x-message": "must be a UUID",
+}
+#: Existing clients send 0 and 1 where they mean false and true; both are taken.
+BOOL_INT: Schema = {"enum": [0, 1, False, True], "x-message": "must be true or false"}
+BOOLEAN: Schema = {"type": "boolean"}
+
+TIMESTAMP: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$"}
+LINKS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"href": {"type": "string"}, "rel": {"enum": ["self", "bookmark"]}},
+        "required": ["href", "rel"],
+        "additionalProperties": False,
+    },
+    "minItems": 2,
+    "maxItems": 2,
+}
+#: The ``links`` member of a collection that goes on.
+NEXT_LINKS: Schema = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"href": {"type": "string"}, "rel": {"const": "next"}},
+        "required": ["href", "rel"],
+        "additionalProperties": False,
+    },
+    "minItems": 1,
+    "maxItems": 1,
+}
+
+LIMIT: Schema = {"type": "integer", "minimum": 1}
+MARKER: Schema = {"type": "string", "maxLength": 1024}
+
+
+def document(properties: Schema, *, optional: tuple[str, ...] = (), **more: Any) -> Schema:
+    """Return the schema of an object with exactly ``properties``, all required but those in ``optional``."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False, **more}
+
+
+def collection(name: str, item: Schema, *, paged: bool = False) -> Schema:
+    """Return the schema of ``{name: [item, …]}``, with the ``links`` of a paged one."""
+    properties: Schema = {name: {"type": "array", "items": item}}
+    if paged:
+        properties["links"] = NEXT_LINKS
+    return document(properties, optional=("links",))
+
+
+def query(properties: Schema) -> Schema:
+    """Return the schema of a query; every parameter may be left out."""
+    return {"type": "object", "properties": properties, "additionalProperties": False, "x-ignore-unknown-until": "1.1"}

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What handlers work with; made once per process and handed on, so that tests can hand on something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oslo_config import cfg
+
+    from trove.api.authz import Enforcer
+    from trove.datastores.spi import Plugin
+    from trove.db.api import Database
+    from trove.rpc.conductor import ConductorClient
+    from trove.rpc.taskmanager import TaskManagerClient
+    from trove.workflow.store import Store
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of one API process.
+
+    :ivar plugins: datastore plugins by manager name.
+    :ivar taskmanager: casts ``wake(workflow_id)`` after a commit; a lost cast costs a poll interval, nothing else.
+    :ivar conductor: casts ``deliver(instance_id)`` after a commit, likewise.
+    """
+
+    conf: cfg.ConfigOpts
+    db: Database
+    store: Store
+    plugins: Mapping[str, Plugin]
+    taskmanager: TaskManagerClient
+    conductor: ConductorClient
+    enforcer: Enforcer
+
+
+def make_services(
+    conf: cfg.ConfigOpts,
+    db: Database,
+    plugins: Mapping[str, Plugin],
+    *,
+    taskmanager: TaskManagerClient,
+    conductor: ConductorClient,
+) -> Services:
+    """Put the parts of an API process together."""
+    from trove.api.authz import make_enforcer
+    from trove.workflow.store import Store
+
+    return Services(
+        conf=conf,
+        db=db,
+        store=Store(db),
+        plugins=plugins,
+        taskmanager=taskmanager,
+        conductor=conductor,
+        enforcer=make_enforcer(conf),
+    )
