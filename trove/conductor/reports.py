@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each report does: one small function per type, in the transaction that also advances the guest's replay
+position.
+
+A handler takes ``(session, identity, report)``. Who speaks is in ``identity``, which the envelope has proven; what a
+report says of itself is never believed. Each handler names the columns it may write. Every report may come twice and
+out of order, so each is harmless to repeat.
+"""
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from trove.conductor import enrolment
+from trove.db.api import Database
+from trove.domain import instance_states, operations
+from trove.objects import guest_command, heartbeat, inventory, root_history
+from trove.objects.base import clip
+from trove.objects.guest_command import GuestCommand
+from trove.objects.guest_identity import GuestIdentity
+from trove.wire import base, command, report
+
+#: Symbol of a command that was not finished by its deadline.
+EXPIRED_SYMBOL = "command.expired"
+_MAX_INTEGER = 2**31 - 1
+_VERSION_LENGTH = 64
+
+
+class Signals(Protocol):
+    """The part of :class:`trove.workflow.store.Store` that is needed here."""
+
+    def signal(self, session: Session, workflow_id: str, name: str, payload: Mapping[str, Any]) -> bool: ...
+
+    def signal_claim(self, session: Session, claim: str, name: str, payload: Mapping[str, Any]) -> str | None: ...
+
+
+@dataclass
+class Outcome:
+    """What is to be done once the transaction has committed.
+
+    :ivar wake: workflows that have something to do now.
+    :ivar replies: messages for the guest, in addition to the acknowledgement.
+    """
+
+    wake: list[str] = field(default_factory=list)
+    replies: list[base.Message] = field(default_factory=list)
+
+
+Handler = Callable[[Session, GuestIdentity, Any], Outcome]
+
+
+class Reports:
+    """The handlers.
+
+    :param signals: the workflow store.
+    """
+
+    def __init__(self, db: Database, signals: Signals) -> None:
+        self._db = db
+        self._signals = signals
+        self.handlers: Mapping[type[report.Report], Handler] = {
+            report.Hello: self.hello,
+            report.CommandResult: self.command_result,
+            report.Inventory: self.inventory,
+        }
+
+    def hello(self, session: Session, identity: GuestIdentity, message: report.Hello) -> Outcome:
+        """An agent (re)started: ``guest_identities`` commands (state, generation, keys and enrolled_at when it is the
+        first hello), ``heartbeats`` agent_version, handler_version, protocol_min, protocol_max, ``guest_commands``
+        send_at."""
+        compatible = enrolment.speaks_our_protocol(message.protocol_min, message.protocol_max)
+        enrolment.complete(identity, self._db.now(session))
+        identity.commands = known_commands(message.commands) if compatible else {}
+        before = heartbeat.get(session, identity.instance_id) or heartbeat.HeartbeatRecord(
+            identity.instance_id, instance_states.SERVICE_NEW, None
+        )
+        versions = _versions(message)
+        heartbeat.record(session, [before._replace(**versions)])
+        if not compatible:
+            return Outcome(replies=[enrolment.protocol_refusal()])
+        guest_command.make_due(session, identity.instance_id, self._db.now(session))
+        claim = operations.instance_claim(identity.instance_id)
+        workflow_id = self._signals.signal_claim(session, claim, operations.GUEST_READY, {})
+        return Outcome(wake=[workflow_id] if workflow_id else [])
+
+    def command_result(self, session: Session, identity: GuestIdentity, message: report.CommandResult) -> Outcome:
+        """How far a command has come: ``guest_commands`` state, result, error_symbol, error_detail, args,
+        finished_at."""
+        detail = "\n".join(part for part in (message.error_message, message.log_tail) if part) or None
+        done = guest_command.record_result(
+            session,
+            identity.instance_id,
+            message.command_id,
+            guest_command.Answer(message.state, message.result, message.error_symbol, detail),
+            self._db.now(session),
+        )
+        if done is None or done.state not in guest_command.FINAL:
+            return Outcome()
+        return Outcome(wake=signal_command(session, self._signals, done, message.error_message, message.log_tail))
+
+    def inventory(self, session: Session, identity: GuestIdentity, message: report.Inventory) -> Outcome:
+        """What is in the engine: ``inventory_databases``, ``inventory_users``, ``root_history`` enabled."""
+        inventory.replace(session, identity.instance_id, message.databases, message.users)
+        root_history.set_enabled(session, identity.instance_id, message.root_enabled, None)
+        return Outcome()
+
+
+def heartbeat_record(
+    instance_id: str, message: report.Heartbeat, received_at: datetime.datetime
+) -> heartbeat.HeartbeatRecord:
+    """Return the row of a heartbeat: every column of ``heartbeats``.
+
+    Texts and numbers are cut to what the columns hold: many guests' rows are written together, and one must not spoil
+    the others'.
+    """
+    return heartbeat.HeartbeatRecord(
+        instance_id=instance_id,
+        service_status=message.service_status,
+        reported_at=received_at,
+        reason=clip(message.reason, 255),
+        volume_used_bytes=message.volume_used_bytes,
+        volume_total_bytes=message.volume_total_bytes,
+        wal_bytes=message.wal_bytes,
+        **_versions(message),
+    )
+
+
+def known_commands(stated: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    """Return the part of what an agent says it can handle that this code could ever send."""
+    known: dict[str, list[int]] = {}
+    for name, version in command.COMMANDS:
+        if version in stated.get(name, ()):
+            known.setdefault(name, []).append(version)
+    return known
+
+
+def signal_command(
+    session: Session,
+    signals: Signals,
+    done: GuestCommand,
+    error_message: str | None,
+    log_tail: str | None = None,
+) -> list[str]:
+    """Tell the workflow that asked for a command what became of it; return the workflows to wake after the commit."""
+    if not done.workflow_id:
+        return []
+    payload = {
+        "state": done.state,
+        "result": done.result,
+        "error_symbol": EXPIRED_SYMBOL if done.state == guest_command.EXPIRED else done.error_symbol,
+        "error_message": error_message,
+        "log_tail": log_tail,
+    }
+    active = signals.signal(session, done.workflow_id, operations.command_signal(done.id), payload)
+    return [done.workflow_id] if active else []
+
+
+def _versions(message: report.Hello | report.Heartbeat) -> dict[str, Any]:
+    return {
+        "agent_version": clip(message.agent_version, _VERSION_LENGTH),
+        "handler_version": clip(message.handler_version, _VERSION_LENGTH),
+        "protocol_min": min(message.protocol_min, _MAX_INTEGER),
+        "protocol_max": min(message.protocol_max, _MAX_INTEGER),
+    }

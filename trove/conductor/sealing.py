@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sealing and opening on the control plane's side: which key of a guest may be used for what.
+
+==============  =====================================  ==================================
+state           a guest may speak under                and may say
+==============  =====================================  ==================================
+ISSUED          generation 0, the one-time key         ``enrol``
+EXCHANGING      generation 0: the answer may be lost   ``enrol``
+EXCHANGING      generation 1                           ``hello``, which makes it ENROLLED
+ENROLLED        generation 1                           anything but ``enrol``
+==============  =====================================  ==================================
+"""
+
+import datetime
+import traceback
+
+from trove.common import ids
+from trove.guestbus import envelope, keys
+from trove.guestbus.envelope import Header
+from trove.objects import guest_identity
+from trove.objects.guest_identity import GuestIdentity
+from trove.wire import base, report
+
+#: How long an answer means anything. Guests judge it by the control plane's own times, which may differ by this much.
+REPLY_LIFETIME = datetime.timedelta(minutes=10)
+
+
+class Refused(Exception):
+    """A message that has no effect and gets no answer. The text is for one line of the log and holds no content."""
+
+
+def key_for(identity: GuestIdentity, generation: int) -> bytes:
+    """Return the master key of ``generation``.
+
+    :raises Refused: when that key is not in use in the identity's state.
+    """
+    held = {
+        keys.ONE_TIME: ("one_time", (guest_identity.ISSUED, guest_identity.EXCHANGING)),
+        keys.ENROLLED: ("master", (guest_identity.EXCHANGING, guest_identity.ENROLLED)),
+    }
+    name, states = held.get(generation, ("", ()))
+    text = identity.keys.get(name)
+    if identity.state not in states or not text:
+        raise Refused(f"generation {generation} is not in use")
+    return bytes.fromhex(text)
+
+
+def check_allowed(identity: GuestIdentity, header: Header) -> None:
+    """Check that an authenticated message may be said in the identity's state under its key.
+
+    :raises Refused: when not.
+    """
+    enrols = header.name == report.Enrol.name
+    if enrols != (header.generation == keys.ONE_TIME):
+        raise Refused(f"'{header.name}' may not be said under generation {header.generation}")
+    if identity.state == guest_identity.EXCHANGING and not enrols and header.name != report.Hello.name:
+        raise Refused(f"'{header.name}' before the first hello")
+
+
+def seal(
+    identity: GuestIdentity,
+    message: base.Message,
+    now: datetime.datetime,
+    *,
+    generation: int,
+    not_after: datetime.datetime | None = None,
+    sequence: int = 0,
+) -> bytes:
+    """Seal ``message`` for the identity's guest.
+
+    :param now: the database's clock, so that all conductors put times on one scale.
+    :raises Refused: when the key is not in use any more.
+    :raises EnvelopeError: when the message is too large.
+    """
+    header = Header(
+        instance_id=identity.instance_id,
+        direction=keys.TO_GUEST,
+        boot=0,
+        sequence=sequence,
+        message_id=ids.new_id(),
+        name=message.name,
+        version=message.version,
+        sent_at=milliseconds(now),
+        not_after=milliseconds(not_after or now + REPLY_LIFETIME),
+        generation=generation,
+    )
+    return envelope.seal(header, message.to_wire(), key_for(identity, generation))
+
+
+def milliseconds(moment: datetime.datetime) -> int:
+    """Return milliseconds since the Unix epoch of a naive UTC time."""
+    return int(moment.replace(tzinfo=datetime.UTC).timestamp() * 1000)
+
+
+def describe(err: BaseException) -> str:
+    """Say what failed and where, for the log, without the exception's text: a database error quotes the values it was
+    given."""
+    frames = traceback.extract_tb(err.__traceback__)[-6:]
+    places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in reversed(frames)]
+    return f"{type(err).__name__} at {' < '.join(places)}"

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands: accept, carry out, tell.
+
+``accept`` runs in the thread that received the command and only journals; ``run_next`` runs in the executor thread, one
+command at a time in the order of acceptance. At whichever point the agent dies:
+
+* before the acceptance is journalled, the control plane has heard nothing and sends the command again;
+* after it, the next agent runs the command again: handlers are safe to repeat;
+* after the result is journalled, the next agent only repeats the report.
+
+A repeated id is answered with what is recorded, never carried out again. An order of a worker that has lost its
+workflow carries a lower epoch than one seen before and is refused.
+"""
+
+import logging
+import re
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trove.common import ids, redact
+from trove.datastores import spi
+from trove.guestagent import journal as journals
+from trove.wire import base, command, report
+
+LOG = logging.getLogger(__name__)
+
+#: Agents that may end while one command is at work, before it is given up as the cause.
+MAX_INTERRUPTIONS = 5
+#: Bounds of the tail of the engine's log in a failure report.
+TAIL_LINES = 40
+TAIL_BYTES = 8192
+#: Largest result of a command as JSON; no command needs more, and one report must fit into an envelope.
+MAX_RESULT_BYTES = 65536
+#: As in :class:`trove.wire.report.CommandResult`.
+SYMBOL = r"[a-z0-9_.]{1,128}"
+
+
+class Dispatcher:
+    """Takes commands through their life.
+
+    :param engine_lock: held while a command is at work, so that supervision does not start an engine that a command
+        just stopped.
+    :param inventory: returns what to report of databases and users before a command's result; its argument says whether
+        also when nothing has changed.
+    :param changed: called after reports were journalled, so that a sender may wake up.
+    :param settings: returns what to remember of a command that was carried out, journalled together with its result.
+    """
+
+    def __init__(
+        self,
+        journal: journals.Journal,
+        handler: spi.GuestHandler,
+        *,
+        engine_lock: threading.Lock,
+        inventory: Callable[[bool], Sequence[report.Report]],
+        changed: Callable[[], None],
+        settings: Callable[[command.Command], Mapping[str, Any]] = lambda _: {},
+    ) -> None:
+        self._journal = journal
+        self._handler = handler
+        self._engine_lock = engine_lock
+        self._inventory = inventory
+        self._changed = changed
+        self._settings = settings
+        self._unwritten: _Outcome | None = None
+        self._methods = dict(handler.commands())
+        self._accepting = threading.Lock()
+
+    def known_commands(self) -> dict[str, list[int]]:
+        """Return the commands this agent carries out, as ``{name: [versions]}``."""
+        known: dict[str, list[int]] = {}
+        for name, version in sorted(command.COMMANDS):
+            if name in self._methods:
+                known.setdefault(name, []).append(version)
+        return known
+
+    def accept(self, frame: command.CommandFrame) -> None:
+        """Journal a received command, or its refusal, with the report that says so.
+
+        :raises JournalError: nothing has happened then; the command will be sent again.
+        """
+        with self._accepting:  # two threads may hear the same command
+            record = self._journal.find(frame.id)
+            if record is not None:
+                LOG.info("command %s (%s) came again; it is %s", record.id, record.name, record.state)
+                self._journal.add_reports([_report_of(record)])
+            else:
+                record = self._judge(frame)
+                self._journal.record(record, [_report_of(record)])
+                LOG.info("command %s (%s): %s", record.id, record.name, record.error_symbol or record.state)
+        self._changed()
+
+    def run_next(self) -> bool:
+        """Carry out the oldest unfinished command; return whether there was one.
+
+        :raises JournalError: the result could not be written. It is kept, and written by the next call: carrying the
+            command out again would restart an engine for as long as a disk is full.
+        """
+        if self._unwritten is None:
+            record = self._journal.next_unfinished()
+            if record is None:
+                return False
+            with self._engine_lock:
+                self._unwritten = self._carry_out(record)
+        outcome = self._unwritten
+        self._journal.finish(outcome.result, outcome.others, outcome.settings)
+        self._unwritten = None
+        LOG.info(
+            "command %s: %s %s", outcome.result.command_id, outcome.result.state, outcome.result.error_symbol or ""
+        )
+        self._changed()
+        return True
+
+    def _judge(self, frame: command.CommandFrame) -> journals.CommandRecord:
+        """Decide what becomes of a new command; pure but for reading the journal."""
+        symbol, message = None, None
+        if frame.workflow_id is not None and frame.epoch < self._journal.epoch(frame.workflow_id):
+            symbol = "guest.stale_epoch"
+            message = "A newer worker has taken over this operation; the order of the older one was refused."
+        elif (frame.command, frame.command_version) not in command.COMMANDS or frame.command not in self._methods:
+            symbol = "guest.unknown_command"
+            message = f"This guest does not know the command '{frame.command[:64]}' version {frame.command_version}."
+        else:
+            try:
+                base.decode(command.COMMANDS, frame.command, frame.command_version, frame.args)
+            except base.MalformedMessage as err:
+                symbol, message = "guest.malformed_command", str(err)[:255]
+        return journals.CommandRecord(
+            id=frame.id,
+            name=frame.command,
+            version=frame.command_version,
+            state="FAILED" if symbol else "ACCEPTED",
+            workflow_id=frame.workflow_id,
+            epoch=frame.epoch,
+            args=None if symbol else frame.args,
+            error_symbol=symbol,
+            error_message=message,
+        )
+
+    def _carry_out(self, record: journals.CommandRecord) -> "_Outcome":
+        """Carry ``record`` out and return how it ended; raises nothing."""
+        if record.interruptions >= MAX_INTERRUPTIONS:
+            return self._failed(
+                record,
+                "guest.interrupted",
+                f"The agent ended {record.interruptions} times while it carried this out; it was given up.",
+            )
+        LOG.info("command %s (%s): carrying it out", record.id, record.name)
+        try:
+            order = base.decode(command.COMMANDS, record.name, record.version, record.args)
+            result = _result(record.id, "DONE", result=_plain(self._methods[record.name](order)))
+        except spi.EngineError as err:
+            LOG.warning("command %s (%s) failed: %s", record.id, record.name, redact.mask_text(str(err)))
+            return self._failed(record, err.symbol, err.message)
+        except Exception as err:  # boundary: a defect must not end the agent; its text may hold a password
+            LOG.error("command %s (%s) broke:\n%s", record.id, record.name, _frames(err))
+            return self._failed(
+                record,
+                "guest.internal_error",
+                f"The guest met an unexpected error ({type(err).__name__}); its log has the place.",
+            )
+        # The inventory goes first: whoever waits for the result may read the list of databases the moment it arrives.
+        return _Outcome(result, self._inventory(True), self._settings(order))
+
+    def _failed(self, record: journals.CommandRecord, symbol: str, message: str) -> "_Outcome":
+        try:
+            tail = log_tail(self._handler.log_files())
+        except Exception as err:  # boundary: a tail is a courtesy; without it the failure must still be told
+            LOG.warning("no log tail for command %s (%s)", record.id, type(err).__name__)
+            tail = None
+        if not re.fullmatch(SYMBOL, symbol):  # the report would be refused at the other end, and the result lost
+            LOG.error("the handler's symbol %r is not lower case with dots", symbol)
+            symbol = "guest.internal_error"
+        message = redact.mask_text(message)[:255]
+        result = _result(record.id, "FAILED", error_symbol=symbol, error_message=message, log_tail=tail)
+        return _Outcome(result, self._inventory(False))  # what failed may have been done in part
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What is to be journalled of a command that has been carried out."""
+
+    result: report.CommandResult
+    others: Sequence[report.Report] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def log_tail(files: Sequence[Path]) -> str | None:
+    """Return the last lines of the newest non-empty file, masked, at most :data:`TAIL_LINES` and :data:`TAIL_BYTES`."""
+    for path in reversed(files):
+        try:
+            with open(path, "rb") as stream:
+                size = stream.seek(0, 2)
+                stream.seek(max(0, size - TAIL_BYTES))
+                block = stream.read(TAIL_BYTES)
+        except OSError:
+            continue
+        lines = block.decode(errors="replace").splitlines()
+        if size > TAIL_BYTES:
+            del lines[0]  # cut in the middle, and so perhaps in front of the word that would have had its secret masked
+        text = "\n".join(redact.mask_text(line) for line in lines[-TAIL_LINES:])
+        if text.strip():
+            # Masking may lengthen a line, and a broken byte becomes three: bound it once more, from the end.
+            return text.encode()[-TAIL_BYTES:].decode(errors="ignore")
+    return None
+
+
+def _report_of(record: journals.CommandRecord) -> report.CommandResult:
+    return _result(
+        record.id,
+        record.state,
+        result=record.result,
+        error_symbol=record.error_symbol,
+        error_message=record.error_message,
+    )
+
+
+def _result(command_id: str, state: Any, **fields: Any) -> report.CommandResult:
+    return report.CommandResult(report_id=ids.new_id(), command_id=command_id, state=state, **fields)
+
+
+def _plain(result: Any) -> dict[str, Any] | None:
+    if result is None:
+        return None
+    plain: dict[str, Any] = msgspec.to_builtins(dict(result))
+    if len(msgspec.json.encode(plain)) > MAX_RESULT_BYTES:
+        raise ValueError("the result is too large to be told")
+    return plain
+
+
+def _frames(error: BaseException) -> str:
+    """Return where ``error`` was raised, without its text or the values around it."""
+    lines = traceback.format_list(traceback.extract_tb(error.__traceback__))
+    return "".join(lines) + type(error).__name__

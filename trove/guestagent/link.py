@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The conversation with the control plane: enrol, greet, then exchange reports for commands.
+
+The other side takes nothing of a boot before its ``hello`` (:mod:`trove.guestbus.replay`), so everything else waits for
+:attr:`Link.ready`. A refusal under the real keys means that the two sides disagree about what was said; a new boot and
+    a new hello mend that.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from trove.guestagent.journal import JournalError, JournalRefused
+from trove.guestbus.envelope import EnvelopeError
+from trove.guestbus.session import GuestSession, NotEnrolled, Phase
+from trove.guestbus.transport import GuestTransport, PeerRefused, TransportError
+from trove.wire import base, command, report
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds to listen for the answer to an enrolment or hello on a transport that does not answer in the same exchange.
+ANSWER_WAIT = 5.0
+#: Hellos without an answer before a new key is taken for one that the control plane never got, and the enrolment starts
+#: over.
+UNANSWERED_HELLOS = 3
+
+
+class NoAnswer(TransportError):
+    """The exchange went well but what it was for did not come."""
+
+
+class Link:
+    """One guest's conversation; safe to use from several threads, but only one may call :meth:`establish`.
+
+    :param hello: makes a fresh hello.
+    :param on_command: takes a command; a :class:`JournalError` of it drops the command, which will come again.
+    :param on_acknowledge: takes the ids of acknowledged reports.
+    :param on_enrolled: called once the control plane has used the new key.
+    """
+
+    def __init__(
+        self,
+        session: GuestSession,
+        transport: GuestTransport,
+        *,
+        hello: Callable[[], report.Hello],
+        on_command: Callable[[command.CommandFrame], None],
+        on_acknowledge: Callable[[list[str]], None],
+        on_enrolled: Callable[[], None],
+    ) -> None:
+        self._session = session
+        self._transport = transport
+        self._hello = hello
+        self._on_command = on_command
+        self._on_acknowledge = on_acknowledge
+        self._on_enrolled = on_enrolled
+        self._lock = threading.Lock()
+        self._hello_id: str | None = None
+        self._unanswered = 0
+        self._enrol_again = False
+        #: Set while the control plane has acknowledged a hello of the current boot.
+        self.ready = threading.Event()
+
+    def establish(self) -> None:
+        """Do what is missing until :attr:`ready` is set: enrol, then say hello.
+
+        :raises TransportError: try again after a while.
+        :raises NotEnrolled: there is neither a key nor a one-time key; only an operator can help.
+        :raises OSError: keys could not be saved.
+        """
+        if self._session.phase is Phase.ENROL or self._enrol_again:
+            self._enrol()
+        hello = self._hello()
+        with self._lock:
+            self._hello_id = hello.report_id
+        boot = self._session.boot
+        try:
+            self._exchange(self._session.seal_report(hello), self._answer_wait())
+        except PeerRefused:
+            self._mend(boot)
+            raise
+        if not self.ready.is_set():
+            self._unanswered += 1
+            if self._session.phase is Phase.CONFIRM and self._unanswered >= UNANSWERED_HELLOS:
+                self._enrol_again = True
+            raise NoAnswer("the hello was not acknowledged")
+        self._unanswered = 0
+
+    def send(self, message: report.Report) -> None:
+        """Send a report and take what comes back.
+
+        :raises TransportError: it may not have arrived.
+        :raises EnvelopeError: it is too large to be sent, ever.
+        """
+        self._conversation(message, 0.0)
+
+    def listen(self, poll: Callable[[float], report.Report], wait: float) -> bool:
+        """Wait up to ``wait`` seconds for commands and take them; return whether anything came.
+
+        :param poll: makes a poll for so many seconds, where the transport needs one.
+        :raises TransportError: try again after a while.
+        """
+        if self._transport.needs_poll:
+            return self._conversation(poll(wait), wait)
+        return self._exchange(None, wait)
+
+    @property
+    def needs_poll(self) -> bool:
+        """Whether commands come only as answers to polls, and so only after a hello."""
+        return self._transport.needs_poll
+
+    @property
+    def poll_after(self) -> float:
+        """Seconds the control plane asked to wait before the next poll."""
+        return self._transport.poll_after
+
+    def _enrol(self) -> None:
+        try:
+            sealed = self._session.seal_enrol(*self._versions())
+        except NotEnrolled:
+            if self._session.phase is Phase.ENROL:
+                raise
+            self._enrol_again = False  # confirmed meanwhile, by another thread
+            return
+        self._enrol_again, before = False, self._session.phase
+        self._exchange(sealed, self._answer_wait())
+        self._unanswered = 0
+        if self._session.phase is Phase.ENROL:
+            raise NoAnswer("the enrolment was not answered")
+        LOG.info("enrolment: %s to %s", before.value, self._session.phase.value)
+
+    def _versions(self) -> tuple[str, str]:
+        hello = self._hello()
+        return hello.agent_version, hello.handler_version
+
+    def _answer_wait(self) -> float:
+        return 0.0 if self._transport.needs_poll else ANSWER_WAIT
+
+    def _conversation(self, message: report.Report, wait: float) -> bool:
+        boot = self._session.boot
+        try:
+            return self._exchange(self._session.seal_report(message), wait)
+        except PeerRefused:
+            self._mend(boot)
+            raise
+
+    def _mend(self, boot: int) -> None:
+        """After a refusal of what was sealed in ``boot``: prepare another hello, or another enrolment."""
+        with self._lock:
+            if self._session.boot != boot:
+                return  # another thread was refused at the same time and has begun a new boot
+            self.ready.clear()
+            self._hello_id = None
+            if self._session.phase is Phase.CONFIRM:
+                self._enrol_again = True
+            self._session.new_boot()
+        LOG.warning("the control plane refused an envelope; saying hello again in boot %d", self._session.boot)
+
+    def _exchange(self, envelope: bytes | None, wait: float) -> bool:
+        answers = self._transport.exchange(envelope, wait)
+        for answer in answers:
+            before = self._session.phase
+            try:
+                message = self._session.open_from_control(answer)
+            except EnvelopeError as err:
+                LOG.warning("dropped an envelope: %s", err)
+                continue
+            if before is Phase.CONFIRM and self._session.phase is Phase.ENROLLED:
+                LOG.info("enrolled")
+                self._on_enrolled()
+            self._take(message)
+        return bool(answers)
+
+    def _take(self, message: base.Message) -> None:
+        if isinstance(message, command.CommandFrame):
+            try:
+                self._on_command(message)
+            except JournalRefused:
+                raise
+            except JournalError as err:
+                LOG.error("command %s is dropped, the journal cannot be written: %s", message.id, err)
+        elif isinstance(message, command.Acknowledge):
+            with self._lock:
+                if self._hello_id in message.report_ids:
+                    self.ready.set()
+            self._on_acknowledge(message.report_ids)
+        elif isinstance(message, command.Refused):
+            LOG.error("the control plane refuses: %s: %s", message.symbol, message.remedy)
+            if message.report_id is not None:  # it will never be understood there; sending it again would help nobody
+                self._on_acknowledge([message.report_id])

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the steps of every flow are given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from oslo_config import cfg
+
+from trove.datastores import spi
+from trove.db.api import Database
+from trove.providers import base
+from trove.rpc.conductor import Delivers
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The side-effect edges of a taskmanager.
+
+    :ivar conductor: told, after a commit, that a guest has commands waiting.
+    :ivar gateway_url: base URL of the gateway that new guests dial; ``None``: ``[guest_bus] gateway_url``.
+    """
+
+    conf: cfg.ConfigOpts
+    db: Database
+    provider: base.Provider
+    plugins: Mapping[str, spi.Plugin]
+    conductor: Delivers
+    gateway_url: str | None = None

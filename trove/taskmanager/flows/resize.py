@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change the shape or the volume of an instance.
+
+Inputs of a flavor change: ``old`` and ``new``, each ``{"flavor_id", "vcpus", "ram_mib", "disk_gib"}``. The request
+has taken the quota for a larger shape; what a smaller one frees is given back at the end, and a failure gives back
+what was taken.
+
+Inputs of a volume change: ``size_gib`` and ``old_size_gib``. A volume cannot shrink, so the flow cannot unwind once
+it is known to have grown.
+"""
+
+from sqlalchemy.orm import Session
+
+from trove.domain import operations
+from trove.taskmanager import settle
+from trove.taskmanager.steps import guest, outside, server
+from trove.workflow.model import Flow, StepContext
+
+
+def _flavor_resized(ctx: StepContext, session: Session) -> None:
+    new = ctx.inputs["new"]
+    instance = settle.succeeded(
+        session,
+        ctx,
+        "resized",
+        flavor_id=new["flavor_id"],
+        vcpus=new["vcpus"],
+        ram_mib=new["ram_mib"],
+        disk_gib=new["disk_gib"],
+    )
+    settle.give_back(session, instance, operations.quota_freed(ctx.kind, ctx.inputs))
+
+
+def _volume_resized(ctx: StepContext, session: Session) -> None:
+    settle.succeeded(session, ctx, "resized", volume_gib=ctx.inputs["size_gib"])
+
+
+def _flavor_failed(ctx: StepContext, session: Session) -> None:
+    instance = settle.failed(session, ctx, "resize_failed")
+    settle.give_back(session, instance, operations.quota_taken(ctx.kind, ctx.inputs))
+
+
+def _volume_failed(ctx: StepContext, session: Session) -> None:
+    instance = settle.failed(session, ctx, "resize_failed")
+    if instance.volume_gib < ctx.inputs["size_gib"]:  # else it has grown all the same, see outside.GrowVolume
+        settle.give_back(session, instance, operations.quota_taken(ctx.kind, ctx.inputs))
+
+
+def _flavor_parked(ctx: StepContext, session: Session) -> None:
+    settle.parked(session, ctx, _flavor_failed)
+
+
+def _volume_parked(ctx: StepContext, session: Session) -> None:
+    settle.parked(session, ctx, _volume_failed)
+
+
+FLAVOR = Flow(
+    kind=operations.INSTANCE_RESIZE_FLAVOR.name,
+    version=1,
+    steps=(
+        server.ResizeServer(),
+        guest.GuestStep(
+            "reconfigure-datastore",
+            guest.make_reconfigure("new"),
+            "fit the database to its new size",
+            timeout=guest.ENGINE_TIMEOUT,
+            unmake=guest.make_reconfigure("old"),
+        ),
+    ),
+    on_success=_flavor_resized,
+    on_reverted=_flavor_failed,
+    on_parked=_flavor_parked,
+    timeout=operations.INSTANCE_RESIZE_FLAVOR.timeout,
+)
+
+VOLUME = Flow(
+    kind=operations.INSTANCE_RESIZE_VOLUME.name,
+    version=1,
+    steps=(
+        outside.GrowVolume(),
+        guest.GuestStep(
+            "grow-filesystem", guest.make_grow_volume, "use the larger volume", timeout=guest.ENGINE_TIMEOUT
+        ),
+    ),
+    on_success=_volume_resized,
+    on_reverted=_volume_failed,
+    on_parked=_volume_parked,
+    pivot="grow-volume",
+    timeout=operations.INSTANCE_RESIZE_VOLUME.timeout,
+)

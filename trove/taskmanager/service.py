@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A taskmanager: one worker, the server of its one hint, and the periodic look after local agents."""
+
+import os
+import secrets
+
+import oslo_messaging as messaging
+
+from trove.common import service
+from trove.providers import base
+from trove.rpc import taskmanager as rpc
+from trove.taskmanager import flows
+from trove.taskmanager.environment import Environment
+from trove.workflow.registry import Registry
+from trove.workflow.store import Store
+from trove.workflow.worker import Worker
+
+#: Seconds between two looks after agents that a provider supervises itself.
+SUPERVISE_INTERVAL = 2.0
+
+
+def owner_name(host: str) -> str:
+    """Return a lease owner that no other process, and no later process with the same pid, has."""
+    return f"{host[:80]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+class TaskManager(service.Group):
+    """Runs workflows from the database of ``env``.
+
+    :param bus: the control bus on which hints arrive.
+    :param owner: name in the leases. Only who can be sure that no other process lives under it gives one: what a killed
+        process of that name held is then taken up at once instead of when its leases run out.
+    """
+
+    def __init__(self, env: Environment, bus: messaging.transport.RPCTransport, *, owner: str | None = None) -> None:
+        settings = env.conf.workflow
+        self.owner = owner or owner_name(env.conf.host)
+        self.worker = Worker(
+            env.db,
+            Store(env.db),
+            flows.register_all(Registry()),
+            env,
+            owner=self.owner,
+            threads=settings.threads,
+            lease_ttl=settings.lease_ttl,
+            poll_interval=settings.poll_interval,
+        )
+        parts: list[service.Part] = [self.worker, rpc.server(env.conf, bus, self.worker, self.owner)]
+        if isinstance(env.provider, base.Supervised):
+            parts.append(service.Periodic("supervise-agents", SUPERVISE_INTERVAL, env.provider.supervise))
+        super().__init__(parts)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a workflow's end moves its instance; called inside the ending transaction.
+
+A deletion may have been accepted while the workflow ran. Then the instance is in SHUTDOWN already, the event no
+longer applies, and the deletion's own workflow, which starts in this same transaction, takes over. A workflow that an
+operator's reset has ended never gets here: it is fenced off.
+"""
+
+import logging
+
+from sqlalchemy.orm import Session
+
+from trove.common import redact
+from trove.domain import instance_states
+from trove.objects import fault, quota
+from trove.objects.instance import Instance
+from trove.objects.scope import Scope
+from trove.workflow.model import Hook, StepContext
+from trove.workflow.store import Store
+
+LOG = logging.getLogger(__name__)
+
+
+def succeeded(session: Session, ctx: StepContext, event: str, **columns: object) -> Instance:
+    """Move the instance by ``event``, set ``columns``, and clear its fault."""
+    instance = _move(session, ctx, event, **columns)
+    fault.clear_fault(session, instance.id)
+    return instance
+
+
+def failed(session: Session, ctx: StepContext, event: str) -> Instance:
+    """Move the instance by ``event`` and record why as its fault; a cancelled workflow leaves no fault."""
+    instance = _move(session, ctx, event)
+    record_fault(session, ctx)
+    return instance
+
+
+def parked(session: Session, ctx: StepContext, on_reverted: Hook) -> None:
+    """Record why the workflow cannot go on, and leave the instance to it until an operator retries or aborts it.
+
+    A deletion that waits behind it must not wait for an operator: then the workflow ends here as if it had been undone,
+    because the deletion finds and removes by tag all that is left.
+    """
+    if _get(session, ctx).status != instance_states.SHUTDOWN:
+        record_fault(session, ctx)
+        return
+    detail = None if ctx.error is None else ctx.error.detail or ctx.error.message
+    if Store(ctx.env.db).abandon(session, ctx.workflow_id, "workflow.superseded", detail):
+        LOG.warning("workflow %s could not be undone; the deletion that waits for it goes on", ctx.workflow_id)
+        on_reverted(ctx, session)
+
+
+def record_fault(session: Session, ctx: StepContext) -> None:
+    """Record why the workflow failed, unless somebody asked for its end or the instance is gone."""
+    error = ctx.error
+    if error is None or error.symbol.startswith("workflow.cancel") or _get(session, ctx).deleted:
+        return
+    detail = None if error.detail is None else redact.mask_text(error.detail)
+    fault.set_fault(session, ctx.resource_id, error.symbol, redact.mask_text(error.message), detail)
+
+
+def give_back(session: Session, instance: Instance, amounts: dict[str, int]) -> None:
+    """Return quota to the instance's project."""
+    if amounts:
+        quota.release(session, instance.project_id, amounts)
+
+
+def _move(session: Session, ctx: StepContext, event: str, **columns: object) -> Instance:
+    instance = _get(session, ctx)
+    if instance_states.MACHINE.allows(instance.status, event):
+        instance.process_event(session, event, **columns)
+        return instance
+    LOG.info("instance %s is %s by now, '%s' does not apply", instance.id, instance.status, event)
+    if columns:
+        instance.assign(columns)
+        instance.save(session)
+    return instance
+
+
+def _get(session: Session, ctx: StepContext) -> Instance:
+    return Instance.get(session, Scope.ALL, ctx.resource_id, include_deleted=True)

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps that ask the guest for something and wait for its answer, holding no thread meanwhile.
+
+A command's id comes from the step's token, so a repeated step submits the same command again, which changes nothing;
+only a command that is final gets a successor, because the guest would answer the same id with the recorded result. The
+row is written in the checkpoint's transaction; only then is the conductor told.
+"""
+
+import itertools
+import uuid
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from trove.common import ids
+from trove.domain import instance_states, operations
+from trove.objects import errors, guest_command, heartbeat, secret
+from trove.objects.guest import forget as forget_guest
+from trove.objects.guest_identity import GuestIdentity
+from trove.objects.instance import Instance
+from trove.taskmanager.environment import Environment
+from trove.taskmanager.steps import outside, server
+from trove.wire import command
+from trove.workflow.model import AwaitSignal, Done, Failed, Result, StepContext
+
+#: Seconds a guest has to start, find us and enrol.
+ENROL_TIMEOUT = 600.0
+#: Seconds an engine has to initialise, start or recover.
+ENGINE_TIMEOUT = 900.0
+#: Seconds for a change inside a running engine.
+EDIT_TIMEOUT = 240.0
+#: Seconds an engine has to stop before its server is removed anyway.
+STOP_TIMEOUT = 15.0
+
+_NO_GUEST = Failed("guest.not_found", "The instance has no guest agent; delete it and make a new one.")
+
+MakeCommand = Callable[[StepContext, Instance], command.Command | None]
+
+
+def outcome(ctx: StepContext, what: str) -> Result:
+    """Turn the signal of a finished command into a step's answer."""
+    assert ctx.signal is not None
+    payload = ctx.signal.payload
+    if payload.get("state") == "DONE":
+        return Done()
+    symbol = payload.get("error_symbol") or "guest.failed"
+    message = payload.get("error_message") or f"The guest could not {what}."
+    return Failed(symbol, message, payload.get("log_tail"))
+
+
+def _submit(ctx: StepContext, made: command.Command, purpose: str, timeout: float) -> AwaitSignal | Done | None:
+    """Have ``made`` submitted at the checkpoint and await its result, unless an earlier attempt has got it done;
+    ``None`` when there is no guest to ask."""
+    env: Environment = ctx.env
+    with env.db.reader() as session:
+        if not _has_guest(session, ctx.resource_id):
+            return None
+        command_id = _next_id(session, ctx.token, purpose)
+    if command_id is None:
+        return Done()
+
+    def write(session: Session) -> None:
+        guest_command.submit(
+            session,
+            instance_id=ctx.resource_id,
+            command=made,
+            deadline_seconds=timeout,
+            now=env.db.now(session),
+            id=command_id,
+            workflow_id=ctx.workflow_id,
+            step=ctx.step,
+            epoch=ctx.epoch,
+        )
+
+    ctx.at_checkpoint(write)
+    ctx.after_checkpoint(lambda: env.conductor.deliver(ctx.resource_id))
+    # The command expires first and says so; the signal's own time-out is for a conductor that is not there.
+    return AwaitSignal(operations.command_signal(command_id), timeout + 30.0)
+
+
+def _has_guest(session: Session, instance_id: str) -> bool:
+    try:
+        GuestIdentity.get(session, instance_id, for_update=False)
+    except errors.GuestNotFound:
+        return False
+    return True
+
+
+def _next_id(session: Session, token: str, purpose: str) -> str | None:
+    """Return the id of the step's command that is under way, or that comes next; ``None`` when one is done.
+
+    Nobody else makes these ids, and the checkpoint holds only while this worker owns the workflow, so what is read here
+    still holds there.
+    """
+    for number in itertools.count():
+        command_id = str(uuid.uuid5(uuid.UUID(token), f"{purpose}-{number}"))
+        try:
+            state = guest_command.get(session, command_id).state
+        except errors.CommandNotFound:
+            return command_id
+        if state not in guest_command.FINAL:
+            return command_id
+        if state == guest_command.DONE:
+            return None
+    raise AssertionError("unreachable")
+
+
+class AwaitGuest:
+    """Wait until the agent has enrolled."""
+
+    name = "await-guest"
+
+    def run(self, ctx: StepContext) -> Result:
+        if ctx.signal is not None:
+            return Done()
+        if ctx.timed_out:
+            return Failed(
+                "guest.not_ready",
+                "The guest agent did not report in time; delete the instance and try again, or ask the operator.",
+            )
+        return AwaitSignal(operations.GUEST_READY, ENROL_TIMEOUT)
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+class GuestStep:
+    """Submit one command and wait for its result.
+
+    :param make: builds the command, or returns ``None`` when there is nothing to do.
+    :param what: ends the sentence "The guest could not …".
+    :param unmake: builds the command that undoes it; ``None``: the removal of the server undoes it.
+    """
+
+    def __init__(
+        self, name: str, make: MakeCommand, what: str, *, timeout: float, unmake: MakeCommand | None = None
+    ) -> None:
+        self.name = name
+        self._make = make
+        self._what = what
+        self._timeout = timeout
+        self._unmake = unmake
+
+    def run(self, ctx: StepContext) -> Result:
+        if ctx.signal is not None:
+            return outcome(ctx, self._what)
+        if ctx.timed_out:
+            return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
+        made = self._make(ctx, outside.load_instance(ctx))
+        return Done() if made is None else _submit(ctx, made, "run", self._timeout) or _NO_GUEST
+
+    def undo(self, ctx: StepContext) -> Result:
+        # Whatever the answer was: the operating status shows what the engine does, and a second try would not help.
+        if self._unmake is None or ctx.signal is not None or ctx.timed_out or outside.being_deleted(ctx):
+            return Done()
+        made = self._unmake(ctx, outside.load_instance(ctx))
+        return Done() if made is None else _submit(ctx, made, "undo", self._timeout) or Done()
+
+
+class StopDatastore:
+    """Give a reachable engine the chance to stop cleanly before its server goes; nothing here can fail a deletion."""
+
+    name = "stop-datastore"
+
+    def run(self, ctx: StepContext) -> Result:
+        if ctx.signal is not None or ctx.timed_out or not self._reachable(ctx):
+            return Done()
+        return _submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+    @staticmethod
+    def _reachable(ctx: StepContext) -> bool:
+        env: Environment = ctx.env
+        with env.db.reader() as session:
+            beat = heartbeat.get(session, ctx.resource_id)
+            now = env.db.now(session)
+        if beat is None or beat.reported_at is None:
+            return False
+        fresh = (now - beat.reported_at).total_seconds() < 3 * env.conf.guest_bus.heartbeat_interval
+        return fresh and beat.service_status in (
+            instance_states.SERVICE_HEALTHY,
+            instance_states.SERVICE_BLOCKED,
+            instance_states.SERVICE_RESTARTING,
+        )
+
+
+class AwaitEdit:
+    """Wait for a command that the API wrote together with this workflow: a change inside the database."""
+
+    name = "await-guest-edit"
+
+    def run(self, ctx: StepContext) -> Result:
+        if ctx.signal is not None:
+            return outcome(ctx, "make this change")
+        if ctx.timed_out:
+            return Failed(
+                "guest.timeout", "The guest did not make the change in time; check the instance and try again."
+            )
+        return AwaitSignal(operations.command_signal(ctx.inputs["command_id"]), EDIT_TIMEOUT + 30.0)
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+class ForgetGuest:
+    """Erase keys, commands, inventory and secrets of a guest that is gone."""
+
+    name = "forget-guest"
+
+    def run(self, ctx: StepContext) -> Result:
+        def erase(session: Session) -> None:
+            forget_guest(session, ctx.resource_id)
+            secret.delete_for(session, ctx.resource_id)
+
+        ctx.at_checkpoint(erase)
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+def _shape_spec(vcpus: int, ram_mib: int, volume_gib: int) -> command.ShapeSpec:
+    return command.ShapeSpec(vcpus=vcpus, ram_mib=ram_mib, volume_gib=volume_gib)
+
+
+def make_prepare(_ctx: StepContext, instance: Instance) -> command.Command:
+    """Build the command that turns an empty volume into a running engine."""
+    return command.Prepare(
+        shape=_shape_spec(instance.vcpus, instance.ram_mib, instance.volume_gib),
+        address=instance.addresses[0]["address"],
+        port=instance.port,
+        admin_password=ids.new_password(),
+    )
+
+
+def make_create_databases(ctx: StepContext, _instance: Instance) -> command.Command | None:
+    """Build the command for the databases of a create request."""
+    wanted = ctx.inputs.get("databases") or []
+    if not wanted:
+        return None
+    return command.CreateDatabases(databases=[command.DatabaseSpec(**item) for item in wanted])
+
+
+def make_create_users(ctx: StepContext, _instance: Instance) -> command.Command | None:
+    """Build the command for the users of a create request, whose passwords are in a secret."""
+    secret_id = ctx.inputs.get("users_secret")
+    if not secret_id:
+        return None
+    with ctx.env.db.reader() as session:
+        users = secret.get(session, secret_id)
+    return command.CreateUsers(users=[command.UserSpec(**item) for item in users])
+
+
+def make_restart(_ctx: StepContext, _instance: Instance) -> command.Command:
+    """Build the command that restarts the engine."""
+    return command.Restart()
+
+
+def make_reconfigure(which: str) -> MakeCommand:
+    """Return a maker of the command that fits the engine to the shape in ``inputs[which]``."""
+
+    def make(ctx: StepContext, instance: Instance) -> command.Command:
+        shape = server.input_shape(ctx, which)
+        return command.Reconfigure(shape=_shape_spec(shape.vcpus, shape.ram_mib, instance.volume_gib))
+
+    return make
+
+
+def make_grow_volume(ctx: StepContext, _instance: Instance) -> command.Command:
+    """Build the command that lets the engine use a grown volume."""
+    return command.GrowVolume(volume_gib=ctx.inputs["size_gib"])

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps that make and remove the outside things below a server: address and data volume; and what all such steps
+share."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from trove.common import ids
+from trove.domain import instance_states
+from trove.objects import catalog
+from trove.objects.instance import Instance
+from trove.objects.scope import Scope
+from trove.providers import base
+from trove.taskmanager.environment import Environment
+from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
+
+#: Seconds between two looks at something the provider is still making.
+POLL = 1.0
+#: Seconds before the second attempt of a call that failed by something passing; doubled each time up to the longest.
+FIRST_RETRY = 2.0
+LONGEST_RETRY = 60.0
+
+_PERMANENT = (base.FatalError, base.ConflictError, base.QuotaError, base.NotFoundError)
+
+_REMEDY = {
+    "provider.quota": "The cloud has no room for this at the moment; try a smaller size, or ask the operator.",
+    "provider.not_found": "Something the datastore version or request refers to does not exist; ask the operator.",
+}
+
+
+def refused(ctx: StepContext, err: base.ProviderError, what: str) -> Result:
+    """Turn a provider's error into a step's answer: passing ones are retried, permanent ones fail the step."""
+    if isinstance(err, _PERMANENT):
+        remedy = _REMEDY.get(err.symbol, "Delete the instance and try again, or ask the operator.")
+        return Failed(err.symbol, f"The {what} could not be provided. {remedy}", f"{type(err).__name__}: {err}")
+    return later(ctx, err, what)
+
+
+def later(ctx: StepContext, err: base.ProviderError, what: str) -> Retry:
+    """Try again, whatever the error: for what must be done in the end, like a removal.
+
+    The waits grow, so that the attempts of a flow span an outage of minutes and not only of seconds.
+    """
+    wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(ctx.attempt - 1, 10))
+    return Retry(wait, f"{what}: {type(err).__name__}: {err}")
+
+
+def load_instance(ctx: StepContext) -> Instance:
+    """Return the workflow's instance, deleted or not."""
+    with ctx.env.db.reader() as session:
+        return Instance.get(session, Scope.ALL, ctx.resource_id, include_deleted=True)
+
+
+def being_deleted(ctx: StepContext) -> bool:
+    """Tell whether a deletion was accepted: it removes everything, so undoing a change in place is a waste of time."""
+    return bool(load_instance(ctx).status == instance_states.SHUTDOWN)
+
+
+def publish(ctx: StepContext, **columns: Any) -> None:
+    """Have ``columns`` of the instance written with the checkpoint."""
+
+    def write(session: Session) -> None:
+        fresh = Instance.get(session, Scope.ALL, ctx.resource_id, include_deleted=True)
+        fresh.assign(columns)
+        fresh.save(session)
+
+    ctx.at_checkpoint(write)
+
+
+def tag(ctx: StepContext, part: str) -> str:
+    """Return the tag of ``part`` of the workflow's instance."""
+    return ids.instance_tag(ctx.resource_id, part)
+
+
+class EnsurePort:
+    """Give the instance an address."""
+
+    name = "ensure-port"
+
+    def run(self, ctx: StepContext) -> Result:
+        env: Environment = ctx.env
+        instance = load_instance(ctx)
+        with env.db.reader() as session:
+            version = catalog.DatastoreVersion.get(session, instance.datastore_version_id)
+        plugin = env.plugins.get(version.manager)
+        if plugin is None:
+            return Failed(
+                "datastore.not_installed",
+                "The datastore is not installed where instances are made; ask the operator.",
+                f"this taskmanager has no datastore plugin '{version.manager}'; install it and restart the taskmanager",
+            )
+        try:
+            port = env.provider.ensure_port(base.PortSpec(tag(ctx, "port"), plugin.port))
+        except base.ProviderError as err:
+            return refused(ctx, err, "network address")
+        address: dict[str, Any] = {"address": port.address, "type": "private"}
+        if port.network:
+            address["network"] = port.network
+        publish(ctx, addresses=[address], port=port.port)
+        return Done({"address": port.address, "port": port.port})
+
+    def undo(self, ctx: StepContext) -> Result:
+        return RemovePort().run(ctx)
+
+
+class RemovePort:
+    """Give the address back."""
+
+    name = "remove-port"
+
+    def run(self, ctx: StepContext) -> Result:
+        try:
+            ctx.env.provider.remove_port(tag(ctx, "port"))
+        except base.ProviderError as err:
+            return later(ctx, err, "address")
+        publish(ctx, addresses=[], port=None)
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+class EnsureVolume:
+    """Make the data volume, in the size the instance has."""
+
+    name = "ensure-volume"
+
+    def run(self, ctx: StepContext) -> Result:
+        instance = load_instance(ctx)
+        spec = base.VolumeSpec(tag(ctx, "volume"), instance.volume_gib, instance.volume_type)
+        try:
+            volume = ctx.env.provider.ensure_volume(spec)
+        except base.ProviderError as err:
+            return refused(ctx, err, "data volume")
+        if volume.status is base.Status.FAILED:
+            return Failed(
+                "provider.volume",
+                "The data volume could not be made; delete the instance and try again.",
+                volume.detail,
+            )
+        if volume.status is base.Status.PENDING:
+            return Sleep(POLL)
+        publish(ctx, volume_id=volume.id)
+        return Done({"volume_id": volume.id})
+
+    def undo(self, ctx: StepContext) -> Result:
+        return RemoveVolume().run(ctx)
+
+
+class RemoveVolume:
+    """Remove the data volume and what is on it."""
+
+    name = "remove-volume"
+
+    def run(self, ctx: StepContext) -> Result:
+        try:
+            ctx.env.provider.remove_volume(tag(ctx, "volume"))
+        except base.ProviderError as err:
+            return later(ctx, err, "volume")
+        publish(ctx, volume_id=None)
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+class GrowVolume:
+    """Grow the data volume to ``inputs['size_gib']``.
+
+    A volume never shrinks. When the flow is given up although the volume has grown (the reply was lost, or the cancel
+    came too late), undo writes the new size down, so that accounting and reality agree.
+    """
+
+    name = "grow-volume"
+
+    def run(self, ctx: StepContext) -> Result:
+        instance = load_instance(ctx)
+        spec = base.VolumeSpec(tag(ctx, "volume"), ctx.inputs["size_gib"], instance.volume_type)
+        try:
+            if ctx.env.provider.find_volume(spec.tag) is None:  # ensure_volume() would make an empty one
+                raise base.NotFoundError(f"there is no volume {spec.tag}")
+            volume = ctx.env.provider.ensure_volume(spec)
+        except base.ProviderError as err:
+            return refused(ctx, err, "larger data volume")
+        if volume.status is base.Status.FAILED:
+            return Failed("provider.volume", "The data volume could not be grown; it keeps its size.", volume.detail)
+        return Done() if volume.status is base.Status.READY else Sleep(POLL)
+
+    def undo(self, ctx: StepContext) -> Result:
+        try:
+            volume = ctx.env.provider.find_volume(tag(ctx, "volume"))
+        except base.ProviderError as err:
+            return later(ctx, err, "volume")
+        size = ctx.inputs["size_gib"]
+        if volume is not None and volume.status is not base.Status.FAILED and volume.size_gib >= size:
+            publish(ctx, volume_gib=size)
+        return Done()

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps that make, resize and remove the server, and make its guest known."""
+
+import json
+
+from sqlalchemy.orm import Session
+
+from trove.domain.shape import Shape
+from trove.objects import catalog, guest
+from trove.objects.guest_identity import GuestIdentity
+from trove.objects.instance import Instance
+from trove.providers import base
+from trove.taskmanager.environment import Environment
+from trove.taskmanager.steps import outside
+from trove.wire.bootstrap import Bootstrap
+from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
+
+#: Seconds between two looks at a server that is being removed; a local one is gone in milliseconds.
+QUICK_POLL = 0.1
+
+
+class IssueIdentity:
+    """Make the guest's one-time key."""
+
+    name = "issue-guest-identity"
+
+    def run(self, ctx: StepContext) -> Result:
+        transport = ctx.env.conf.guest_bus.transport
+        _issue(ctx, transport)
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        ctx.at_checkpoint(lambda session: guest.forget(session, ctx.resource_id))
+        return Done()
+
+
+class EnsureServer:
+    """Make the server that runs the guest agent, or adopt it.
+
+    The bootstrap document only counts when the server is made. A repeated run may find the guest enrolled and its
+    one-time key erased; the server is there then and is adopted.
+    """
+
+    name = "ensure-server"
+
+    def run(self, ctx: StepContext) -> Result:
+        env: Environment = ctx.env
+        instance = outside.load_instance(ctx)
+        with env.db.reader() as session:
+            version = catalog.DatastoreVersion.get(session, instance.datastore_version_id)
+            identity = GuestIdentity.get(session, instance.id, for_update=False)
+        try:
+            if not identity.keys.get("one_time") and env.provider.find_server(outside.tag(ctx, "server")) is None:
+                # Somebody has removed the server after its guest had enrolled; a new guest needs a new key.
+                _issue(ctx, identity.transport)
+                return Retry(outside.FIRST_RETRY, "the server of an enrolled guest is gone")
+            server = env.provider.ensure_server(self._spec(ctx, instance, version, identity))
+        except base.ProviderError as err:
+            return outside.refused(ctx, err, "server")
+        if server.status is base.Status.FAILED:
+            return Failed(
+                "provider.server", "The server could not be started; delete the instance and try again.", server.detail
+            )
+        if server.status is base.Status.PENDING:
+            return Sleep(outside.POLL)
+        outside.publish(ctx, server_id=server.id)
+        return Done({"server_id": server.id})
+
+    def undo(self, ctx: StepContext) -> Result:
+        return RemoveServer().run(ctx)
+
+    @staticmethod
+    def _spec(
+        ctx: StepContext, instance: Instance, version: catalog.DatastoreVersion, identity: GuestIdentity
+    ) -> base.ServerSpec:
+        return base.ServerSpec(
+            tag=outside.tag(ctx, "server"),
+            name=instance.name,
+            shape=Shape(vcpus=instance.vcpus, ram_mib=instance.ram_mib, disk_gib=instance.disk_gib),
+            port_tag=outside.tag(ctx, "port"),
+            volume_tag=outside.tag(ctx, "volume"),
+            datastore_manager=version.manager,
+            image=version.image_id,
+            engine_home=version.engine_home,
+            root_image=version.root_image,
+            bootstrap=_bootstrap(ctx.env, instance, version, identity),
+        )
+
+
+def _issue(ctx: StepContext, transport: str) -> None:
+    def write(session: Session) -> None:
+        GuestIdentity.issue(session, ctx.resource_id, transport)
+
+    ctx.at_checkpoint(write)
+
+
+def _bootstrap(
+    env: Environment,
+    instance: Instance,
+    version: catalog.DatastoreVersion,
+    identity: GuestIdentity,
+) -> bytes:
+    bus = env.conf.guest_bus
+    if identity.transport == "gateway":
+        endpoint = env.gateway_url or bus.gateway_url
+        ca = _read(bus.gateway_ca_file)
+    else:
+        endpoint, ca = bus.guest_transport_url or bus.transport_url, None
+    if not endpoint:  # the service refuses to start like this, but the transport may have been changed since
+        raise base.FatalError(f"[guest_bus] says nothing of where guests find transport '{identity.transport}'")
+    document = Bootstrap(
+        instance_id=instance.id,
+        datastore_manager=version.manager,
+        datastore_version=version.version,
+        transport=identity.transport,
+        endpoint=endpoint,
+        ca=ca,
+        one_time_key=identity.keys.get("one_time"),
+        heartbeat_interval=bus.heartbeat_interval,
+        engine_home=version.engine_home,
+        data_dir="",
+        state_dir="",
+        options={"volume_gib": instance.volume_gib},
+    )
+    return json.dumps(document.to_wire()).encode()
+
+
+def _read(path: str | None) -> str | None:
+    if not path:
+        return None
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+class RemoveServer:
+    """Remove the server; what runs on it ends."""
+
+    name = "remove-server"
+
+    def run(self, ctx: StepContext) -> Result:
+        try:
+            gone = ctx.env.provider.remove_server(outside.tag(ctx, "server"))
+        except base.ProviderError as err:
+            return outside.later(ctx, err, "server")
+        if not gone:
+            return Sleep(QUICK_POLL)
+        outside.publish(ctx, server_id=None)
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+class ResizeServer:
+    """Give the server the shape in ``inputs['new']``; undo gives it ``inputs['old']``."""
+
+    name = "resize-server"
+
+    def run(self, ctx: StepContext) -> Result:
+        try:
+            server = ctx.env.provider.resize_server(outside.tag(ctx, "server"), input_shape(ctx, "new"))
+        except base.ProviderError as err:
+            return outside.refused(ctx, err, "new server size")
+        if server.status is base.Status.FAILED:
+            return Failed("provider.server", "The server could not be resized; it keeps its size.", server.detail)
+        return Done() if server.status is base.Status.READY else Sleep(outside.POLL)
+
+    def undo(self, ctx: StepContext) -> Result:
+        if outside.being_deleted(ctx):
+            return Done()
+        try:
+            server = ctx.env.provider.resize_server(outside.tag(ctx, "server"), input_shape(ctx, "old"))
+        except base.NotFoundError:
+            return Done()  # that is why the flow has failed
+        except base.ProviderError as err:
+            return outside.later(ctx, err, "old server size")
+        if server.status is base.Status.FAILED:
+            return outside.later(ctx, base.ConflictError(server.detail), "old server size")
+        return Done() if server.status is base.Status.READY else Sleep(outside.POLL)
+
+
+def input_shape(ctx: StepContext, which: str) -> Shape:
+    """Return the shape stored under ``inputs[which]``."""
+    stored = ctx.inputs[which]
+    return Shape(vcpus=stored["vcpus"], ram_mib=stored["ram_mib"], disk_gib=stored["disk_gib"])
