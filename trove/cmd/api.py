@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``trove-api``: serves the REST API with a threaded WSGI server. Any WSGI server may serve :func:`application`
+instead."""
+
+from trove.common.threads import use_native_threads
+
+use_native_threads()
+
+from collections.abc import Callable  # noqa: E402
+from typing import Any  # noqa: E402
+
+from oslo_config import cfg  # noqa: E402
+
+from trove.api.app import make_app  # noqa: E402
+from trove.api.server import ApiServer  # noqa: E402
+from trove.api.services import Services, make_services  # noqa: E402
+from trove.cmd import startup  # noqa: E402
+from trove.common import service  # noqa: E402
+from trove.datastores import registry as datastores  # noqa: E402
+from trove.rpc.conductor import ConductorClient  # noqa: E402
+from trove.rpc.taskmanager import TaskManagerClient  # noqa: E402
+
+
+def _services(conf: cfg.ConfigOpts) -> Services:
+    startup.install_key(conf)
+    bus = startup.open_bus(conf)
+    db = startup.open_database(conf)
+    with startup.explained():
+        plugins = datastores.load_plugins()
+    return make_services(
+        conf,
+        db=db,
+        plugins=plugins,
+        taskmanager=TaskManagerClient(conf, bus),
+        conductor=ConductorClient(conf, bus),
+    )
+
+
+def application() -> Callable[..., Any]:
+    """Return the WSGI application, configured from the default configuration files."""
+    conf = startup.configure("trove-api", [])
+    return make_app(_services(conf), conf)
+
+
+def main() -> int:
+    """Run until a signal arrives."""
+    conf = startup.configure("trove-api")
+    services = _services(conf)
+    with startup.explained():
+        server = ApiServer(conf, make_app(services, conf))
+        service.Process([server], reload=conf.mutate_config_files).run()
+    return 0

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Put the parts together in one process.
+
+They are the same parts that run as processes of their own in a cloud, and they meet only in the database and on the
+control bus (``fake://``): nothing here hands one part's object to another.
+"""
+
+import errno
+import logging
+import socket
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+import trove.conf
+from trove.api.app import make_app
+from trove.api.server import ApiServer
+from trove.api.services import make_services
+from trove.cmd import startup
+from trove.common import service
+from trove.conductor.service import Conductor
+from trove.datastores import registry as datastores
+from trove.db import migration
+from trove.providers import registry as providers
+from trove.providers.local.images.store import Images
+from trove.providers.local.provider import LocalProvider
+from trove.rpc import conductor as conductor_rpc
+from trove.rpc.conductor import ConductorClient
+from trove.rpc.taskmanager import TaskManagerClient
+from trove.rpc.transport import control_transport
+from trove.standalone import control, credentials, seed
+from trove.standalone.certificates import Authority
+from trove.standalone.layout import Layout, Settings
+from trove.taskmanager.environment import Environment
+from trove.taskmanager.service import TaskManager
+from trove.workflow.store import Store
+
+LOG = logging.getLogger(__name__)
+
+#: A laptop's limits, wider than a cloud's defaults.
+_DEFAULTS = {
+    "max_instances_per_tenant": 100,
+    "max_volumes_per_tenant": 1000,
+    "max_accepted_volume_size": 100,
+    "host": "standalone",
+}
+
+
+def configure(layout: Layout, settings: Settings) -> cfg.ConfigOpts:
+    """Return the configuration of a standalone service; ``trove.conf`` in the data directory, if any, overrides it."""
+    own = layout.root / "trove.conf"
+    conf = trove.conf.new([], prog="trove-standalone", files=[str(own)] if own.exists() else [])
+    for name, value in _DEFAULTS.items():
+        conf.set_default(name, value)
+    conf.set_default("connection", f"sqlite:///{layout.database}", group="database")
+    conf.set_default("key_encryption_key_file", str(layout.key), group="security")
+    conf.set_default("base_dir", str(layout.guests), group="local")
+    conf.set_default("image_dir", str(layout.images), group="local")
+    conf.set_default("gateway_bind_port", settings.gateway_port, group="guest_bus")
+    conf.set_default("heartbeat_interval", 5.0, group="guest_bus")
+    conf.set_default("agent_heartbeat_expiry", 30.0, group="guest_bus")
+    conf.set_default("bind_host", "127.0.0.1")
+    conf.set_default("auth_strategy", "http_basic")
+    conf.set_default("http_basic_auth_user_file", str(layout.users))
+    return conf
+
+
+class PortInUse(Exception):
+    """Somebody else listens where this service must."""
+
+
+def require_port(host: str, port: int, remedy: str) -> None:
+    """Refuse an address that cannot be listened on, before anything is written that says where the service is.
+
+    :raises PortInUse: naming the port and ``remedy``.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as err:
+            reason = "is in use" if err.errno == errno.EADDRINUSE else f"cannot be used ({err.strerror})"
+            raise PortInUse(f"port {port} of {host} {reason}; {remedy}") from err
+
+
+def gateway(layout: Layout, conf: cfg.ConfigOpts, provider: Any) -> str:
+    """Return the base URL that new guests dial; have the gateway listen where they can reach it.
+
+    Guests of the local provider's second tier have a loopback of their own and come over the bridge, so the gateway
+    listens there too, with a certificate from an authority of this service.
+    """
+    bus = conf.guest_bus
+    address = provider.gateway_address() if isinstance(provider, LocalProvider) else None
+    if address is None:
+        return f"http://{bus.gateway_bind_host}:{bus.gateway_bind_port}"
+    authority = Authority(layout.tls)
+    certificate, key = authority.issue(address)
+    conf.set_default("gateway_tls_bind_host", address, group="guest_bus")
+    conf.set_default("gateway_cert_file", str(certificate), group="guest_bus")
+    conf.set_default("gateway_key_file", str(key), group="guest_bus")
+    conf.set_default("gateway_ca_file", str(authority.file), group="guest_bus")
+    return f"https://{address}:{bus.gateway_bind_port}"
+
+
+class Standalone(service.Group):
+    """All parts of the service; a :class:`trove.common.service.Part`.
+
+    :param conf: from :func:`configure`.
+    :raises PortInUse: for the API's port or that of the guests' gateway.
+    """
+
+    def __init__(self, layout: Layout, settings: Settings, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        require_port(conf.bind_host, conf.bind_port, "choose another one with --port")
+        bus_options = conf.guest_bus
+        require_port(
+            bus_options.gateway_bind_host,
+            bus_options.gateway_bind_port,
+            "the databases of this directory know it, so end the process that has it",
+        )
+        startup.install_key(conf)
+        db = startup.connect(conf)
+        with startup.explained(), startup.database_explained():
+            migration.upgrade(db)
+        plugins = datastores.load_plugins()
+        with db.writer() as session:
+            for line in seed.seed(session, plugins, Images(Path(conf.local.image_dir))):
+                LOG.info("%s", line)
+        provider = providers.load(conf.provider, conf)
+        gateway_url = gateway(layout, conf, provider)
+        bus = control_transport(conf, "fake://")
+        conductor = Conductor(conf, db, Store(db), TaskManagerClient(conf, bus).wake, server="standalone")
+        hints = conductor_rpc.server(conf, bus, conductor, "standalone")
+        env = Environment(
+            conf=conf,
+            db=db,
+            provider=provider,
+            plugins=plugins,
+            conductor=ConductorClient(conf, bus),
+            gateway_url=gateway_url,
+        )
+        services = make_services(
+            conf,
+            db=db,
+            plugins=plugins,
+            taskmanager=TaskManagerClient(conf, bus),
+            conductor=ConductorClient(conf, bus),
+        )
+        credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port))
+        self._api = ApiServer(conf, make_app(services, conf))
+        # The pid file's lock is held: no other process works on this directory under that name.
+        super().__init__([conductor, hints, TaskManager(env, bus, owner="standalone"), self._api])
+
+    def start(self) -> None:
+        """Start everything; the API last, so that nobody is answered before the work can be done."""
+        super().start()
+        LOG.info("serving on %s", control.base_url(self._conf.bind_host, self._api.port))
