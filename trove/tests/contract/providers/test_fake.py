@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The provider contract against the fake, quick and slow."""
+
+from typing import Any
+
+from trove.providers import base
+from trove.providers.fake import SLOW_METHODS, FakeProvider
+from trove.tests import base as tests
+from trove.tests.contract.providers import suite
+
+
+class FakeContractTest(suite.ProviderContract, tests.FunctionalTestCase):
+    def new_provider(self) -> FakeProvider:
+        return FakeProvider()
+
+    def lose(self, method: str, *args: Any) -> None:
+        self.provider.lose_response(method)
+        self.assertRaises(base.RetryableError, getattr(self.provider, method), *args)
+
+
+class SlowFakeContractTest(FakeContractTest):
+    """Everything that can take time does."""
+
+    def new_provider(self) -> FakeProvider:
+        provider = FakeProvider()
+        for method in SLOW_METHODS:
+            provider.delay_until(method, 2, always=True)
+        return provider

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The service as processes of its own over a private RabbitMQ and MariaDB: one API, two taskmanagers, one conductor."""
+
+import pathlib
+import secrets
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import fixtures
+import sqlalchemy as sa
+import yaml
+
+from trove.api import authn
+from trove.common import clock
+from trove.db.crypto import KeyEncryptionKey
+from trove.providers.local.provider import LocalProvider
+from trove.tests.e2e import base
+from trove.tests.fixtures.databases import DatabaseFixture
+from trove.tests.fixtures.rabbitmq import RabbitFixture
+
+_CONFIG = """
+[DEFAULT]
+transport_url = {control_url}
+bind_host = 127.0.0.1
+bind_port = {api_port}
+auth_strategy = http_basic
+http_basic_auth_user_file = {root}/users.yaml
+provider = local
+host = {host}
+
+[database]
+connection = {database_url}
+
+[security]
+key_encryption_key_file = {root}/key
+
+[guest_bus]
+transport = {transport}
+{guest_options}
+heartbeat_interval = 2
+agent_heartbeat_expiry = 20
+
+[workflow]
+lease_ttl = 4
+poll_interval = 1
+
+[local]
+base_dir = {root}/guests
+"""
+
+
+class Cloud(fixtures.Fixture):
+    """All processes, in a directory of their own.
+
+    :param transport: how guests talk to the conductor: ``gateway`` or ``messaging``.
+    """
+
+    def __init__(self, root: pathlib.Path, transport: str) -> None:
+        super().__init__()
+        self.root = root
+        self.transport = transport
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def _setUp(self) -> None:
+        self.root.mkdir(parents=True)
+        self.root.chmod(0o711)
+        (self.root / "guests").mkdir()
+        broker = self.useFixture(RabbitFixture())
+        database = self.useFixture(DatabaseFixture("mysql", create_tables=False))
+        self._engine = database.db.engine
+        self.api_port, self.gateway_port = base.free_port(), base.free_port()
+        KeyEncryptionKey.create_file(self.root / "key")
+        self._write_configs(broker, database.url)
+        project, password = secrets.token_hex(16), secrets.token_urlsafe(16)
+        user = {"name": "admin", "password": password, "project_id": project, "roles": ["admin", "member", "reader"]}
+        authn.write_users_file(self.root / "users.yaml", [user])
+        endpoint = f"http://127.0.0.1:{self.api_port}/v1.0/{project}"
+        auth = {"endpoint": endpoint, "username": "admin", "password": password}
+        clouds = {"clouds": {"trove-standalone": {"auth_type": "http_basic", "auth": auth}}}
+        (self.root / "clouds.yaml").write_text(yaml.safe_dump(clouds))
+        self.addCleanup(self._stop)
+        self.manage("db_sync")
+        self.manage("seed_local")
+        for name, program in (
+            ("conductor", "conductor"),
+            ("taskmanager-1", "taskmanager"),
+            ("taskmanager-2", "taskmanager"),
+            ("api", "api"),
+        ):
+            self.start(name, program)
+        self.client = base.Client(self.root / "clouds.yaml", self.root)
+        base.wait_until(self._ready, "the API answers")
+
+    def _write_configs(self, broker: RabbitFixture, database_url: str) -> None:
+        if self.transport == "gateway":
+            options = (
+                f"gateway_bind_port = {self.gateway_port}\ngateway_url = http://127.0.0.1:{self.gateway_port}"
+            )
+        else:
+            vhost = broker.add_vhost()
+            guest_url = broker.url_for(*broker.add_user(vhost), vhost)
+            options = f"transport_url = {guest_url}"
+        for name in ("conductor", "taskmanager-1", "taskmanager-2", "api"):
+            text = _CONFIG.format(
+                control_url=broker.url,
+                api_port=self.api_port,
+                root=self.root,
+                host=name,
+                database_url=database_url.replace("%", "%%"),
+                transport=self.transport,
+                guest_options=options,
+            )
+            path = self.config(name)
+            path.write_text(text)
+            path.chmod(0o600)
+
+    def config(self, name: str) -> pathlib.Path:
+        """Return the configuration file of a process."""
+        return self.root / f"{name}.conf"
+
+    def log(self, name: str) -> pathlib.Path:
+        """Return the log of a process."""
+        return self.root / f"{name}.log"
+
+    def manage(self, *words: str) -> str:
+        """Run ``trove-manage``."""
+        argv = [self._program("trove-manage"), "--config-file", str(self.config("api")), *words]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=base.PATIENCE)
+        assert done.returncode == 0, f"{words}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def owner(self, instance_id: str) -> str | None:
+        """Return the name of the taskmanager that holds the lease of an instance's workflow at this moment."""
+        query = sa.text("SELECT owner FROM workflows WHERE resource_id = :id AND owner IS NOT NULL")
+        with self._engine.connect() as connection:
+            found = connection.execute(query, {"id": instance_id}).scalar()
+        return None if found is None else str(found).partition(":")[0]
+
+    def start(self, name: str, program: str) -> None:
+        """Start one process."""
+        argv = [self._program(f"trove-{program}"), "--config-file", str(self.config(name))]
+        with open(self.log(name), "ab") as log:
+            self.processes[name] = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def kill(self, name: str) -> None:
+        """Kill one process −9."""
+        process = self.processes.pop(name)
+        process.kill()
+        process.wait(10)
+
+    @staticmethod
+    def _program(name: str) -> str:
+        return str(pathlib.Path(sys.executable).with_name(name))
+
+    def _ready(self) -> bool:
+        for name, process in self.processes.items():
+            assert process.poll() is None, f"{name} ended: {self.log(name).read_text()[-2000:]}"
+        try:
+            return bool(self.client.call("GET", "/flavors").ok)
+        except OSError:
+            return False
+
+    def _stop(self) -> None:
+        for process in self.processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+        provider: Any = LocalProvider(self.root / "guests")
+        give_up = clock.monotonic() + 30
+        while not provider.halt() and clock.monotonic() < give_up:
+            clock.sleep(0.1)

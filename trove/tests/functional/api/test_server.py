@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real HTTP server: what WSGI test clients cannot show."""
+
+import http.client
+import json
+import socket
+
+from trove.api import authn, server
+from trove.tests.functional.api import base
+
+
+class ServerTest(base.ApiTestCase):
+    options = {"auth_strategy": "noauth", "bind_host": "127.0.0.1", "bind_port": 0, "api_threads": 2}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = server.ApiServer(self.conf, self.app.app)
+        self.server.start()
+        self.addCleanup(self.server.stop)
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        self.addCleanup(self.connection.close)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+        self.connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        response = self.connection.getresponse()
+        return response.status, response.read()
+
+    def test_names_arrive_as_they_were_written(self) -> None:
+        self.seed_flavor(id="a/b.json%", name="odd")
+        status, body = self.ask("GET", f"/v1.0/{base.PROJECT}/flavors/a%2Fb.json%25")
+        self.assertEqual((200, "a/b.json%"), (status, json.loads(body)["flavor"]["str_id"]))
+
+    def test_links_say_what_the_client_used(self) -> None:
+        _, body = self.ask("GET", "/")
+        self.assertEqual(
+            f"http://127.0.0.1:{self.server.port}/v1.0/", json.loads(body)["versions"][0]["links"][0]["href"]
+        )
+
+    def test_a_connection_survives_refused_bodies(self) -> None:
+        for _ in range(3):
+            status, _ = self.ask("POST", f"/v1.0/{base.PROJECT}/flavors", b"x" * 50_000, Content_Type="text/plain")
+            self.assertEqual(405, status)
+            self.assertEqual(200, self.ask("GET", "/")[0])
+
+    def test_chunked_bodies_are_limited(self) -> None:
+        path = f"/v1.0/{base.PROJECT}/instances"
+        chunks = (b"x" * 10_000 for _ in range(20))
+        self.connection.request("POST", path, chunks, {"Content-Type": "application/json"}, encode_chunked=True)
+        self.assertEqual(413, self.connection.getresponse().status)
+
+    def test_headers_are_limited(self) -> None:
+        status, _ = self.ask("GET", "/", X_Auth_Token="x" * (self.conf.max_header_line + 1))
+        self.assertEqual(413, status)
+
+    def test_garbage_does_not_stop_it(self) -> None:
+        for data in (
+            b"\0\0\0\0\r\n\r\n",
+            b"GET\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        ):
+            with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as raw:
+                raw.sendall(data)
+                raw.recv(1000)
+        self.assertEqual(200, self.ask("GET", "/")[0])
+
+    def test_stopping_twice_is_no_error(self) -> None:
+        self.server.stop()
+        self.server.stop()
+        self.connection.close()
+        self.assertRaises(OSError, self.ask, "GET", "/")
+
+
+class BasicServerTest(base.ApiTestCase):
+    def test_a_password_over_the_wire(self) -> None:
+        users = self.tempdir() / "users.yaml"
+        authn.write_users_file(users, [{"name": "u", "password": "p", "project_id": base.PROJECT, "roles": ["member"]}])
+        conf = self.new_conf(bind_host="127.0.0.1", bind_port=0, http_basic_auth_user_file=str(users))
+        served = server.ApiServer(conf, self.make_app(conf).app)
+        served.start()
+        self.addCleanup(served.stop)
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        self.addCleanup(connection.close)
+        for authorization, expected in (("Basic dTpw", 200), ("Basic dTpx", 401), ("", 401)):
+            connection.request("GET", f"/v1.0/{base.PROJECT}/flavors", headers={"Authorization": authorization})
+            response = connection.getresponse()
+            response.read()
+            self.assertEqual(expected, response.status)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Migrations make the schema that the models describe, keep data, and tolerate each other."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import autogenerate, command, script
+from alembic.migration import MigrationContext
+
+from trove.db import api, migration, models
+from trove.objects import catalog, instance_listing
+from trove.objects.guest_identity import GuestIdentity
+from trove.objects.scope import Scope
+from trove.tests.fixtures import rows
+from trove.tests.fixtures.databases import DatabaseFixture
+from trove.tests.functional.db import case
+
+
+class ModelsEqualMigrations(case.EveryDatabase):
+    create_tables = False
+
+    def setUp(self) -> None:
+        super().setUp()
+        migration.upgrade(self.db)
+
+    def test_autogenerate_finds_nothing_to_do(self) -> None:
+        with self.db.engine.connect() as connection:
+            context = MigrationContext.configure(
+                connection, opts={"compare_type": True, "compare_server_default": True}
+            )
+            self.assertEqual([], autogenerate.compare_metadata(context, models.Base.metadata))
+
+    def test_a_column_too_many_would_be_found(self) -> None:
+        with self.db.engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE flavors ADD COLUMN surplus INTEGER"))
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            self.assertEqual(1, len(autogenerate.compare_metadata(context, models.Base.metadata)))
+
+    def test_names_options_and_collations_are_equal_too(self) -> None:
+        # Autogenerate does not compare names of keys, collations or storage engines.
+        other = self.useFixture(DatabaseFixture(self.dialect)).db
+        self.assertEqual(_describe(other), _describe(self.db))
+
+
+class Walk(case.EveryDatabase):
+    """Every revision in turn, with data in the tables."""
+
+    create_tables = False
+
+    def test_walk_with_data(self) -> None:
+        revisions = [r.revision for branch in migration.BRANCHES for r in _revisions(branch)]
+        self.assertEqual(set(revisions), set(_AFTER), "say in _AFTER what each revision's data must be like")
+        for revision in revisions:
+            with self.db.engine.begin() as connection:
+                command.upgrade(migration.alembic_config(connection), revision)
+            _AFTER[revision](self, self.db)
+        self.assertEqual([], migration.check(self.db))
+
+    def store_first_rows(self, db: api.Database) -> None:
+        with db.writer() as session:
+            Walk.instance_id = rows.make_instance(session, name="Bücher 📚", access={"is_public": False}).id
+            Walk.key = GuestIdentity.issue(session, Walk.instance_id, "gateway")
+
+    def rows_are_unharmed(self, db: api.Database) -> None:
+        with db.reader() as session:
+            row = instance_listing.get_row(session, Scope.project("p"), Walk.instance_id)
+            self.assertEqual(("Bücher 📚", {"is_public": False}, "BUILD"), (row.name, row.access, row.status))
+            identity = GuestIdentity.get(session, Walk.instance_id, for_update=False)
+            self.assertEqual({"one_time": Walk.key}, identity.keys)
+
+
+_AFTER: dict[str, Any] = {"expand_0001": Walk.store_first_rows, "contract_0001": Walk.rows_are_unharmed}
+
+
+class Upgrade(case.EveryDatabase):
+    create_tables = False
+
+    def test_an_empty_database_is_refused_with_the_remedy(self) -> None:
+        self.assertEqual(["the database has no schema; run: trove-manage db_sync"], migration.check(self.db))
+        self.assertEqual((), migration.current(self.db))
+
+    def test_contract_is_refused_before_expand(self) -> None:
+        self.assertRaisesRegex(migration.MigrationRefused, "--expand", migration.upgrade, self.db, migration.CONTRACT)
+        migration.upgrade(self.db, migration.EXPAND)
+        self.assertEqual(1, len(migration.check(self.db)))
+        migration.upgrade(self.db, migration.CONTRACT)
+        self.assertEqual([], migration.check(self.db))
+        self.assertEqual(migration.heads(), migration.current(self.db))
+
+    def test_upgrading_twice_changes_nothing(self) -> None:
+        migration.upgrade(self.db)
+        before = _describe(self.db)
+        migration.upgrade(self.db)
+        self.assertEqual(before, _describe(self.db))
+
+    def test_two_upgrades_at_the_same_time_both_succeed(self) -> None:
+        others = [api.Database(self.url) for _ in range(2)]
+        for other in others:
+            self.addCleanup(other.dispose)
+        self.assertEqual([None, None], self.at_once(*(lambda db=other: migration.upgrade(db) for other in others)))
+        self.assertEqual([], migration.check(self.db))
+
+    def test_a_schema_expanded_by_a_newer_release_is_accepted_a_contracted_one_is_not(self) -> None:
+        migration.upgrade(self.db)
+        self._replace("expand_0001", "expand_9999")
+        self.assertEqual([], migration.check(self.db))
+        self._replace("contract_0001", "contract_9999")
+        self.assertEqual(1, len(migration.check(self.db)))
+
+    def _replace(self, old: str, new: str) -> None:
+        with self.db.engine.begin() as connection:
+            statement = sa.text("UPDATE alembic_version SET version_num = :new WHERE version_num = :old")
+            self.assertEqual(1, connection.execute(statement, {"old": old, "new": new}).rowcount)
+
+
+class Collation(case.EveryDatabase):
+    create_tables = False
+
+    def test_names_differ_by_case_and_accent(self) -> None:
+        migration.upgrade(self.db)
+        with self.db.writer() as session:
+            for name in ("store", "Store", "störe"):
+                catalog.register_version(session, datastore=name, name="1", manager="postgresql")
+            self.assertEqual(3, len(catalog.Datastore.list(session)))
+
+
+def _revisions(branch: str) -> list[script.Script]:
+    directory = script.ScriptDirectory.from_config(migration.alembic_config())
+    return [s for s in reversed(list(directory.walk_revisions())) if s.revision.startswith(f"{branch}_")]
+
+
+def _describe(db: api.Database) -> dict[str, Any]:
+    inspector = sa.inspect(db.engine)
+    result = {}
+    for table in inspector.get_table_names():
+        if table != "alembic_version":
+            result[table] = {
+                "columns": [
+                    (c["name"], repr(c["type"]), c["nullable"], c["default"]) for c in inspector.get_columns(table)
+                ],
+                "key": inspector.get_pk_constraint(table),
+                "foreign": sorted(map(repr, inspector.get_foreign_keys(table))),
+                "unique": sorted(repr(sorted(u.items(), key=str)) for u in inspector.get_unique_constraints(table)),
+                "indexes": sorted(repr(sorted(i.items(), key=str)) for i in inspector.get_indexes(table)),
+                "options": inspector.get_table_options(table),
+            }
+    return result

@@ -1,0 +1,465 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests and a real gateway over real sockets, with and without TLS."""
+
+import http.client
+import pathlib
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from trove.common import clock
+from trove.conductor import gateway_server
+from trove.conductor.service import Conductor
+from trove.guestbus.gateway_client import GatewayClient
+from trove.guestbus.session import Phase
+from trove.guestbus.transport import PeerRefused, TransportError
+from trove.objects import heartbeat
+from trove.tests import base
+from trove.tests.functional.guestbus.certificates import Authority
+from trove.tests.unit.conductor import world
+from trove.wire import base as wire
+from trove.wire import command, report
+
+
+class GatewayCase(base.FunctionalTestCase):
+    timeout = 60
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.world = self.useFixture(world.World())
+        self.ca: str | None = None
+
+    def conductor(self, **options: Any) -> Conductor:
+        values = {"guest_bus__gateway_bind_port": 0, "guest_bus__gateway_threads": 8, **options}
+        conductor = Conductor(
+            self.new_conf(**values), self.world.db, self.world.store, self.world.woken.append, server="test"
+        )
+        conductor.start()
+        self.addCleanup(conductor.stop)
+        self.gateway = conductor.gateway
+        assert self.gateway is not None
+        return conductor
+
+    def client(self, guest: world.Guest, **options: Any) -> GatewayClient:
+        assert self.gateway is not None
+        client = GatewayClient(self.gateway.url, guest.id, **{"ca": self.ca, "timeout": 10.0, **options})
+        self.addCleanup(client.close)
+        return client
+
+    def enrol(self, guest: world.Guest, client: GatewayClient) -> None:
+        guest.hear(client.exchange(guest.session.seal_enrol("1", "1"), 0))
+        guest.hear(client.exchange(guest.session.seal_report(world.hello()), 0))
+        self.assertIs(Phase.ENROLLED, guest.session.phase)
+
+    def poll(self, guest: world.Guest, client: GatewayClient, wait: float = 0) -> list[wire.Message]:
+        return guest.hear(client.exchange(guest.session.seal_report(world.poll(wait)), wait))
+
+    def in_thread(self, function: Callable[..., Any], *arguments: Any) -> "queue.Queue[Any]":
+        """Run ``function`` aside; its result or exception arrives in the queue."""
+        results: queue.Queue[Any] = queue.Queue()
+
+        def run() -> None:
+            try:
+                results.put(function(*arguments))
+            except Exception as err:  # boundary: the test looks at it
+                results.put(err)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join, 30)
+        return results
+
+    def wait_for(self, condition: Callable[[], Any]) -> None:
+        until = clock.monotonic() + 20
+        while not condition():
+            self.assertTrue(clock.monotonic() < until, "it did not happen in time")
+            clock.sleep(0.02)
+
+    def held(self) -> int:
+        assert self.gateway is not None
+        return len(self.gateway._polls._tickets)
+
+
+class ConversationTest(GatewayCase):
+    def test_from_enrolment_to_result(self) -> None:
+        conductor = self.conductor()
+        guest = self.world.guest()
+        client = self.client(guest)
+        self.enrol(guest, client)
+        client.exchange(guest.session.seal_report(world.heartbeat(volume_used_bytes=7)), 0)
+
+        workflow_id = self.world.workflow(guest.id)
+        waiting = self.in_thread(self.poll, guest, client, 20)
+        self.wait_for(self.held)
+        started = clock.monotonic()
+        command_id = self.world.submit(guest.id, command.Restart(), workflow_id=workflow_id)
+        conductor.deliver(guest.id)
+        (frame,) = waiting.get(timeout=20)
+        self.assertEqual(command_id, frame.id)
+        self.assertTrue(clock.monotonic() - started < 1.5, "the hint did not wake the poll")
+
+        for message in (world.result(command_id, "ACCEPTED"), world.result(command_id, result={"ok": True})):
+            answers = guest.hear(client.exchange(guest.session.seal_report(message), 0))
+            self.assertEqual([command.Acknowledge(report_ids=[message.report_id])], answers)
+        self.assertEqual("DONE", self.world.command(command_id).state)
+        self.assertEqual([workflow_id], self.world.woken)
+
+        def reported() -> bool:
+            with self.world.db.reader() as session:
+                row = heartbeat.get(session, guest.id)
+            return row is not None and row.volume_used_bytes == 7
+
+        self.wait_for(reported)
+
+    def test_lost_hint_costs_a_moment(self) -> None:
+        self.conductor()
+        guest = self.world.guest()
+        client = self.client(guest)
+        self.enrol(guest, client)
+        waiting = self.in_thread(self.poll, guest, client, 20)
+        self.wait_for(self.held)
+        command_id = self.world.submit(guest.id, command.Restart())
+        self.assertEqual([command_id], [frame.id for frame in waiting.get(timeout=10)])
+
+    def test_lost_answer(self) -> None:
+        """The guest's machine loses the answer: it sends the report again, and it takes effect once."""
+        self.conductor()
+        guest = self.world.guest()
+        client = self.client(guest)
+        self.enrol(guest, client)
+        workflow_id = self.world.workflow(guest.id)
+        command_id = self.world.submit(guest.id, command.Restart(), workflow_id=workflow_id)
+        message = world.result(command_id)
+        client.exchange(guest.session.seal_report(message), 0)  # the answer is dropped here
+        answers = guest.hear(client.exchange(guest.session.seal_report(message), 0))
+        self.assertEqual([command.Acknowledge(report_ids=[message.report_id])], answers)
+        self.assertEqual([workflow_id], self.world.woken)
+
+    def test_doubled_message(self) -> None:
+        self.conductor()
+        guest = self.world.guest()
+        client = self.client(guest)
+        self.enrol(guest, client)
+        data = guest.session.seal_report(world.result("c"))
+        client.exchange(data, 0)
+        self.assertRaises(PeerRefused, client.exchange, data, 0)
+
+    def test_lost_command(self) -> None:
+        self.conductor(guest_bus__command_resend_interval=1.0)
+        guest = self.world.guest()
+        client = self.client(guest)
+        self.enrol(guest, client)
+        command_id = self.world.submit(guest.id, command.Restart())
+        client.exchange(guest.session.seal_report(world.poll()), 0)  # what came is lost
+        self.assertEqual([], self.poll(guest, client))
+        self.assertEqual([command_id], [frame.id for frame in self.poll(guest, client, 10)])
+
+    def test_expired_command(self) -> None:
+        self.conductor()
+        guest = self.world.enrolled()
+        command_id = self.world.submit(guest.id, command.Restart(), deadline=0.2)
+        self.wait_for(lambda: self.world.command(command_id).state == "EXPIRED")
+
+    def test_many_guests_and_few_threads(self) -> None:
+        """Held polls leave room: reports are answered at once, and guests that find no place are told to come back."""
+        conductor = self.conductor(guest_bus__gateway_threads=4)
+        guests = [self.world.enrolled() for _ in range(8)]
+        clients = [self.client(guest) for guest in guests]
+        waiting = [self.in_thread(self.poll, *pair, 15) for pair in zip(guests[:2], clients[:2], strict=True)]
+        self.wait_for(lambda: self.held() == 2)
+        started = clock.monotonic()
+        for guest, client in zip(guests[2:], clients[2:], strict=True):
+            self.assertEqual([], self.poll(guest, client, 15))
+            self.assertTrue(0 < client.poll_after < 30)
+            client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+        self.assertTrue(clock.monotonic() - started < 10)
+        commands = [self.world.submit(guest.id, command.Restart()) for guest in guests]
+        for guest in guests[:2]:
+            conductor.deliver(guest.id)
+        got = [frame.id for results in waiting for frame in results.get(timeout=10)]
+        for guest, client in zip(guests[2:], clients[2:], strict=True):
+            got += [frame.id for frame in self.poll(guest, client)]
+        self.assertEqual(commands, got)
+
+    def test_guest_that_dials_again_ends_its_old_poll(self) -> None:
+        self.conductor()
+        guest = self.world.enrolled()
+        first, second = self.client(guest), self.client(guest)
+        old = self.in_thread(self.poll, guest, first, 20)
+        self.wait_for(self.held)
+        new = self.in_thread(self.poll, guest, second, 20)
+        self.assertEqual([], old.get(timeout=5))
+        command_id = self.world.submit(guest.id, command.Restart())
+        self.assertEqual([command_id], [frame.id for frame in new.get(timeout=10)])
+
+    def test_change_of_the_service_is_known_at_once(self) -> None:
+        conductor = self.conductor()
+        conductor._batcher._interval = 3600.0
+        guest = self.world.enrolled()
+        client = self.client(guest)
+
+        def status() -> str:
+            with self.world.db.reader() as session:
+                row = heartbeat.get(session, guest.id)
+            return "" if row is None else row.service_status
+
+        for word in ("building", "healthy", "blocked"):
+            client.exchange(guest.session.seal_report(world.heartbeat(service_status=word)), 0)
+            self.wait_for(lambda word=word: status() == word)
+
+    def test_command_that_an_agent_took_before_it_died(self) -> None:
+        """The next agent gets it at once, not when it would have been sent again."""
+        conductor = self.conductor()
+        guest = self.world.enrolled()
+        dead, living = self.client(guest), self.client(guest)
+        command_id = self.world.submit(guest.id, command.Restart())
+        self.assertEqual([command_id], [frame.id for frame in self.poll(guest, dead)])
+        guest.restart()
+        self.assertEqual(1, len(guest.hear(living.exchange(guest.session.seal_report(world.hello()), 0))))
+        started = clock.monotonic()
+        self.assertEqual([command_id], [frame.id for frame in self.poll(guest, living, 20)])
+        self.assertLess(clock.monotonic() - started, 1.5)
+        self.assertEqual(10.0, conductor.outbox._resend.total_seconds())  # what it would have waited otherwise
+
+    def test_poll_of_a_dead_agent_takes_nothing(self) -> None:
+        """Its connection is open yet, as it is for a while after its machine has lost power."""
+        conductor = self.conductor()
+        guest = self.world.enrolled()
+        old = self.in_thread(self.client(guest).exchange, guest.session.seal_report(world.poll(20)), 20)
+        self.wait_for(self.held)
+        guest.restart()
+        client = self.client(guest)
+        client.exchange(guest.session.seal_report(world.hello()), 0)
+        self.assertEqual([], old.get(timeout=5))
+        command_id = self.world.submit(guest.id, command.Restart())
+        conductor.deliver(guest.id)
+        self.assertEqual([command_id], [frame.id for frame in self.poll(guest, client, 20)])
+
+    def test_dead_agent_polls_at_another_conductor(self) -> None:
+        first = self.conductor()
+        guest = self.world.enrolled()
+        old = self.in_thread(self.client(guest).exchange, guest.session.seal_report(world.poll(20)), 20)
+        self.wait_for(self.held)
+        self.conductor()
+        guest.restart()
+        client = self.client(guest)
+        client.exchange(guest.session.seal_report(world.hello()), 0)
+        command_id = self.world.submit(guest.id, command.Restart())
+        first.deliver(guest.id)
+        self.assertEqual([], old.get(timeout=5))
+        self.assertEqual([command_id], [frame.id for frame in self.poll(guest, client, 20)])
+
+    def test_stopping_ends_held_polls(self) -> None:
+        conductor = self.conductor()
+        guest = self.world.enrolled()
+        waiting = self.in_thread(self.poll, guest, self.client(guest), 20)
+        self.wait_for(self.held)
+        started = clock.monotonic()
+        conductor.stop()
+        self.assertEqual([], waiting.get(timeout=10))
+        self.assertTrue(clock.monotonic() - started < 10)
+        self.assertRaises(TransportError, self.poll, guest, self.client(guest))
+
+
+class ClientTest(GatewayCase):
+    def test_connection_is_kept(self) -> None:
+        self.conductor()
+        guest = self.world.enrolled()
+        client = self.client(guest)
+        for _ in range(3):
+            client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+        ((connection, _since),) = client._idle
+        sock = connection.sock
+        client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+        self.assertIs(sock, client._idle[0][0].sock)
+
+    def test_gateway_that_restarts(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        conductor = self.conductor(guest_bus__gateway_bind_port=port)
+        guest = self.world.enrolled()
+        client = self.client(guest)
+        client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+        conductor.stop()
+        error = self.assertRaises(TransportError, client.exchange, guest.session.seal_report(world.heartbeat()), 0)
+        self.assertIsNone(error.retry_after)
+        self.conductor(guest_bus__gateway_bind_port=port)
+        client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+
+    def test_close_ends_a_poll_in_another_thread(self) -> None:
+        self.conductor()
+        guest = self.world.enrolled()
+        client = self.client(guest)
+        waiting = self.in_thread(self.poll, guest, client, 20)
+        self.wait_for(self.held)
+        client.close()
+        self.assertIsInstance(waiting.get(timeout=5), TransportError)
+        self.assertRaises(TransportError, client.exchange, b"x", 0)
+
+    def test_statuses(self) -> None:
+        self.conductor()
+        guest = self.world.enrolled()
+        client = self.client(guest)
+        error = self.assertRaises(TransportError, client.exchange, b"not an envelope", 0)
+        self.assertNotIsInstance(error, PeerRefused)
+        self.assertRaises(ValueError, client.exchange, None, 0)
+
+    def test_endpoint(self) -> None:
+        for endpoint in ("http://192.0.2.1:1", "ftp://127.0.0.1", "127.0.0.1:5", "http://example.org"):
+            self.assertRaises(ValueError, GatewayClient, endpoint, "i")
+
+    def test_silent_server(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = GatewayClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "i", timeout=0.3)
+            started = clock.monotonic()
+            self.assertRaises(TransportError, client.exchange, b"x", 0)
+            self.assertTrue(clock.monotonic() - started < 5)
+
+
+class TLSTest(GatewayCase):
+    def setUp(self) -> None:
+        super().setUp()
+        authority = Authority()
+        cert_file, key_file = authority.issue(pathlib.Path(self.tempdir()))
+        self.ca = authority.pem
+        self.conductor(guest_bus__gateway_cert_file=cert_file, guest_bus__gateway_key_file=key_file)
+        self.guest = self.world.guest()
+
+    def test_enrol_and_poll(self) -> None:
+        self.assertTrue(self.gateway.url.startswith("https://"))
+        client = self.client(self.guest)
+        self.enrol(self.guest, client)
+        command_id = self.world.submit(self.guest.id, command.Restart())
+        self.assertEqual([command_id], [frame.id for frame in self.poll(self.guest, client, 5)])
+
+    def test_large_messages(self) -> None:
+        client = self.client(self.guest)
+        self.enrol(self.guest, client)
+        databases = [report.InventoryDatabase(name=f"{n:0>100}") for n in range(5000)]
+        message = report.Inventory(report_id="r", databases=databases, users=[], root_enabled=False)
+        data = self.guest.session.seal_report(message)
+        self.assertTrue(len(data) > 500_000)
+        self.guest.hear(client.exchange(data, 0))
+        specs = [command.DatabaseSpec(name=f"{n:0>200}") for n in range(1000)]
+        for _ in range(5):
+            self.world.submit(self.guest.id, command.CreateDatabases(databases=specs))
+        self.assertEqual(5, len(self.poll(self.guest, client, 5)))
+
+    def test_only_the_pinned_authority_is_trusted(self) -> None:
+        client = self.client(self.guest, ca=Authority().pem)
+        self.assertRaises(TransportError, client.exchange, self.guest.session.seal_enrol("1", "1"), 0)
+        client = self.client(self.guest, ca=None)
+        self.assertRaises(TransportError, client.exchange, self.guest.session.seal_enrol("1", "1"), 0)
+
+    def test_plain_text_is_not_answered(self) -> None:
+        client = GatewayClient(self.gateway.url.replace("https", "http"), self.guest.id, timeout=5)
+        self.assertRaises(TransportError, client.exchange, self.guest.session.seal_enrol("1", "1"), 0)
+
+    def test_silent_handshakes_do_not_stop_the_others(self) -> None:
+        """cheroot itself shakes hands in the thread that accepts: one silent peer would stop the whole gateway."""
+        assert self.gateway is not None
+        for _ in range(30):
+            self.addCleanup(socket.create_connection(("127.0.0.1", self.gateway.port)).close)
+        started = clock.monotonic()
+        self.enrol(self.guest, self.client(self.guest))
+        self.assertTrue(clock.monotonic() - started < 5)
+
+
+class SlowPeersTest(GatewayCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.conductor(guest_bus__gateway_threads=2)
+        assert self.gateway is not None
+        self.gateway.server.watchdog._limit = 1.0
+        self.guest = self.world.enrolled()
+
+    def connect(self) -> socket.socket:
+        assert self.gateway is not None
+        sock = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=15)
+        self.addCleanup(sock.close)
+        return sock
+
+    def test_silent_connections_hold_no_thread(self) -> None:
+        for _ in range(20):
+            self.connect()
+        started = clock.monotonic()
+        self.client(self.guest).exchange(self.guest.session.seal_report(world.heartbeat()), 0)
+        self.assertTrue(clock.monotonic() - started < 0.9)
+
+    def test_half_a_request(self) -> None:
+        """All threads get half a header or half a body; they are free again when the limit has passed."""
+        path = f"/v1/guests/{self.guest.id}/exchange"
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
+        slow = [self.connect(), self.connect()]
+        slow[0].sendall(head.encode())
+        slow[1].sendall(f"{head}Content-Length: 500\r\n\r\nabc".encode())
+        self.client(self.guest).exchange(self.guest.session.seal_report(world.heartbeat()), 0)
+        for sock in slow:
+            received = b"".join(iter(lambda s=sock: s.recv(4096), b""))
+            self.assertNotIn(b" 200 ", received)
+
+    def test_drip(self) -> None:
+        """One byte at a time satisfies any time-out of a single read, but not that of the whole."""
+        sock = self.connect()
+        started = clock.monotonic()
+
+        def drip() -> None:
+            while clock.monotonic() - started < 15:
+                sock.sendall(b"A")
+                clock.sleep(0.1)
+
+        self.assertRaises(OSError, drip)
+        self.assertTrue(clock.monotonic() - started < 8)
+
+    def test_limits_of_the_server(self) -> None:
+        assert self.gateway is not None
+        for headers, expected in (
+            ({"X": "y" * 50_000}, 413),
+            ({"Content-Length": str(2**21)}, 413),
+            ({"Content-Length": "x"}, 400),
+        ):
+            connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=10)
+            self.addCleanup(connection.close)
+            connection.request("POST", f"/v1/guests/{self.guest.id}/exchange", headers={
+                "Content-Type": "application/octet-stream", **headers
+            })  # fmt: skip
+            self.assertEqual(expected, connection.getresponse().status)
+        self.client(self.guest).exchange(self.guest.session.seal_report(world.heartbeat()), 0)
+
+    def test_held_poll_is_not_slow(self) -> None:
+        started = clock.monotonic()
+        self.assertEqual([], self.poll(self.guest, self.client(self.guest), 2.5))
+        self.assertTrue(clock.monotonic() - started > 2.4)
+
+    def test_idle_connections_outlive_those_of_clients(self) -> None:
+        from trove.guestbus import gateway_client
+
+        self.assertGreater(gateway_server.IDLE_SECONDS, gateway_client.IDLE_SECONDS)
+
+
+class SecondAddressTest(GatewayCase):
+    def test_plain_on_loopback_and_tls_beside_it(self) -> None:
+        authority = Authority()
+        certificate, key = authority.issue(self.tempdir(), "127.0.0.2")
+        self.conductor(
+            guest_bus__gateway_tls_bind_host="127.0.0.2",
+            guest_bus__gateway_cert_file=certificate,
+            guest_bus__gateway_key_file=key,
+        )
+        self.assertTrue(self.gateway.url.startswith("http://127.0.0.1:"))
+        plain, sealed = self.world.guest(), self.world.guest()
+        self.enrol(plain, self.client(plain))
+        client = GatewayClient(f"https://127.0.0.2:{self.gateway.port}", sealed.id, ca=authority.pem, timeout=10)
+        self.addCleanup(client.close)
+        self.enrol(sealed, client)
+        waiting = self.in_thread(self.poll, sealed, client, 20)
+        self.wait_for(lambda: self.held() == 1)
+        self.world.submit(sealed.id, command.Restart())
+        self.gateway.deliver(sealed.id)
+        (received,) = waiting.get(timeout=10)
+        self.assertIsInstance(received, command.CommandFrame)
+        other = GatewayClient(f"https://127.0.0.2:{self.gateway.port}", sealed.id, ca=Authority().pem, timeout=10)
+        self.addCleanup(other.close)
+        self.assertRaises(TransportError, other.exchange, b"x", 0)

@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users, operators, guests and clouds do to work in progress; at the end rows, quota, cloud and secrets agree."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from trove.db import models
+from trove.domain import instance_states
+from trove.objects import guest_identity
+from trove.objects.guest_identity import GuestIdentity
+from trove.providers import base as providers
+from trove.taskmanager.abandon import abandon
+from trove.tests import base
+from trove.tests.fixtures.databases import DatabaseFixture
+from trove.tests.functional.taskmanager.driver import Driver
+from trove.tests.functional.taskmanager.scenarios import InstanceCase
+from trove.workflow.model import Failed, State
+
+_INTERRUPTED = ("create", "restart", "resize-larger", "resize-smaller", "resize-volume", "delete", "user-create")
+
+
+class _Case(base.FunctionalTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.db = self.useFixture(DatabaseFixture("sqlite")).db
+        self.driver = Driver(self.db)
+
+    def moments(self, name: str) -> Iterator[InstanceCase]:
+        """Yield a case of ``name`` for each of its steps, run so far."""
+        whole = self.driver.run(self.driver.case(name))
+        self.assertGreater(whole, 0)
+        for steps in range(whole + 1):
+            case = self.driver.case(name)
+            self.driver.run(case, steps)
+            yield case
+
+    def assert_gone(self, case: InstanceCase) -> None:
+        with self.db.reader() as session:
+            instance = case.instance(session)
+            self.assertEqual((True, "DELETED"), (instance.deleted, instance.status))
+            self.assertEqual([], case.disagreements(session))
+            for model, column in (
+                (models.Secret, "resource_id"),
+                (models.GuestIdentity, "instance_id"),
+                (models.GuestCommand, "instance_id"),
+                (models.Heartbeat, "instance_id"),
+                (models.InstanceFault, "instance_id"),
+            ):
+                self.assertEqual(0, case.count(session, model, column), model.__name__)
+            held = session.scalars(sa.select(models.Workflow.claim_key).where(models.Workflow.resource_id == case.id))
+            self.assertEqual({None}, set(held))
+        self.assertEqual({"port": {}, "volume": {}, "server": {}}, case.provider.resources())
+        self.assertEqual([], self.driver.active(case))
+
+    def status(self, case: InstanceCase) -> tuple[str, str | None]:
+        with self.db.reader() as session:
+            return case.instance(session).status, case.fault(session)
+
+    def disagreements(self, case: InstanceCase) -> list[str]:
+        with self.db.reader() as session:
+            return case.disagreements(session)
+
+    def secrets(self, case: InstanceCase) -> int:
+        with self.db.reader() as session:
+            return case.count(session, models.Secret, "resource_id")
+
+
+class TestAtEveryMoment(_Case):
+    def test_delete(self) -> None:
+        for name in _INTERRUPTED:
+            for case in self.moments(name):
+                for _ in range(2):
+                    if self.status(case)[0] != "DELETED":
+                        self.driver.delete(case)
+                self.driver.run(case)
+                self.assert_gone(case)
+
+    def test_reset_and_delete(self) -> None:
+        for name in _INTERRUPTED:
+            for case in self.moments(name):
+                if self.status(case)[0] == "DELETED":
+                    continue
+                self.driver.reset(case)
+                if name != "user-create":
+                    self.assertEqual([], self.driver.active(case))
+                self.assertEqual("ACTIVE", self.status(case)[0])
+                self.assertEqual(0, self.secrets(case))
+                self.driver.run(case)
+                self.driver.delete(case)
+                self.driver.run(case)
+                self.assert_gone(case)
+
+    def test_abort_by_force_and_delete(self) -> None:
+        for name in _INTERRUPTED:
+            for case in self.moments(name):
+                with self.db.writer() as session:
+                    error = Failed("workflow.aborted", "Ended by the operator.", "by force")
+                    ended = abandon(session, self.driver.store, case.workflow_id, error)
+                    again = abandon(session, self.driver.store, case.workflow_id, error)
+                self.assertFalse(again)
+                status, fault = self.status(case)
+                self.assertEqual([], self.driver.active(case))
+                self.assertEqual(0, self.secrets(case))
+                if name != "delete":
+                    self.assertNotIn(status, instance_states.IN_PROGRESS)
+                if ended:
+                    self.assertEqual("workflow.aborted", fault)
+                if status != "DELETED":
+                    self.driver.delete(case)
+                    self.driver.run(case)
+                self.assert_gone(case)
+
+
+class TestParked(_Case):
+    @staticmethod
+    def _stubborn(provider: Any) -> None:
+        provider.fail_next("remove_server", providers.FatalError("no"), times=10)
+
+    def test_an_undo_that_fails_is_kept_for_the_operator(self) -> None:
+        case = self.driver.case("create", self._stubborn)
+        case.guest.decide = lambda row: ("FAILED", "engine.broken")
+        self.driver.run(case)
+        self.assertEqual((State.PARKED, ("BUILD", "engine.broken")), (self.driver.state(case), self.status(case)))
+        self.assertEqual(0, self.secrets(case))
+        with self.db.writer() as session:
+            self.assertTrue(self.driver.store.retry(session, case.workflow_id))
+        self.driver.run(case)
+        self.assertEqual((State.REVERTED, ("ERROR", "engine.broken")), (self.driver.state(case), self.status(case)))
+        self.assertEqual([], self.disagreements(case))
+        self.driver.delete(case)
+        self.driver.run(case)
+        self.assert_gone(case)
+
+    def test_a_deletion_does_not_wait_for_the_operator(self) -> None:
+        for late in (False, True):
+            case = self.driver.case("create", self._stubborn)
+            self.driver.run(case, 7)
+            if not late:
+                self.driver.delete(case)
+            else:
+                case.guest.decide = lambda row: ("FAILED", "engine.broken")
+                self.driver.run(case)
+                self.assertEqual(State.PARKED, self.driver.state(case))
+                self.driver.delete(case)
+            self.driver.run(case)
+            self.assertEqual(State.REVERTED, self.driver.state(case))
+            self.assert_gone(case)
+
+    def test_a_resize_that_cannot_be_undone_gives_its_quota_back_when_deleted(self) -> None:
+        for name in ("resize-larger", "resize-volume"):
+            case = self.driver.case(name)
+            case.guest.decide = lambda row: ("FAILED", "engine.broken")
+            self.driver.run(case, 3)
+            case.provider.fail_next("resize_server", providers.FatalError("no"), times=10)
+            self.driver.run(case)
+            self.assertEqual((State.PARKED, ("RESIZE", "engine.broken")), (self.driver.state(case), self.status(case)))
+            self.driver.delete(case)
+            self.driver.run(case)
+            self.assert_gone(case)
+
+    def test_a_deletion_that_the_cloud_refuses_is_parked_and_goes_on_when_repeated(self) -> None:
+        case = self.driver.case(
+            "delete", lambda p: p.fail_next("remove_volume", providers.ConflictError("in use"), times=60)
+        )
+        self.driver.run(case)
+        self.assertEqual(State.PARKED, self.driver.state(case))
+        self.assertEqual("SHUTDOWN", self.status(case)[0])
+        self.driver.delete(case)
+        self.driver.run(case)
+        self.assert_gone(case)
+
+
+class TestGuests(_Case):
+    def test_a_guest_that_fails(self) -> None:
+        for command in ("prepare", "create_databases", "create_users"):
+            case = self.driver.case("create")
+            case.guest.decide = lambda row, c=command: ("FAILED", "engine.broken") if row.name == c else ("DONE", None)
+            self.driver.run(case)
+            self.assertEqual(("ERROR", "engine.broken"), self.status(case))
+            self.assertEqual([], self.disagreements(case))
+            self.assertEqual(0, self.secrets(case))
+            self.assertEqual({"port": {}, "volume": {}, "server": {}}, case.provider.resources())
+            with self.db.reader() as session:
+                fault = session.get_one(models.InstanceFault, case.id)
+            self.assertNotIn("hunter2", f"{fault.message} {fault.details}")
+
+    def test_a_silent_guest(self) -> None:
+        for name, status in (("create", "ERROR"), ("restart", "ACTIVE"), ("user-create", "ACTIVE"),
+                             ("resize-larger", "ACTIVE")):  # fmt: skip
+            case = self.driver.case(name)
+            case.guest.decide = lambda row: None
+            self.driver.run(case)
+            # No conductor has noted that the command has expired either: the step's own time-out is the last resort.
+            expected = (State.REVERTED, (status, "guest.timeout"))
+            self.assertEqual(expected, (self.driver.state(case), self.status(case)), name)
+
+    def test_a_guest_that_never_enrols(self) -> None:
+        case = self.driver.case("create")
+        case.answer = lambda: None  # type: ignore[method-assign]
+        self.driver.run(case)
+        self.assertEqual(("ERROR", "guest.not_ready"), self.status(case))
+
+    def test_past_the_pivot_a_failed_command_is_given_again(self) -> None:
+        case = self.driver.case("resize-volume")
+        answers = iter([("FAILED", "engine.busy"), ("FAILED", "engine.busy"), ("DONE", None)])
+        case.guest.decide = lambda row: next(answers)
+        self.driver.run(case)
+        self.assertEqual((State.SUCCEEDED, ("ACTIVE", None)), (self.driver.state(case), self.status(case)))
+        self.assertEqual(["grow_volume"] * 3, case.guest.done)
+
+    def test_after_an_operators_retry_the_command_is_given_again(self) -> None:
+        case = self.driver.case("resize-volume")
+        case.guest.decide = lambda row: ("FAILED", "engine.busy")
+        self.driver.run(case)
+        self.assertEqual(State.PARKED, self.driver.state(case))
+        case.guest.decide = lambda row: ("DONE", None)
+        with self.db.writer() as session:
+            self.driver.store.retry(session, case.workflow_id)
+        self.driver.run(case)
+        self.assertEqual((State.SUCCEEDED, ("ACTIVE", None)), (self.driver.state(case), self.status(case)))
+        self.assertEqual([], self.disagreements(case))
+
+    def test_the_server_of_an_enrolled_guest_is_gone(self) -> None:
+        case = self.driver.case("create", lambda p: p.delay_until("ensure_server", 3))
+        self.driver.run(case, 6)
+        with self.db.writer() as session:
+            identity = GuestIdentity.get(session, case.id, for_update=True)
+            identity.keys, identity.state = {"master": "00" * 32}, guest_identity.ENROLLED
+            identity.save(session)
+        (tag,) = case.provider.resources()["server"]
+        while not case.provider.remove_server(tag):
+            pass
+        self.driver.run(case)
+        self.assertEqual(("ACTIVE", None), self.status(case))
+
+
+class TestClouds(_Case):
+    def test_an_outage_of_minutes_is_survived(self) -> None:
+        away = providers.RetryableError("the cloud is away")
+        for name in ("create", "delete", "resize-larger", "resize-volume"):
+            case = self.driver.case(name)
+            for method in ("ensure_port", "ensure_volume", "ensure_server", "resize_server", "remove_server"):
+                case.provider.fail_next(method, away, times=8)
+            self.driver.run(case)
+            self.assertEqual((State.SUCCEEDED, []), (self.driver.state(case), self.disagreements(case)), name)
+
+    def test_a_refusal_ends_a_creation_at_once(self) -> None:
+        for method in ("ensure_port", "ensure_volume", "ensure_server"):
+            case = self.driver.case("create")
+            case.provider.fail_next(method, providers.QuotaError("no host has room"))
+            self.driver.run(case)
+            self.assertEqual(("ERROR", "provider.quota"), self.status(case))
+            self.assertEqual([], self.disagreements(case))
+            self.assertEqual({"port": {}, "volume": {}, "server": {}}, case.provider.resources())
+
+    def test_a_missing_plugin_says_so(self) -> None:
+        case = self.driver.case("create")
+        case.env.plugins.clear()
+        self.driver.run(case)
+        self.assertEqual(("ERROR", "datastore.not_installed"), self.status(case))
+
+    def test_an_instance_without_anything_can_be_reset_and_fails_cleanly(self) -> None:
+        for name in ("restart", "resize-larger", "resize-volume"):
+            case = self.driver.case(name)
+            tag = next(iter(case.provider.resources()["server"]))
+            while not case.provider.remove_server(tag):
+                pass
+            case.provider.remove_volume(next(iter(case.provider.resources()["volume"])))
+            with self.db.writer() as session:
+                GuestIdentity.remove(session, case.id)
+            self.driver.run(case)
+            symbol = "guest.not_found" if name == "restart" else "provider.not_found"
+            self.assertEqual((State.REVERTED, ("ACTIVE", symbol)), (self.driver.state(case), self.status(case)))
+            self.assertEqual({}, case.provider.resources()["volume"])
+
+    def test_a_volume_that_has_grown_after_all_is_accounted_for(self) -> None:
+        case = self.driver.case("resize-volume", lambda p: p.lose_response("ensure_volume", times=10))
+        self.driver.run(case)
+        self.assertEqual((State.REVERTED, "ACTIVE"), (self.driver.state(case), self.status(case)[0]))
+        self.assertEqual([], self.disagreements(case))
+        with self.db.reader() as session:
+            self.assertEqual(5, case.instance(session).volume_gib)

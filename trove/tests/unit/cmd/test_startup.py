@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every mistake of an operator ends in one line and exit status 1."""
+
+import contextlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+from oslo_config import cfg
+
+import trove.conf
+from trove.cmd import startup
+from trove.db import crypto, migration
+from trove.providers.base import FatalError
+from trove.tests import base
+
+
+class TestStartup(base.UnitTestCase):
+    def refusal(self, act: Callable[..., Any], *args: Any, **options: Any) -> str:
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            ended = self.assertRaises(startup.StartupError, act, *args, **options)
+        self.assertEqual(1, ended.code)
+        text = err.getvalue()
+        self.assertEqual(1, text.count("\n"), text)
+        self.assertNotIn("hunter2", text)
+        return text
+
+    def write(self, text: str) -> str:
+        path = self.tempdir() / "trove.conf"
+        path.write_text(text)
+        return str(path)
+
+    def database(self, url: str, **options: Any) -> cfg.ConfigOpts:
+        return self.new_conf(database__connection=url, database__max_retries=0, **options)
+
+    def test_configuration_files(self) -> None:
+        self.assertIn("no configuration file", self.refusal(startup.configure, "p", [], files=["/nonexistent"]))
+        self.assertIn("/nonexistent", self.refusal(startup.configure, "p", ["--config-file", "/nonexistent"]))
+        for text in ("[database\n", "what is this\n"):
+            self.assertIn("trove.conf", self.refusal(startup.configure, "p", [], files=[self.write(text)]))
+
+    def test_key(self) -> None:
+        self.assertIn("openssl rand", self.refusal(startup.install_key, self.new_conf()))
+        for text in ("", "short", "zz" * 32):
+            path = self.write(text)
+            conf = self.new_conf(security__key_encryption_key_file=path)
+            self.assertIn(path, self.refusal(startup.install_key, conf))
+        conf = self.new_conf(security__key_encryption_key_file="/nonexistent")
+        self.assertIn("/nonexistent", self.refusal(startup.install_key, conf))
+
+    def test_databases_that_cannot_be_used(self) -> None:
+        self.assertIn("[database] connection", self.refusal(startup.connect, self.new_conf()))
+        junk = self.write("junk " * 1000)
+        for url in ("sqlite:////nonexistent/x", "nosuch://u:hunter2@h/x", ":::", "mysql+nosuch://u:hunter2@h/d",
+                    f"sqlite:///{junk}"):  # fmt: skip
+            self.assertIn("cannot be used", self.refusal(startup.connect, self.database(url)))
+
+    def test_a_schema_is_required_and_the_remedy_named_once(self) -> None:
+        conf = self.database(f"sqlite:///{self.tempdir()}/x")
+        self.assertEqual(1, self.refusal(startup.open_database, conf).count("trove-manage db_sync"))
+        db = startup.connect(conf)
+        migration.upgrade(db)
+        db.dispose()
+        startup.open_database(conf).dispose()
+
+    def test_where_guests_find_us(self) -> None:
+        refuse = startup.require_guest_endpoint
+        self.assertIn("gateway_url", self.refusal(refuse, self.new_conf()))
+        self.assertIn("transport_url", self.refusal(refuse, self.new_conf(guest_bus__transport="messaging")))
+        options = {"guest_bus__gateway_url": "https://x", "guest_bus__gateway_ca_file": "/nonexistent"}
+        self.assertIn("/nonexistent", self.refusal(refuse, self.new_conf(**options)))
+        refuse(self.new_conf(guest_bus__gateway_url="https://x"))
+        refuse(self.new_conf(guest_bus__transport="messaging", guest_bus__transport_url="rabbit://"))
+
+    def test_bus(self) -> None:
+        for url in ("nosuch://u:hunter2@h/", "rabbit://u:hunter2@h:port/"):
+            conf = trove.conf.new(files=[self.write(f"[DEFAULT]\ntransport_url = {url}\n")])
+            self.refusal(startup.open_bus, conf)
+
+    def test_what_others_explain(self) -> None:
+        class Odd(Exception):
+            pass
+
+        def fail(err: Exception, *others: type[Exception]) -> None:
+            with startup.explained(*others):
+                raise err
+
+        for err in (FatalError("no such provider"), OSError(98, "in use"), crypto.KeyUnavailable("no key")):
+            self.refusal(fail, err)
+        self.refusal(fail, Odd("x"), Odd)
+        self.assertRaises(Odd, fail, Odd("x"))
+        self.assertIn("rabbit://u:***@h", self.refusal(fail, OSError("rabbit://u:hunter2@h")))

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands on their way: order, repetition, deadlines, guests that are too old."""
+
+import sqlalchemy as sa
+
+from trove.common import ids
+from trove.conductor.outbox import Superseded
+from trove.db import models
+from trove.domain import operations
+from trove.guestbus import envelope
+from trove.tests import base
+from trove.tests.unit.conductor import world
+from trove.wire import command
+
+
+class OutboxTest(base.UnitTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.world = self.useFixture(world.World())
+        self.guest = self.world.enrolled()
+
+    def fetch(self, limit: int = 32) -> list[str]:
+        messages = self.guest.hear(self.world.outbox.envelopes_for(self.guest.id, limit))
+        return [message.id for message in messages if isinstance(message, command.CommandFrame)]
+
+    def submit(self, message: command.Command | None = None, **options: float) -> str:
+        return self.world.submit(self.guest.id, message or command.Restart(), **options)
+
+    def test_frame(self) -> None:
+        workflow_id = self.world.workflow(self.guest.id)
+        message = command.AlterUser(user=command.UserKey(name="u"), new_password="hunter2")
+        command_id = self.world.submit(self.guest.id, message, workflow_id=workflow_id)
+        (data,) = self.world.outbox.envelopes_for(self.guest.id)
+        (frame,) = self.guest.hear([data])
+        assert isinstance(frame, command.CommandFrame)
+        self.assertEqual((command_id, "alter_user", 1), (frame.id, frame.command, frame.command_version))
+        self.assertEqual((workflow_id, message.to_wire()), (frame.workflow_id, frame.args))
+        header, row = envelope.peek(data), self.world.command(command_id)
+        self.assertEqual((row.sequence, 0, 1), (header.sequence, header.boot, header.generation))
+        self.assertGreater(header.not_after - header.sent_at, 590_000)
+        self.assertNotIn(b"hunter2", data)
+
+    def test_order_and_no_repetition_before_its_time(self) -> None:
+        commands = [self.submit() for _ in range(3)]
+        self.assertEqual(commands, self.fetch())
+        self.assertEqual([], self.fetch())
+
+    def test_unaccepted_ones_are_sent_again_and_not_overtaken(self) -> None:
+        first = self.submit()
+        self.assertEqual([first], self.fetch())
+        second = self.submit()
+        self.assertEqual([first, second], self.fetch())
+        self.world.make_due(second)
+        self.assertEqual([first, second], self.fetch())
+        self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.result(first, "ACCEPTED"))))
+        self.world.make_due(second)
+        self.assertEqual([second], self.fetch())
+
+    def test_new_agent_gets_at_once_what_the_old_one_took(self) -> None:
+        taken, accepted = self.submit(), self.submit()
+        self.assertEqual([taken, accepted], self.fetch())
+        self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.result(accepted, "ACCEPTED"))))
+        other = self.world.enrolled()
+        theirs = self.world.submit(other.id, command.Restart())
+        self.assertEqual(1, len(self.world.outbox.envelopes_for(other.id)))
+        self.guest.restart()
+        self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.hello())))
+        self.assertEqual([taken], self.fetch())
+        self.assertEqual([], self.fetch())
+        self.assertEqual([], self.world.outbox.envelopes_for(other.id), theirs)
+
+    def test_nothing_for_an_agent_that_was_followed(self) -> None:
+        command_id = self.submit()
+        boot = self.guest.session.boot
+        self.guest.restart()
+        self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.hello())))
+        self.assertRaises(Superseded, self.world.outbox.envelopes_for, self.guest.id, boot=boot)
+        # The look before the lock may have been too early; the one under it decides.
+        self.assertRaises(Superseded, self.world.outbox._send, self.guest.id, 32, boot)
+        self.assertEqual([command_id], self.fetch())
+
+    def test_limit(self) -> None:
+        commands = [self.submit() for _ in range(5)]
+        self.assertEqual(commands[:2], self.fetch(2))
+
+    def test_large_commands_are_spread(self) -> None:
+        databases = [command.DatabaseSpec(name="d" * 250) for _ in range(1000)]
+        commands = [self.submit(command.CreateDatabases(databases=databases)) for _ in range(20)]
+        got = self.fetch()
+        self.assertEqual(commands[: len(got)], got)
+        self.assertTrue(1 < len(got) < 20)
+
+    def test_only_its_own(self) -> None:
+        other = self.world.enrolled()
+        self.world.submit(other.id, command.Restart())
+        self.assertEqual([], self.fetch())
+
+    def test_not_before_enrolment(self) -> None:
+        guest = self.world.guest()
+        self.world.submit(guest.id, command.Restart())
+        self.assertEqual([], self.world.outbox.envelopes_for(guest.id))
+        guest.hear(self.world.intake.receive(guest.session.seal_enrol("1", "1")))
+        self.assertEqual([], self.world.outbox.envelopes_for(guest.id))
+        guest.hear(self.world.intake.receive(guest.session.seal_report(world.hello())))
+        self.assertEqual(1, len(guest.hear(self.world.outbox.envelopes_for(guest.id))))
+
+    def test_unknown_instance(self) -> None:
+        self.assertEqual([], self.world.outbox.envelopes_for(ids.new_id()))
+
+    def test_agent_too_old(self) -> None:
+        self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.hello(commands={"stop": [1]}))))
+        workflow_id = self.world.workflow(self.guest.id)
+        unknown = self.world.submit(self.guest.id, command.Restart(), workflow_id=workflow_id)
+        known = self.submit(command.StopEngine())
+        self.assertEqual([known], self.fetch())
+        row = self.world.command(unknown)
+        self.assertEqual(("FAILED", "guest.too_old", None), (row.state, row.error_symbol, row.args))
+        payload = self.world.signals(workflow_id)[operations.command_signal(unknown)]
+        self.assertEqual(
+            ("FAILED", "guest.too_old", "agent too old, upgrade it"),
+            (payload["state"], payload["error_symbol"], payload["error_message"]),
+        )
+        self.assertEqual([workflow_id], self.world.woken)
+
+    def test_command_that_fits_no_envelope(self) -> None:
+        users = [command.UserSpec(name="u" * 250, password="p" * 1000) for _ in range(1000)]
+        command_id = self.submit(command.CreateUsers(users=users))
+        self.assertEqual([], self.fetch())
+        self.assertEqual("command.too_large", self.world.command(command_id).error_symbol)
+
+    def test_expiry(self) -> None:
+        workflow_id = self.world.workflow(self.guest.id)
+        late = self.world.submit(self.guest.id, command.Restart(), deadline=-1, workflow_id=workflow_id)
+        good = self.submit()
+        self.assertEqual([good], self.fetch())
+        self.assertEqual((1, 0), (self.world.outbox.expire(), self.world.outbox.expire()))
+        self.assertEqual("EXPIRED", self.world.command(late).state)
+        payload = self.world.signals(workflow_id)[operations.command_signal(late)]
+        self.assertEqual(("EXPIRED", "command.expired"), (payload["state"], payload["error_symbol"]))
+        self.assertEqual([workflow_id], self.world.woken)
+
+    def test_accepted_but_never_finished(self) -> None:
+        command_id = self.submit()
+        self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.result(command_id, "ACCEPTED"))))
+        table = models.GuestCommand.__table__
+        with self.world.db.writer() as session:
+            session.execute(sa.update(table).values(deadline=table.c.created_at))
+        self.world.outbox.expire()
+        self.assertEqual("EXPIRED", self.world.command(command_id).state)
+
+    def test_due_by_transport(self) -> None:
+        other = self.world.enrolled(transport="messaging")
+        waiting = self.world.guest(transport="messaging")
+        for guest in (self.guest, other, waiting):
+            self.world.submit(guest.id, command.Restart())
+        self.assertEqual([other.id], self.world.outbox.due("messaging", 10))
+        self.assertEqual([self.guest.id], self.world.outbox.due("gateway", 10))
+        self.assertEqual("messaging", self.world.outbox.transport_of(other.id))
+        self.assertIsNone(self.world.outbox.transport_of(ids.new_id()))

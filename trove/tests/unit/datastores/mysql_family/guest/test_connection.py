@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from pathlib import Path
+
+import pymysql
+
+from trove.datastores.mysql_family.guest import connection
+from trove.tests import base
+
+
+class Cursor:
+    description = None
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, object]] = []
+
+    def __enter__(self) -> "Cursor":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def execute(self, statement: str, values: object) -> None:
+        self.seen.append((statement, values))
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.made = Cursor()
+
+    def cursor(self) -> Cursor:
+        return self.made
+
+
+class TestExecute(base.UnitTestCase):
+    def test_names_are_quoted(self) -> None:
+        self.assertEqual("`a``; DROP`", connection.quoted("a`; DROP"))
+
+    def test_a_name_never_takes_a_values_place(self) -> None:
+        made = Connection()
+        connection.execute(made, "GRANT ALL ON {}.* TO %s", "%s` {0}", values=("ann",))
+        connection.execute(made, "DROP DATABASE {}", "100%")
+        self.assertEqual(
+            [("GRANT ALL ON `%%s`` {0}`.* TO %s", ("ann",)), ("DROP DATABASE `100%`", None)], made.made.seen
+        )
+
+
+class TestErrors(base.UnitTestCase):
+    def test_gone_or_refusing(self) -> None:
+        self.assertTrue(connection.is_unreachable(pymysql.err.OperationalError(2003, "Can't connect")))
+        self.assertTrue(connection.is_unreachable(pymysql.err.InterfaceError(0, "")))
+        self.assertFalse(connection.is_unreachable(pymysql.err.OperationalError(1045, "Access denied")))
+        self.assertFalse(connection.is_unreachable(pymysql.err.OperationalError()))
+
+    def test_a_reason_is_one_line(self) -> None:
+        self.assertEqual("first", connection.reason(pymysql.err.ProgrammingError(1064, "first\nsecond")))
+        self.assertTrue(connection.reason(pymysql.err.Error()))
+
+    def test_no_secret_in_a_repr(self) -> None:
+        self.assertNotIn("hunter2", repr(connection.Address(Path("/s"), "hunter2")))

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kinds of long work, and the quota they move."""
+
+from trove.domain import operations
+from trove.tests import base
+
+
+def _resize(old: int, new: int) -> dict[str, dict[str, int]]:
+    return {"old": {"ram_mib": old}, "new": {"ram_mib": new}}
+
+
+class TestKinds(base.UnitTestCase):
+    def test_the_table_has_every_kind_once(self) -> None:
+        kinds = [kind for kind in vars(operations).values() if isinstance(kind, operations.Kind)]
+        self.assertCountEqual(kinds, operations.KINDS.values())
+        for name, kind in operations.KINDS.items():
+            self.assertEqual(name, kind.name)
+            self.assertRegex(name, r"^[a-z]+\.[a-z_]+$")
+            self.assertGreater(kind.timeout, 0)
+            self.assertEqual(name.startswith("instance."), kind.exclusive)
+
+    def test_edits_are_those_that_share_the_instance(self) -> None:
+        self.assertEqual({k for k in operations.KINDS.values() if not k.exclusive}, set(operations.EDITS))
+
+    def test_names_fit_their_columns(self) -> None:
+        self.assertLessEqual(len(operations.instance_claim("x" * 36)), 128)
+        self.assertLessEqual(len(operations.command_signal("x" * 36)), 128)
+
+
+class TestQuota(base.UnitTestCase):
+    def test_a_larger_shape_takes_and_a_smaller_one_frees(self) -> None:
+        kind = operations.INSTANCE_RESIZE_FLAVOR.name
+        for old, new, taken, freed in ((1, 3, {"ram": 2}, {}), (3, 1, {}, {"ram": 2}), (2, 2, {}, {})):
+            self.assertEqual(taken, operations.quota_taken(kind, _resize(old, new)))
+            self.assertEqual(freed, operations.quota_freed(kind, _resize(old, new)))
+
+    def test_a_volume_takes_the_difference(self) -> None:
+        kind = operations.INSTANCE_RESIZE_VOLUME.name
+        self.assertEqual({"volumes": 3}, operations.quota_taken(kind, {"size_gib": 5, "old_size_gib": 2}))
+        self.assertEqual({}, operations.quota_freed(kind, {"size_gib": 5, "old_size_gib": 2}))
+
+    def test_nothing_else_moves_quota_by_itself(self) -> None:
+        resizes = {operations.INSTANCE_RESIZE_FLAVOR.name, operations.INSTANCE_RESIZE_VOLUME.name}
+        for name in set(operations.KINDS) - resizes:
+            self.assertEqual(({}, {}), (operations.quota_taken(name, {}), operations.quota_freed(name, {})))

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands: judged, journalled, carried out, told; and the agent dying at every point in between."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from trove.common import ids
+from trove.datastores import spi
+from trove.guestagent import dispatcher as dispatchers
+from trove.guestagent.dispatcher import Dispatcher
+from trove.guestagent.journal import CommandRecord, Journal, JournalError
+from trove.guestagent.monitor import InventoryWatch
+from trove.tests.base import UnitTestCase
+from trove.tests.unit.guestagent.fakes import INSTANCE, Crash, FakeHandler, frame_of
+from trove.wire import command, report
+
+
+def create(*names: str) -> command.CreateDatabases:
+    return command.CreateDatabases(databases=[command.DatabaseSpec(name=name) for name in names])
+
+
+class CrashingJournal(Journal):
+    """A journal whose agent dies right before or right after a method's transaction."""
+
+    crash: tuple[str, str] | None = None
+    full = False
+
+    def record(self, command: CommandRecord, reports: Sequence[report.Report]) -> None:
+        self._around("record", lambda: super(CrashingJournal, self).record(command, reports))
+
+    def finish(self, *args: Any) -> None:
+        self._around("finish", lambda: super(CrashingJournal, self).finish(*args))
+
+    def _around(self, name: str, method: Callable[[], None]) -> None:
+        if self.full:
+            raise JournalError("disk full")
+        if self.crash == (name, "before"):
+            raise Crash
+        method()
+        if self.crash == (name, "after"):
+            raise Crash
+
+
+class DispatcherCase(UnitTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = self.tempdir() / "journal.sqlite"
+        self.handler = FakeHandler()
+        self.changes = 0
+        self.start()
+
+    def start(self) -> None:
+        """Start an agent, the first or the next one, on the same journal and engine."""
+        self.journal = CrashingJournal.open(self.path, INSTANCE)
+        self.addCleanup(self.journal.close)
+        self.lock = threading.Lock()
+        self.inventory = InventoryWatch(self.handler)
+        self.dispatcher = Dispatcher(
+            self.journal,
+            self.handler,
+            engine_lock=self.lock,
+            inventory=self.inventory.after_command,
+            changed=self._changed,
+            settings=lambda order: {"last": order.name},
+        )
+
+    def restart(self) -> None:
+        self.journal.close()
+        self.start()
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def run_all(self) -> None:
+        while self.dispatcher.run_next():
+            pass
+
+    def told(self) -> list[tuple[str, str | None]]:
+        return [
+            (item.state, item.error_symbol)
+            for item in self.journal.unacknowledged()
+            if isinstance(item, report.CommandResult)
+        ]
+
+    def carry_out(self, order: command.Command, **fields: Any) -> report.CommandResult:
+        """Accept and run ``order``; return the final report."""
+        self.dispatcher.accept(frame_of(order, **fields))
+        self.run_all()
+        last = self.journal.unacknowledged()[-1]
+        assert isinstance(last, report.CommandResult)
+        return last
+
+
+class TestDispatcher(DispatcherCase):
+    def test_accepted_then_done(self) -> None:
+        self.handler.result = {"x": 1}
+        frame = frame_of(create("a"))
+        self.dispatcher.accept(frame)
+        self.assertEqual([("ACCEPTED", None)], self.told())
+        self.assertEqual([], self.handler.done)
+        self.assertTrue(self.dispatcher.run_next())
+        self.assertFalse(self.dispatcher.run_next())
+        self.assertEqual([("ACCEPTED", None), ("DONE", None)], self.told())
+        self.assertEqual({"x": 1}, self.journal.unacknowledged()[-1].result)
+        self.assertEqual("create_databases", self.journal.setting("last"))
+        self.assertEqual(2, self.changes)
+
+    def test_inventory_is_told_before_the_result(self) -> None:
+        self.carry_out(create("a"))
+        names = [item.name for item in self.journal.unacknowledged()]
+        self.assertEqual(["command_result", "inventory", "command_result"], names)
+        self.assertEqual(["a"], [item.name for item in self.journal.unacknowledged()[1].databases])
+
+    def test_a_broken_inventory_does_not_fail_the_command(self) -> None:
+        self.handler.inventory_error = ValueError("no")
+        self.assertEqual("DONE", self.carry_out(create("a")).state)
+
+    def test_partial_failure_tells_what_was_done(self) -> None:
+        self.handler.during = _raise(spi.EngineError("database.exists", "There is one."))
+        self.assertEqual("FAILED", self.carry_out(create("a")).state)
+        self.assertEqual("inventory", self.journal.unacknowledged()[1].name)
+
+    def test_in_order_one_at_a_time_under_the_engine_lock(self) -> None:
+        held = []
+        self.handler.during = lambda name: held.append(self.lock.locked())
+        for order in (create("a"), command.Restart(), create("b")):
+            self.dispatcher.accept(frame_of(order))
+        self.run_all()
+        self.assertEqual(["create_databases", "restart", "create_databases"], self.handler.done)
+        self.assertEqual([True] * 3, held)
+        self.assertFalse(self.lock.locked())
+
+    def test_repeated_while_waiting_is_accepted_again_and_run_once(self) -> None:
+        frame = frame_of(create("a"))
+        self.dispatcher.accept(frame)
+        self.dispatcher.accept(frame)
+        self.run_all()
+        self.assertEqual(["create_databases"], self.handler.done)
+        self.assertEqual([("ACCEPTED", None), ("ACCEPTED", None), ("DONE", None)], self.told())
+
+    def test_repeated_afterwards_gets_the_recorded_result(self) -> None:
+        self.handler.result = {"x": 1}
+        frame = frame_of(create("a"))
+        self.dispatcher.accept(frame)
+        self.run_all()
+        self.handler.result = {"x": 2}
+        self.restart()
+        self.dispatcher.accept(frame)
+        self.run_all()
+        self.assertEqual(1, len(self.handler.done))
+        last = self.journal.unacknowledged()[-1]
+        self.assertEqual((frame.id, "DONE", {"x": 1}), (last.command_id, last.state, last.result))
+
+    def test_recorded_failure_is_repeated_as_it_was(self) -> None:
+        self.handler.during = _raise(spi.EngineError("database.exists", "There is one."))
+        frame = frame_of(create("a"))
+        self.dispatcher.accept(frame)
+        self.run_all()
+        self.handler.during = lambda name: None
+        self.dispatcher.accept(frame)
+        last = self.journal.unacknowledged()[-1]
+        self.assertEqual(("database.exists", "There is one."), (last.error_symbol, last.error_message))
+        self.assertEqual([], self.handler.done)
+
+    def test_stale_epoch_is_refused(self) -> None:
+        self.carry_out(command.Restart(), workflow_id="w", epoch=5)
+        self.assertEqual("guest.stale_epoch", self.carry_out(create("a"), workflow_id="w", epoch=4).error_symbol)
+        self.restart()
+        self.assertEqual("guest.stale_epoch", self.carry_out(create("a"), workflow_id="w", epoch=4).error_symbol)
+        self.assertEqual(["restart"], self.handler.done)
+        for fields in ({"workflow_id": "w", "epoch": 5}, {"workflow_id": "v", "epoch": 1}, {"epoch": 0}):
+            self.assertEqual("DONE", self.carry_out(create("a"), **fields).state, fields)
+
+    def test_a_refused_epoch_does_not_lower_the_known_one(self) -> None:
+        self.carry_out(command.Restart(), workflow_id="w", epoch=5)
+        self.carry_out(command.Restart(), workflow_id="w", epoch=4)
+        self.assertEqual(5, self.journal.epoch("w"))
+
+    def test_unknown_commands(self) -> None:
+        for name, version in (("execute", 1), ("restart", 99), ("drop_database", 1)):  # the last is not the handler's
+            frame = command.CommandFrame(id=ids.new_id(), command=name, command_version=version, args={})
+            self.dispatcher.accept(frame)
+            self.run_all()
+            self.assertEqual(("FAILED", "guest.unknown_command"), self.told()[-1], name)
+        self.assertEqual([], self.handler.done)
+
+    def test_malformed_arguments_are_refused_without_their_values(self) -> None:
+        frame = command.CommandFrame(
+            id=ids.new_id(), command="enable_root", command_version=1, args={"password": ["hunter2"]}
+        )
+        self.dispatcher.accept(frame)
+        last = self.journal.unacknowledged()[-1]
+        self.assertEqual("guest.malformed_command", last.error_symbol)
+        self.assertNotIn("hunter2", last.error_message)
+
+    def test_known_commands(self) -> None:
+        known = self.dispatcher.known_commands()
+        self.assertEqual([1], known["create_databases"])
+        self.assertNotIn("drop_database", known)
+        self.assertEqual(set(self.handler.commands()), set(known))
+
+    def test_full_disk_does_not_carry_out_again(self) -> None:
+        self.dispatcher.accept(frame_of(command.Restart()))
+        self.journal.full = True
+        for _ in range(3):
+            self.assertRaises(JournalError, self.dispatcher.run_next)
+        self.journal.full = False
+        self.run_all()
+        self.assertEqual(["restart"], self.handler.done)
+        self.assertEqual(("DONE", None), self.told()[-1])
+
+
+class TestFailures(DispatcherCase):
+    def test_engine_error(self) -> None:
+        log = self.tempdir() / "engine.log"
+        log.write_text("line one\npassword=hunter2\nFATAL: no\n")
+        self.handler.logs = [log]
+        self.handler.during = _raise(spi.EngineError("engine.program", "initdb said password=hunter2."))
+        last = self.carry_out(command.Restart())
+        self.assertEqual(("FAILED", "engine.program"), (last.state, last.error_symbol))
+        self.assertEqual("line one\npassword=***\nFATAL: no", last.log_tail)
+        self.assertNotIn("hunter2", last.error_message)
+        self.assertNotIn("hunter2", self.logs.text())
+
+    def test_other_exception_tells_its_class_only(self) -> None:
+        self.handler.during = _raise(ValueError("CREATE ROLE x PASSWORD 'hunter2'"))
+        last = self.carry_out(command.EnableRoot(password="hunter2"))
+        self.assertEqual("guest.internal_error", last.error_symbol)
+        self.assertIn("ValueError", last.error_message)
+        self.assertNotIn("hunter2", last.error_message)
+        self.assertIn("in _plain", self.logs.text())  # the place is in the log
+        self.assertNotIn("hunter2", self.logs.text())
+
+    def test_the_next_command_runs_after_a_failure(self) -> None:
+        self.handler.during = _raise(KeyError("x"))
+        self.carry_out(command.Restart())
+        self.handler.during = lambda name: None
+        self.assertEqual("DONE", self.carry_out(command.Restart()).state)
+
+    def test_broken_log_files(self) -> None:
+        self.handler.log_files = _raise(OSError("gone"))  # type: ignore[method-assign]
+        self.handler.during = _raise(spi.EngineError("engine.start", "It did not start."))
+        last = self.carry_out(command.Restart())
+        self.assertEqual(("engine.start", None), (last.error_symbol, last.log_tail))
+
+    def test_symbol_that_is_none(self) -> None:
+        self.handler.during = _raise(spi.EngineError("Not A Symbol!", "It did not start."))
+        last = self.carry_out(command.Restart())
+        self.assertEqual("guest.internal_error", last.error_symbol)
+
+    def test_result_that_cannot_be_told(self) -> None:
+        for result in ({"x": "y" * (dispatchers.MAX_RESULT_BYTES + 1)}, {"x": object()}):
+            self.handler.result = result
+            self.assertEqual("guest.internal_error", self.carry_out(command.Restart()).error_symbol)
+
+    def test_every_failure_can_be_read_at_the_other_end(self) -> None:
+        log = self.tempdir() / "engine.log"
+        log.write_bytes(b"\xff\xfe password: x\n" * 5000)
+        self.handler.logs = [log]
+        self.handler.during = _raise(spi.EngineError("a.b", "\N{SNOWMAN}" * 1000))
+        last = self.carry_out(command.Restart())
+        from trove.wire import base
+
+        again = base.decode(report.TO_CONTROL, last.name, last.version, last.to_wire())
+        self.assertEqual(last, again)
+
+
+class TestLogTail(UnitTestCase):
+    def write(self, data: bytes) -> Path:
+        path = self.tempdir() / "log"
+        path.write_bytes(data)
+        return path
+
+    def test_newest_that_has_something(self) -> None:
+        old, new, gone = self.write(b"old\n"), self.write(b"\n"), self.tempdir() / "gone"
+        self.assertEqual("old", dispatchers.log_tail([old, new, gone]))
+        self.assertIsNone(dispatchers.log_tail([gone]))
+        self.assertIsNone(dispatchers.log_tail([]))
+
+    def test_last_lines(self) -> None:
+        tail = dispatchers.log_tail([self.write(b"".join(b"line %d\n" % n for n in range(1000)))])
+        self.assertEqual([f"line {n}" for n in range(960, 1000)], tail.splitlines())
+
+    def test_bounded(self) -> None:
+        tail = dispatchers.log_tail([self.write(b"".join(b"%d %s\n" % (n, b"x" * 1000) for n in range(100)))])
+        self.assertLessEqual(len(tail.encode()), dispatchers.TAIL_BYTES)
+        self.assertTrue(tail.splitlines()[-1].startswith("99 "))
+
+    def test_a_line_cut_in_front_of_its_secret_is_left_off(self) -> None:
+        secret = b"password=" + b"s" * dispatchers.TAIL_BYTES
+        self.assertNotIn("sss", dispatchers.log_tail([self.write(secret + b"\nend\n")]))
+
+
+class TestCrashes(DispatcherCase):
+    """The agent dies at each point; the control plane repeats itself until it has heard the result."""
+
+    def test_before_record(self) -> None:
+        self._crash_at(("record", "before"))
+
+    def test_after_record(self) -> None:
+        self._crash_at(("record", "after"))
+
+    def test_before_handler(self) -> None:
+        self._crash_at(("handler", "before"))
+
+    def test_after_handler(self) -> None:
+        self._crash_at(("handler", "after"))
+
+    def test_before_finish(self) -> None:
+        self._crash_at(("finish", "before"))
+
+    def test_after_finish(self) -> None:
+        self._crash_at(("finish", "after"))
+
+    def _crash_at(self, point: tuple[str, str]) -> None:
+        frame = frame_of(create("a", "b"), workflow_id="w", epoch=2)
+        if point[0] == "handler":
+            self.handler.during = _raise(Crash())
+            if point[1] == "after":
+                self.handler.during = lambda name: None
+                plain = self.handler._plain
+                self.handler._plain = lambda order: (plain(order), _raise(Crash())())[0]  # type: ignore[method-assign]
+                self.restart()
+        else:
+            self.journal.crash = point
+        died = 0
+        try:
+            self.dispatcher.accept(frame)
+            self.run_all()
+        except Crash:
+            died = 1
+        self.assertEqual(1, died)
+        self.handler.during = lambda name: None
+        self.handler.__dict__.pop("_plain", None)
+        self.restart()
+        if self.journal.find(frame.id) is None:
+            self.assertEqual(("record", "before"), point)
+            self.assertEqual([], self.journal.unacknowledged())
+        else:
+            self.assertIn(("ACCEPTED", None), self.told())
+        self.dispatcher.accept(frame)  # the control plane has heard nothing, so it asks again
+        self.run_all()
+        self.assertEqual(("DONE", None), self.told()[-1])
+        self.assertEqual(["a", "b"], self.handler.databases)
+        self.assertLessEqual(len(self.handler.done), 2)
+        self.assertIsNone(self.journal.find(frame.id).args)
+        self.assertEqual(2, self.journal.epoch("w"))
+
+    def test_unfinished_command_is_taken_up_without_being_asked_again(self) -> None:
+        self.handler.during = _raise(Crash())
+        self.dispatcher.accept(frame_of(create("a")))
+        self.assertRaises(Crash, self.dispatcher.run_next)
+        self.handler.during = lambda name: None
+        self.restart()
+        self.run_all()
+        self.assertEqual(["create_databases"], self.handler.done)
+        self.assertEqual([("ACCEPTED", None), ("DONE", None)], self.told())
+
+    def test_command_that_kills_every_agent_is_given_up(self) -> None:
+        self.handler.during = _raise(Crash())
+        self.dispatcher.accept(frame_of(create("a")))
+        deaths = 0
+        for _ in range(20):
+            try:
+                self.run_all()
+                break
+            except Crash:
+                deaths += 1
+                self.restart()
+        self.assertEqual(dispatchers.MAX_INTERRUPTIONS, deaths)
+        self.assertEqual(("FAILED", "guest.interrupted"), self.told()[-1])
+
+
+def _raise(error: BaseException) -> Callable[..., Any]:
+    def raiser(*_args: object) -> Any:
+        raise error
+
+    return raiser

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the end of an agent means."""
+
+from pathlib import Path
+from typing import Any
+
+from trove.guestagent import agent
+from trove.providers.local import endings
+from trove.tests.base import UnitTestCase
+
+
+class TestJudge(UnitTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.tempdir() / "agent.log"
+        self.record: dict[str, Any] = {"pid": 7, "started": 70, "quick_ends": 0, "failure": None}
+
+    def ends(self, status: int | None, lifetime: float = 1.0) -> None:
+        """Another process of this server ends."""
+        self.record["pid"] += 1
+        endings.judge(self.record, status, self.log, lifetime=lifetime)
+
+    def test_statuses_are_the_agents(self) -> None:
+        operators = {agent.BAD_BOOTSTRAP, agent.BAD_JOURNAL, agent.CANNOT_ENROL}
+        self.assertEqual(operators, set(endings.NEED_OPERATOR))
+
+    def test_quick_ends_add_up_and_a_long_life_clears_them(self) -> None:
+        pauses = []
+        for _ in range(7):
+            self.ends(1)
+            pauses.append(endings.pause(self.record))
+        self.assertEqual([2, 4, 8, 16, 32, 60, 60], pauses)
+        self.assertTrue(endings.failed(self.record))
+        self.assertIn("as soon as it is started", endings.detail(self.record, self.log))
+        self.ends(1, lifetime=11.0)
+        self.assertFalse(endings.failed(self.record))
+        self.assertEqual(0.0, endings.pause(self.record))
+
+    def test_one_process_counts_once(self) -> None:
+        self.ends(1)
+        for _ in range(9):
+            endings.judge(self.record, 1, self.log, lifetime=5.0)
+        self.assertEqual(1, self.record["quick_ends"])
+
+    def test_who_needs_an_operator_fails_at_once_whenever_it_ends(self) -> None:
+        for status in endings.NEED_OPERATOR:
+            for lifetime in (0.1, 1e6):
+                self.record["quick_ends"] = 0
+                self.ends(status, lifetime)
+                self.assertTrue(endings.failed(self.record))
+                self.assertIn(endings.NEED_OPERATOR[status], endings.detail(self.record, self.log))
+        self.ends(None)
+        self.assertIsNone(self.record["failure"])
+
+    def test_reason_is_the_last_the_agent_gave(self) -> None:
+        self.log.write_bytes(
+            b"trove-guestagent: an older one\nTraceback: noise\n"
+            b"trove-guestagent: the journal is \x1b[31mdamaged, secret=abc. \xff\nmore noise\n"
+        )
+        self.ends(74)
+        self.assertEqual("the journal is [31mdamaged, secret=*** \ufffd", self.record["failure"])
+        self.log.write_text("x" * 9000 + "\ntrove-guestagent: " + "y" * 3000)
+        self.ends(74)
+        self.assertEqual("y" * 200, self.record["failure"])
+
+    def test_no_log(self) -> None:
+        for log in (self.log, Path("/proc/nowhere")):
+            self.log = log
+            self.ends(65)
+            self.assertEqual(endings.NEED_OPERATOR[65], self.record["failure"])

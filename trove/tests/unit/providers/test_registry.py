@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loading a provider by name."""
+
+from importlib import metadata
+from unittest import mock
+
+from trove.providers import base, fake, registry
+from trove.tests import base as tests
+
+
+class RegistryTest(tests.UnitTestCase):
+    def install(self, *entries: tuple[str, str]) -> None:
+        made = [metadata.EntryPoint(name, value, registry.GROUP) for name, value in entries]
+
+        def entry_points(*, group: str, name: str | None = None) -> list[metadata.EntryPoint]:
+            self.assertEqual(registry.GROUP, group)
+            return [entry for entry in made if name in (None, entry.name)]
+
+        patcher = mock.patch.object(metadata, "entry_points", autospec=True, side_effect=entry_points)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_load(self) -> None:
+        self.install(("fake", "trove.providers.fake:make_provider"), ("gone", "no.such.module:x"))
+        self.assertIsInstance(registry.load("fake", None), fake.FakeProvider)
+        self.assertEqual(["fake", "gone"], registry.names())
+
+    def test_unknown_name_lists_the_known_ones(self) -> None:
+        self.install(("fake", "trove.providers.fake:make_provider"))
+        err = self.assertRaises(base.FatalError, registry.load, "fak", None)
+        self.assertIn("there are: fake", str(err))
+
+    def test_two_claims(self) -> None:
+        self.install(("fake", "trove.providers.fake:make_provider"), ("fake", "other:make"))
+        err = self.assertRaises(base.FatalError, registry.load, "fake", None)
+        self.assertIn("other:make", str(err))
+
+    def test_same_distribution_found_twice_is_no_conflict(self) -> None:
+        self.install(*[("fake", "trove.providers.fake:make_provider")] * 2)
+        self.assertIsInstance(registry.load("fake", None), fake.FakeProvider)
+
+    def test_not_a_provider(self) -> None:
+        self.install(("list", "builtins:str"))
+        self.assertRaises(base.FatalError, registry.load, "list", None)

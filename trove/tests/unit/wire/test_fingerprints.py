@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# covers: trove/wire
+"""What guests in the field can read.
+
+When a fingerprint changes, a message has changed that guests of earlier releases send or get. A new *optional* field
+keeps the version (add it, and put the new fingerprint here); anything else needs a new class with a higher version
+beside the old one, see :mod:`trove.wire.base`.
+"""
+
+import hashlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from trove import wire
+from trove.tests import base as tests
+from trove.wire import base, bootstrap, command, report
+
+MESSAGES = {
+    "Acknowledge": "1-dce1bb59e2c1163e",
+    "AlterUser": "1-16feca1e36a7054b",
+    "Bootstrap": "1-5476c858d4274f5b",
+    "CommandFrame": "1-0bba8873cfc58c14",
+    "CommandResult": "1-f50a128d52a560f0",
+    "CreateDatabases": "1-6beca9fb61496b72",
+    "CreateUsers": "1-427ac4193af545f1",
+    "DisableRoot": "1-4f53cda18c2baa0c",
+    "DropDatabase": "1-e814cab0c3558d4f",
+    "DropUser": "1-b6e35781200fc711",
+    "EnableRoot": "1-2cf7a62cf22a106b",
+    "Enrol": "1-c95fc9c63a94b3cf",
+    "Enrolled": "1-eb707196e8c00c8f",
+    "GrantAccess": "1-1fbef9eaf90d7a01",
+    "GrowVolume": "1-afe87a4ed7a205c9",
+    "Heartbeat": "1-b1b87f9a4f64e8ed",
+    "Hello": "1-fdce3333cd7b289c",
+    "Inventory": "1-ffcdd4b410a07336",
+    "Poll": "1-a789121decd97570",
+    "Prepare": "1-ff1e2edb03bf9c04",
+    "Reconfigure": "1-a8daf0c2e53fd787",
+    "Refused": "1-bba77c4c4cd765ab",
+    "Restart": "1-4f53cda18c2baa0c",
+    "RevokeAccess": "1-a5b2851581fb4130",
+    "StartEngine": "1-4f53cda18c2baa0c",
+    "StopEngine": "1-4f53cda18c2baa0c",
+}
+
+#: The parts of messages, which have no version of their own: a change here is a change of every message with it.
+PARTS = {
+    "DatabaseSpec": "15b50a15c78e10c9",
+    "InventoryDatabase": "15b50a15c78e10c9",
+    "InventoryUser": "ece5d04bc5cf9bb3",
+    "ShapeSpec": "1acfc1cbc26a7829",
+    "UserKey": "37b55b041cb2c033",
+    "UserSpec": "f2ffb6a43f782e29",
+}
+
+_BASES = {base.Message, command.Command, report.Report}
+
+
+def _structs() -> Iterator[type[msgspec.Struct]]:
+    for module in pkgutil.iter_modules(wire.__path__):
+        for _, cls in inspect.getmembers(import_module(f"trove.wire.{module.name}"), inspect.isclass):
+            if issubclass(cls, msgspec.Struct) and cls.__module__.startswith("trove.wire.") and cls not in _BASES:
+                yield cls
+
+
+def _part(cls: type[msgspec.Struct]) -> str:
+    fields = [(f.encode_name, str(f.type), repr(f.default)) for f in msgspec.structs.fields(cls)]
+    return hashlib.sha256(repr(sorted(fields)).encode()).hexdigest()[:16]
+
+
+class TestFingerprints(tests.UnitTestCase):
+    def test_messages(self) -> None:
+        found = {cls.__name__: base.fingerprint(cls) for cls in _structs() if issubclass(cls, base.Message)}
+        self.assertEqual(MESSAGES, found)
+
+    def test_parts(self) -> None:
+        found = {cls.__name__: _part(cls) for cls in _structs() if not issubclass(cls, base.Message)}
+        self.assertEqual(PARTS, found)
+
+    def test_every_message_is_registered_where_it_can_be_read(self) -> None:
+        registered = [command.COMMANDS, command.TO_GUEST, report.TO_CONTROL]
+        known: list[type[Any]] = [cls for registry in registered for cls in registry.values()]
+        messages = {cls for cls in _structs() if issubclass(cls, base.Message)}
+        self.assertEqual(messages - {bootstrap.Bootstrap}, set(known))
+        self.assertEqual(len(known), len(set(known)))
+        for registry in registered:
+            for (name, version), cls in registry.items():
+                self.assertEqual((name, version), (cls.name, cls.version))
+
+
+class TestDecoding(tests.UnitTestCase):
+    def test_unknown_fields_of_a_newer_peer_are_ignored(self) -> None:
+        read = base.decode(command.COMMANDS, "drop_database", 1, {"database": "d", "of_the_future": 1})
+        self.assertEqual(command.DropDatabase(database="d"), read)
+
+    def test_what_is_unknown_or_malformed_is_refused_without_its_value(self) -> None:
+        for name, version, body in (
+            ("execute", 1, {}),
+            ("drop_database", 2, {"database": "d"}),
+            ("drop_database", 1, {}),
+            ("drop_database", 1, {"database": 7}),
+            ("drop_database", 1, ["hunter2"]),
+            ("enable_root", 1, {"password": "hunter2" * 1000}),
+        ):
+            err = self.assertRaises(base.MalformedMessage, base.decode, command.COMMANDS, name, version, body)
+            self.assertNotIn("hunter2", str(err))
+
+    def test_passwords_do_not_show(self) -> None:
+        for message in (
+            command.EnableRoot(password="hunter2"),
+            command.CreateUsers(users=[command.UserSpec(name="u", password="hunter2")]),
+            command.AlterUser(user=command.UserKey(name="u"), new_password="hunter2"),
+        ):
+            self.assertNotIn("hunter2", f"{message!r} {message}")
+            self.assertIn("hunter2", str(message.to_wire()))

@@ -1,0 +1,459 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each answer of a step leads to, on a real (SQLite) store with a clock that the test moves."""
+
+import datetime
+import threading
+from typing import Any
+
+import fixtures
+
+from trove.common import exception
+from trove.tests import base
+from trove.tests.fixtures.databases import DatabaseFixture
+from trove.tests.unit.workflow import flows
+from trove.tests.unit.workflow.flows import KIND, Ask, Call, Ensure
+from trove.workflow import testing
+from trove.workflow.engine import Engine
+from trove.workflow.model import (
+    FROM_START,
+    AwaitSignal,
+    Done,
+    Failed,
+    LeaseLost,
+    Parallel,
+    Retry,
+    Sleep,
+    State,
+    StepContext,
+)
+from trove.workflow.records import Run
+from trove.workflow.registry import Registry
+from trove.workflow.store import Store
+from trove.workflow.transitions import Backoff
+
+NO = Failed("sample.no", "It cannot be done.", "said the provider, password=hunter2")
+
+
+class EngineTestCase(base.UnitTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.db = self.useFixture(DatabaseFixture("sqlite")).db
+        self.clock = testing.MovableClock(self.db)
+        self.store = Store(self.db)
+        self.cancel = threading.Event()
+
+    def begin(self, *steps: Any, **options: Any) -> None:
+        self.registry = Registry([flows.flow(KIND, *steps, **options)])
+        self.case = flows.SampleCase(self.db, self.store, KIND)
+        self.engine = Engine(self.store, self.registry, self.case.env, backoff=Backoff(10.0, 100.0))
+
+    def claim(self, owner: str = "one") -> Run | None:
+        return self.store.claim(self.case.workflow_id, owner, testing.TTL, self.registry.keys())
+
+    def run_due(self) -> State:
+        run = self.claim()
+        self.assertIsNotNone(run)
+        return self.engine.run_one(run, self.cancel).state
+
+    def run_to_end(self, most: int = 50) -> State:
+        for _ in range(most):
+            row = self.case.row()
+            if row["wake_at"] is None:
+                return State(row["state"])
+            self.clock.advance_to(row["wake_at"])
+            self.run_due()
+        self.fail("the workflow does not end")
+
+    def wait(self) -> float:
+        """Seconds until the workflow is due."""
+        with self.db.reader() as session:
+            return (self.case.row()["wake_at"] - self.db.now(session)).total_seconds()
+
+    def signal(self, name: str, payload: dict[str, Any]) -> None:
+        with self.db.writer() as session:
+            self.store.signal(session, self.case.workflow_id, name, payload)
+
+    def step(self, name: str) -> dict[str, Any]:
+        return next(step for step in self.case.row()["steps"] if step["name"] == name)
+
+
+class TestForward(EngineTestCase):
+    def test_steps_run_in_order_in_one_claim(self) -> None:
+        self.begin(Ensure("a"), Ensure("b"), Call("c", lambda ctx: Done({"seen": sorted(ctx.outputs)})))
+        self.assertIs(State.SUCCEEDED, self.run_due())
+        row = self.case.row()
+        self.assertEqual(["DONE"] * 3, [step["state"] for step in row["steps"]])
+        self.assertEqual({"seen": ["a", "b"]}, row["steps"][2]["output"])
+        self.assertEqual((None, None, 1), (row["claim_key"], row["owner"], row["epoch"]))
+        self.assertIsNotNone(row["finished_at"])
+        self.assertEqual({"a": 1, "b": 1, "success": 1}, self.case.numbers())
+        self.assertEqual(["success"], self.case.env.ended)
+
+    def test_sleep_runs_again_and_is_no_attempt(self) -> None:
+        self.begin(Ensure("a", looks=3))
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertAlmostEqual(5.0, self.wait(), delta=0.5)
+        self.assertIsNone(self.claim())
+        self.assertEqual((50, 1, "WAITING"), tuple(self.step("a")[k] for k in ("progress", "attempt", "state")))
+        self.assertIs(State.SUCCEEDED, self.run_to_end())
+
+    def test_sleep_of_nothing_does_not_spin(self) -> None:
+        runs = []
+        self.begin(Call("a", lambda ctx: runs.append(1) or Sleep(0.0)))
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertEqual([1], runs)
+
+    def test_retry_counts_and_then_unwinds(self) -> None:
+        attempts = []
+        failing = Call("b", lambda ctx: attempts.append(ctx.attempt) or Retry(7.0, "busy"))
+        self.begin(Ensure("a"), failing, max_attempts=3)
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertTrue(6.5 <= self.wait() <= 7.0 * 1.25, self.wait())
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual([1, 2, 3], attempts)
+        row = self.case.row()
+        self.assertEqual(("workflow.step_error", "busy"), (row["error_symbol"], row["error_detail"]))
+        self.assertEqual((1, {}), (failing.undone, self.case.env.things))
+
+    def test_exception_is_an_attempt_with_backoff(self) -> None:
+        def fail_twice(ctx: StepContext) -> Done:
+            if ctx.attempt < 3:
+                raise RuntimeError(f"boom {ctx.attempt}")
+            return Done()
+
+        self.begin(Call("a", fail_twice))
+        self.run_due()
+        self.assertTrue(4.5 <= self.wait() <= 10.0, self.wait())
+        self.assertEqual("RuntimeError: boom 1", self.step("a")["error"])
+        self.assertIs(State.SUCCEEDED, self.run_to_end())
+        self.assertIsNone(self.step("a")["error"])
+
+    def test_a_wrong_answer_is_an_error(self) -> None:
+        self.begin(Call("a", lambda ctx: None), max_attempts=1)  # type: ignore[arg-type,return-value]
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertIn("not with NoneType", self.case.row()["error_detail"])
+
+    def test_output_that_is_not_json_is_an_error(self) -> None:
+        self.begin(Call("a", lambda ctx: Done({"x": object()})), max_attempts=1)
+        self.assertIs(State.REVERTED, self.run_to_end())
+
+    def test_token_is_the_same_on_every_attempt(self) -> None:
+        tokens = []
+        self.begin(Call("a", lambda ctx: tokens.append(ctx.token) or (Sleep(1.0) if len(tokens) < 3 else Done())))
+        self.run_to_end()
+        self.assertEqual(3, len(tokens))
+        self.assertEqual({self.step("a")["token"]}, set(tokens))
+
+    def test_failing_write_rolls_the_checkpoint_back(self) -> None:
+        def act(ctx: StepContext) -> Done:
+            ctx.at_checkpoint(lambda session: flows.count(session, ctx.project_id, "written"))
+            if ctx.attempt == 1:
+                ctx.at_checkpoint(lambda session: session.execute("nonsense"))
+            return Done()
+
+        self.begin(Call("a", act))
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertEqual({}, self.case.numbers())
+        self.assertIs(State.SUCCEEDED, self.run_to_end())
+        self.assertEqual({"written": 1, "success": 1}, self.case.numbers())
+
+    def test_a_write_that_lost_a_race_is_repeated_at_once(self) -> None:
+        lost = [True, True]
+
+        def write(session: Any) -> None:
+            flows.count(session, self.case.row()["project_id"], "written")
+            if lost:
+                lost.pop()
+                raise exception.StaleObject
+
+        def act(ctx: StepContext) -> Done:
+            ctx.at_checkpoint(write)
+            return Done()
+
+        self.begin(Call("a", act))
+        self.useFixture(fixtures.MonkeyPatch("time.sleep", lambda seconds: None))
+        self.assertIs(State.SUCCEEDED, self.run_due())
+        self.assertEqual((1, 1), (self.case.numbers()["written"], self.step("a")["attempt"]))
+
+    def test_calls_come_after_the_commit_and_may_fail(self) -> None:
+        seen = []
+
+        def act(ctx: StepContext) -> Done:
+            ctx.at_checkpoint(lambda session: flows.count(session, ctx.project_id, "written"))
+            ctx.after_checkpoint(lambda: 1 / 0)
+            ctx.after_checkpoint(lambda: seen.append(self.case.numbers()))
+            return Done()
+
+        self.begin(Call("a", act), Ensure("b"))
+        self.assertIs(State.SUCCEEDED, self.run_due())
+        self.assertEqual([{"written": 1}], seen)
+
+    def test_stopping_gives_the_lease_back_between_steps(self) -> None:
+        stop = threading.Event()
+        self.begin(Call("a", lambda ctx: stop.set() or Done()), Ensure("b"))
+        self.assertIs(State.RUNNING, self.engine.run_one(self.claim(), self.cancel, stop.is_set).state)
+        self.assertEqual((None, {}), (self.case.row()["owner"], self.case.env.things))
+        self.assertIs(State.SUCCEEDED, self.run_due())
+
+
+class TestSignals(EngineTestCase):
+    def test_wait_and_timeout(self) -> None:
+        self.begin(Ensure("a"), Ask("q", 60.0))
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertAlmostEqual(60.0, self.wait(), delta=0.5)
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual("sample.silent", self.case.row()["error_symbol"])
+        self.assertEqual("The guest does not answer.", self.case.row()["error_message"])
+
+    def test_a_signal_wakes_and_is_consumed(self) -> None:
+        self.begin(Ask("q"), Call("b", lambda ctx: Done(dict(ctx.outputs["q"]))))
+        self.run_due()
+        self.signal("something else", {})
+        self.assertIsNone(self.claim())
+        self.signal("answer:q", {"x": 1})
+        self.signal("answer:q", {"x": 2})
+        self.assertIs(State.SUCCEEDED, self.run_due())
+        self.assertEqual({"x": 1}, self.step("b")["output"])
+
+    def test_a_signal_that_came_first_is_kept(self) -> None:
+        self.begin(Ensure("a", looks=1), Ask("q"))
+        self.run_due()
+        self.signal("answer:q", {"x": 1})
+        self.clock.advance(6.0)
+        self.assertIs(State.SUCCEEDED, self.run_due())
+
+    def test_a_signal_during_the_step_is_not_lost(self) -> None:
+        def act(ctx: StepContext) -> Any:
+            if ctx.signal is None:
+                self.signal("s", {"x": 1})
+                return AwaitSignal("s", 60.0)
+            return Done(dict(ctx.signal.payload))
+
+        self.begin(Call("a", act))
+        self.assertIs(State.SUCCEEDED, self.run_due())
+
+    def test_the_deadline_counts_from_the_first_wait(self) -> None:
+        self.begin(Call("a", lambda ctx: NO if ctx.timed_out else AwaitSignal("s", 60.0)))
+        self.run_due()
+        self.clock.advance(40.0)
+        self.signal("s", {})
+        self.run_due()
+        self.assertAlmostEqual(20.0, self.wait(), delta=1.0)
+
+    def test_an_exception_keeps_the_signal_for_the_next_attempt(self) -> None:
+        def act(ctx: StepContext) -> Any:
+            if ctx.signal is None:
+                return AwaitSignal("s", 60.0)
+            if ctx.attempt == 1:
+                raise RuntimeError("the database is away")
+            return Done(dict(ctx.signal.payload))
+
+        self.begin(Call("a", act))
+        self.run_due()
+        self.signal("s", {"x": 1})
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertIsNone(self.claim())
+        self.assertIs(State.SUCCEEDED, self.run_to_end())
+        self.assertEqual({"x": 1}, self.step("a")["output"])
+
+    def test_members_of_a_group_wait_together(self) -> None:
+        self.begin(Parallel("group", (Ask("q"), Ensure("b", looks=1), Ask("r"))), Ensure("c"))
+        self.run_due()
+        self.assertAlmostEqual(5.0, self.wait(), delta=0.5)
+        self.assertEqual(["q", "r"], [name for _, name in self.case.env.asked])
+        self.signal("answer:r", {})
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertEqual(["WAITING", "WAITING", "DONE"], [s["state"] for s in self.case.row()["steps"][:3]])
+        self.clock.advance(6.0)
+        self.assertIs(State.WAITING, self.run_due())
+        self.signal("answer:q", {})
+        self.assertIs(State.SUCCEEDED, self.run_due())
+
+
+class TestUnwinding(EngineTestCase):
+    def test_failure_undoes_in_reverse_with_the_failed_step(self) -> None:
+        order = []
+        steps = [Call(n, lambda ctx: Done(), lambda ctx: order.append(ctx.step) or Done()) for n in "ab"]
+        bad = Call("c", lambda ctx: NO, lambda ctx: order.append((ctx.step, ctx.error.symbol)) or Done())
+        self.begin(*steps, bad, Ensure("d"))
+        self.assertIs(State.REVERTED, self.run_due())
+        self.assertEqual([("c", "sample.no"), "b", "a"], order)
+        row = self.case.row()
+        self.assertEqual(("sample.no", "It cannot be done."), (row["error_symbol"], row["error_message"]))
+        self.assertNotIn("hunter2", row["error_detail"] + row["steps"][2]["error"])
+        self.assertEqual(["UNDONE"] * 3 + ["PENDING"], [s["state"] for s in row["steps"]])
+        self.assertEqual(["reverted:sample.no"], self.case.env.ended)
+
+    def test_undo_may_wait_and_retry(self) -> None:
+        answers = [Sleep(3.0), AwaitSignal("s", 5.0), Retry(2.0, "busy"), Done()]
+        self.begin(Call("a", lambda ctx: NO, lambda ctx: answers.pop(0)))
+        self.assertIs(State.UNWINDING, self.run_due())
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual([], answers)
+
+    def test_undo_that_keeps_failing_parks_and_can_be_retried(self) -> None:
+        broken = [True]
+        self.begin(Ensure("a"), Call("b", lambda ctx: NO, lambda ctx: NO if broken else Done()), max_attempts=2)
+        self.assertIs(State.PARKED, self.run_to_end())
+        row = self.case.row()
+        self.assertIn("undo of b failed", row["error_detail"])
+        self.assertEqual("sample.no", row["error_symbol"])
+        self.assertIsNotNone(row["claim_key"])
+        self.assertEqual({"a": 1, "parked": 1}, self.case.numbers())
+        broken.clear()
+        with self.db.writer() as session:
+            self.assertTrue(self.store.retry(session, self.case.workflow_id))
+            self.assertFalse(self.store.retry(session, self.case.workflow_id))
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual({}, self.case.env.things)
+
+    def test_what_would_park_ends_when_a_successor_waits(self) -> None:
+        self.begin(Ensure("a"), Call("b", lambda ctx: NO, lambda ctx: NO), max_attempts=2)
+        with self.db.writer() as session:
+            follower = self.store.submit(
+                session,
+                kind=KIND,
+                resource_type="sample",
+                resource_id=self.case.row()["resource_id"],
+                project_id="p",
+                request_id=None,
+                inputs={},
+                claim=self.case.row()["claim_key"],
+                after=self.case.workflow_id,
+            )
+        claim = self.case.row()["claim_key"]
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertIn("undo of b failed", self.case.row()["error_detail"])
+        self.assertIsNone(self.case.row()["claim_key"])
+        with self.db.reader() as session:
+            row = self.store.describe(session, follower)
+        self.assertEqual(claim, row["claim_key"])
+        self.assertIsNotNone(row["wake_at"])
+
+    def test_after_the_pivot_it_retries_then_parks_then_goes_on(self) -> None:
+        broken = [True]
+        late = Call("late", lambda ctx: NO if broken else Done())
+        self.begin(Ensure("a"), Ensure("pivot"), late, pivot="pivot", max_attempts=3)
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertIs(State.PARKED, self.run_to_end())
+        self.assertEqual((3, 0), (self.step("late")["attempt"], late.undone))
+        self.assertEqual(["parked:sample.no"], self.case.env.ended)
+        self.assertIn("PARKED", self.logs.text())
+        broken.clear()
+        with self.db.writer() as session:
+            self.store.retry(session, self.case.workflow_id)
+        self.assertIs(State.SUCCEEDED, self.run_to_end())
+        self.assertIsNone(self.case.row()["error_symbol"])
+
+    def test_a_failing_pivot_still_unwinds(self) -> None:
+        self.begin(Ensure("a"), Call("pivot", lambda ctx: NO), pivot="pivot")
+        self.assertIs(State.REVERTED, self.run_due())
+
+    def test_a_failing_hook_of_parking_does_not_prevent_it(self) -> None:
+        def hook(ctx: StepContext, session: Any) -> None:
+            flows.count(session, ctx.project_id, "parked")
+            raise RuntimeError("hook")
+
+        self.begin(Call("a", lambda ctx: NO), pivot=FROM_START, max_attempts=1, on_parked=hook)
+        self.assertIs(State.PARKED, self.run_due())
+        self.assertEqual({}, self.case.numbers())
+
+    def test_a_failing_hook_of_success_counts_as_an_attempt(self) -> None:
+        def hook(ctx: StepContext, session: Any) -> None:
+            raise RuntimeError("hook")
+
+        self.begin(Ensure("a"), on_success=hook, max_attempts=2)
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual({"reverted": 1}, self.case.numbers())
+
+
+class TestGivingUp(EngineTestCase):
+    def cancel_it(self) -> None:
+        with self.db.writer() as session:
+            self.assertTrue(self.store.request_cancel(session, self.case.workflow_id))
+            self.assertFalse(self.store.request_cancel(session, self.case.workflow_id))
+
+    def test_cancel_before_the_start(self) -> None:
+        self.begin(Ensure("a"))
+        self.cancel_it()
+        self.assertIs(State.REVERTED, self.run_due())
+        self.assertEqual(["reverted:workflow.cancelled"], self.case.env.ended)
+        self.assertEqual(0, self.case.env.made)
+
+    def test_cancel_wakes_a_sleeper(self) -> None:
+        self.begin(Ensure("a"), Ask("q"))
+        self.run_due()
+        self.cancel_it()
+        self.assertIs(State.REVERTED, self.run_due())
+
+    def test_cancel_during_a_step_that_goes_to_sleep(self) -> None:
+        self.begin(Ensure("a"), Call("b", lambda ctx: self.cancel_it() or Sleep(50.0)))
+        self.assertIs(State.REVERTED, self.run_due())
+
+    def test_cancel_after_the_pivot_is_ignored(self) -> None:
+        self.begin(Ensure("pivot"), Ask("q"), pivot="pivot")
+        self.run_due()
+        self.cancel_it()
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertAlmostEqual(60.0, self.wait(), delta=1.0)
+        self.signal("answer:q", {})
+        self.assertIs(State.SUCCEEDED, self.run_due())
+
+    def test_deadline_before_the_pivot(self) -> None:
+        self.begin(Ensure("a"), Ask("q", 9000.0))
+        self.run_due()
+        self.assertAlmostEqual(KIND.timeout, self.wait(), delta=1.0)
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual("workflow.timed_out", self.case.row()["error_symbol"])
+
+    def test_deadline_after_the_pivot_parks_and_a_retry_has_time_again(self) -> None:
+        self.begin(Ensure("a"), Ask("q", 9000.0), pivot=FROM_START)
+        self.run_due()
+        self.assertIs(State.PARKED, self.run_to_end())
+        with self.db.writer() as session:
+            self.store.retry(session, self.case.workflow_id)
+        with self.db.reader() as session:
+            left = self.case.row()["deadline"] - self.db.now(session)
+        self.assertGreater(left, datetime.timedelta(seconds=KIND.timeout - 10))
+        self.assertIs(State.WAITING, self.run_due())
+
+    def test_abandoning_fences_the_worker(self) -> None:
+        def act(ctx: StepContext) -> Done:
+            with self.db.writer() as session:
+                self.assertTrue(self.store.abandon(session, ctx.workflow_id, "instance.deleted", "by a test"))
+                self.assertFalse(self.store.abandon(session, ctx.workflow_id, "instance.deleted", None))
+            ctx.at_checkpoint(lambda session: flows.count(session, ctx.project_id, "written"))
+            return Done()
+
+        self.begin(Call("a", act))
+        self.assertRaises(LeaseLost, self.run_due)
+        self.assertEqual({}, self.case.numbers())
+        row = self.case.row()
+        self.assertEqual(("REVERTED", None, None, 2), tuple(row[k] for k in ("state", "claim_key", "wake_at", "epoch")))
+        self.assertIsNone(self.claim())
+
+    def test_a_lease_that_ran_out_is_taken_over(self) -> None:
+        self.begin(Ensure("a"))
+        first = self.claim("one")
+        self.assertIsNone(self.claim("two"))
+        self.clock.advance(testing.TTL + 1)
+        second = self.claim("two")
+        self.assertEqual((1, 2), (first.epoch, second.epoch))
+        self.assertRaises(LeaseLost, self.engine.run_one, first, self.cancel)
+        self.assertIs(State.SUCCEEDED, self.engine.run_one(second, self.cancel).state)
+        self.assertEqual({"a": 1, "success": 1}, self.case.numbers())
+
+    def test_a_worker_is_fenced_off_from_its_own_former_lease(self) -> None:
+        """The name of the owner is not enough: a restarted process may have the same."""
+        self.begin(Ensure("a"))
+        first = self.claim("one")
+        self.clock.advance(testing.TTL + 1)
+        second = self.claim("one")
+        self.assertRaises(LeaseLost, self.engine.run_one, first, self.cancel)
+        self.assertIs(State.SUCCEEDED, self.engine.run_one(second, self.cancel).state)
+
+    def test_an_unknown_version_is_left_alone(self) -> None:
+        self.begin(Ensure("a"))
+        self.assertIsNone(self.store.claim(self.case.workflow_id, "old", testing.TTL, [(KIND.name, 7)]))
+        self.assertEqual(([], None), self.store.due([(KIND.name, 7)], 10))
+        self.assertEqual(([self.case.workflow_id], None), self.store.due(self.registry.keys(), 10))

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The crash matrix passes for sound flows, and finds what is wrong with unsound ones."""
+
+import dataclasses
+
+from trove.tests import base
+from trove.tests.fixtures.databases import DatabaseFixture
+from trove.tests.unit.workflow import flows
+from trove.workflow import testing
+from trove.workflow.model import FROM_START, Done, Failed, Result, StepContext
+
+
+class TestSoundFlows(base.UnitTestCase):
+    """More of them, and on all databases, in the functional tests."""
+
+    def _check(self, name: str) -> int:
+        db = self.useFixture(DatabaseFixture("sqlite")).db
+        return testing.CrashMatrix(db, flows.SCENARIOS[name]()).check_all()
+
+    def test_forward(self) -> None:
+        self.assertGreater(self._check("forward"), 20)
+
+
+class _CreatesTwice:
+    """Creates without looking: what a crash between effect and checkpoint doubles."""
+
+    name = "server"
+
+    def run(self, ctx: StepContext) -> Result:
+        ctx.env.ensure(f"server-{ctx.env.made}")
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        for tag in [t for t in ctx.env.things if t.startswith("server-")]:
+            ctx.env.remove(tag)
+        return Done()
+
+
+class _UndoesByOutput:
+    """Believes that what has no output does not exist."""
+
+    name = "volume"
+
+    def run(self, ctx: StepContext) -> Result:
+        ctx.env.ensure("volume")
+        return Done({"tag": "volume"})
+
+    def undo(self, ctx: StepContext) -> Result:
+        if "volume" in ctx.outputs:
+            ctx.env.remove("volume")
+        return Done()
+
+
+class _FailsLate(_UndoesByOutput):
+    """Fails after its effect the first time it is asked."""
+
+    def run(self, ctx: StepContext) -> Result:
+        super().run(ctx)
+        return Failed("sample.full", "No room.") if ctx.env.made > 1 else Done({"tag": "volume"})
+
+
+class TestUnsoundFlows(base.UnitTestCase):
+    def _complaint(self, *steps: object) -> str:
+        db = self.useFixture(DatabaseFixture("sqlite")).db
+        scenario = flows.SampleScenario(flows.flow(flows.KIND, *steps), flows.KIND)
+        matrix = testing.CrashMatrix(db, scenario)
+        return str(self.assertRaises(AssertionError, matrix.check_all))
+
+    def test_create_without_looking(self) -> None:
+        text = self._complaint(flows.Ensure("port"), _CreatesTwice())
+        self.assertIn("crash between effect and checkpoint of server", text)
+        self.assertIn("takeover between effect and checkpoint of server", text)
+        self.assertNotIn("crash before the effect of server", text)
+
+    def test_undo_by_output(self) -> None:
+        text = self._complaint(flows.Ensure("port"), _UndoesByOutput(), flows.Ask("ready"))
+        self.assertIn("cancel and crash between effect and checkpoint of volume", text)
+        self.assertNotIn("cancel before the effect of", text)
+
+    def test_a_flow_that_fails_undisturbed(self) -> None:
+        self.assertIn("undisturbed, the flow ends as REVERTED", self._complaint(flows.Ensure("port"), _FailsLate()))
+
+
+class TestFingerprint(base.UnitTestCase):
+    def test_what_workflows_in_flight_rely_on(self) -> None:
+        flow = flows.create_flow()
+        was = testing.fingerprint(flow)
+        self.assertEqual(was, testing.fingerprint(flows.create_flow()))
+        self.assertEqual(was, testing.fingerprint(dataclasses.replace(flow, timeout=1.0, max_attempts=2)))
+        for change in (
+            {"steps": flow.steps[:-1]},
+            {"steps": flow.steps[::-1]},
+            {"pivot": FROM_START},
+            {"version": 2},
+            {"steps": (*flow.steps[:-1], flows.Ensure("renamed"))},
+        ):
+            self.assertNotEqual(was, testing.fingerprint(dataclasses.replace(flow, **change)))
+
+    def test_grouping_counts(self) -> None:
+        flow = flows.grouped_flow()
+        flat = (flow.steps[0], *flow.steps[1].members, flow.steps[2])
+        self.assertNotEqual(testing.fingerprint(flow), testing.fingerprint(dataclasses.replace(flow, steps=flat)))
