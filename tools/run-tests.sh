@@ -1,0 +1,222 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# All checks and tests, or some of them, from a clean checkout: nothing but git and Python 3.11 is needed beforehand.
+set -uo pipefail
+
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+venv=$top/.venv
+work=$(mktemp -d)
+passed=0 failed=0 skipped=0
+summary=()
+
+usage() {
+    cat <<'TXT'
+usage: tools/run-tests.sh [PART | TEST]...
+
+Without arguments: lint unit functional contract e2e. Each argument is one of these parts, or a test: a module, class or method
+(trove.tests.unit.domain.test_fsm), or a file or folder of tests (trove/tests/unit/domain).
+
+  lint         ruff, local checks, mypy, import contracts, sizes, test paths, documentation without warnings
+  unit         no sockets, no processes; seconds
+  functional   real databases and a real broker, private and on loopback
+  contract     one suite for all providers, one for all datastores
+  e2e          the standalone service with real engines and the real clients
+  docs         the documentation, the REST reference and the release notes only
+
+The first run makes .venv in the checkout and, as root, installs missing system packages (bindep.txt) without starting any
+service. TROVE_TEST_CONCURRENCY (2) is the number of test processes; TROVE_TEST_TIMEOUT_FACTOR (1) multiplies time limits.
+TXT
+}
+
+say() { printf '==> %s\n' "$*"; }
+die() { printf 'run-tests: %s\n' "$*" >&2; exit 1; }
+
+restore_policy() {
+    # Puts back what install_packages changed; safe to repeat.
+    [ -f "$work/policy-ours" ] || return 0
+    rm -f /usr/sbin/policy-rc.d
+    if [ -e "$work/policy-theirs" ]; then cp -a "$work/policy-theirs" /usr/sbin/policy-rc.d; fi
+    rm -f "$work/policy-ours"
+}
+cleanup() { restore_policy; rm -rf "$work"; }
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+prepare_python() {
+    # shellcheck source=tools/lib/venv.sh
+    . "$top/tools/lib/venv.sh"
+    prepare_venv "$top" standalone || die "the virtual environment could not be made"
+    local stamp=$venv/.trove-tests want
+    want=$(cat "$top/test-requirements.txt" "$top/doc/requirements.txt" | sha256sum | cut -d' ' -f1)
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && return 0
+    say "installing test requirements into $venv"
+    "$venv/bin/python" -m pip install -q --disable-pip-version-check \
+        -r "$top/test-requirements.txt" -r "$top/doc/requirements.txt" || die "the test requirements could not be installed"
+    echo "$want" >"$stamp"
+}
+
+install_packages() {
+    # Packages of servers start them when they are installed, unless this file says no.
+    if [ -e /usr/sbin/policy-rc.d ]; then cp -a /usr/sbin/policy-rc.d "$work/policy-theirs"; fi
+    touch "$work/policy-ours"
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+    local status=0
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } \
+        >"$work/apt.log" 2>&1 </dev/null || status=$?
+    restore_policy
+    [ $status = 0 ] || { tail -n 30 "$work/apt.log" >&2; die "apt-get could not install: $*"; }
+}
+
+prepare_system() {
+    local missing
+    missing=$("$venv/bin/bindep" -b -f "$top/bindep.txt" test | tr '\n' ' ')
+    missing=${missing%% }
+    [ -n "${missing// /}" ] || return 0
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing system packages: $missing"
+        # shellcheck disable=SC2086  # one word for each package
+        install_packages $missing
+    elif command -v apt-get >/dev/null; then
+        die "system packages are missing; run as root: apt-get install $missing"
+    else
+        die "system packages are missing: $missing"
+    fi
+}
+
+record() {
+    # record NAME STATUS SECONDS: one line of the summary.
+    summary+=("$(printf '%-28s %-8s %4d s' "$1" "$2" "$3")")
+}
+
+check() {
+    # check NAME COMMAND...: one linter; its output is shown when it fails.
+    local name=$1 start=$SECONDS
+    shift
+    if "$@" >"$work/check.log" 2>&1; then
+        passed=$((passed + 1)); record "$name" ok $((SECONDS - start))
+    else
+        cat "$work/check.log"
+        say "FAILED: $name ($*)"
+        failed=$((failed + 1)); record "$name" FAILED $((SECONDS - start))
+    fi
+}
+
+documentation() {
+    local part
+    for part in doc api-ref releasenotes; do
+        check "lint: $part" "$venv/bin/sphinx-build" -q -W --keep-going -b html -d "$work/$part-trees" \
+            "$top/$part/source" "$work/$part-html"
+    done
+}
+
+part_lint() {
+    check "lint: ruff" "$venv/bin/ruff" check .
+    check "lint: local checks" "$venv/bin/flake8" trove tools
+    check "lint: mypy" "$venv/bin/mypy"
+    check "lint: import contracts" "$venv/bin/lint-imports" --no-logo
+    check "lint: sizes" "$venv/bin/python" tools/check_sizes.py
+    check "lint: test paths" "$venv/bin/python" tools/check_test_paths.py
+    documentation
+}
+
+stestr_run() {
+    # stestr_run NAME SERVERS ARGUMENTS...: run tests and add their totals up. SERVERS: whether to start the shared ones.
+    local name=$1 servers=$2 start=$SECONDS status=0 ok bad skip command log=$work/stestr.log
+    shift 2
+    # stestr puts the path of its Python into a shell command, where a space would break it; a relative path has none.
+    command=(env PYTHON=.venv/bin/python "$venv/bin/stestr" "$@")
+    if [ "$servers" = yes ]; then
+        command=("$venv/bin/python" -m trove.tests.fixtures.servers mysql postgresql rabbit -- "${command[@]}")
+    fi
+    say "$name"
+    if [ -t 1 ]; then
+        "${command[@]}" </dev/null 2>&1 | tee "$log" || status=$?
+    else
+        "${command[@]}" </dev/null >"$log" 2>&1 || status=$?
+        # One line for each passed test is of no use in a log; what failed is shown in full.
+        grep -vE '^\{[0-9]+\} .* (ok|SKIPPED.*)$' "$log"
+    fi
+    ok=$(total Passed "$log") bad=$(total Failed "$log") skip=$(total Skipped "$log")
+    all_ran "$@" || status=1
+    if [ $status != 0 ] && [ "$bad" = 0 ]; then bad=1; fi # an import error, a dead worker, or no test at all
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    if [ $status = 0 ]; then record "$name" ok $((SECONDS - start)); else record "$name" FAILED $((SECONDS - start)); fi
+}
+
+all_ran() {
+    # all_ran ARGUMENTS...: whether every test that stestr lists for these has a result. When a worker process dies between two
+    # tests, stestr forgets the rest of its share and still succeeds.
+    local arguments=() argument missing
+    for argument in "$@"; do
+        case $argument in
+            run) arguments+=(list) ;;
+            --no-discover) return 0 ;; # such a run is one process, whose status counts
+            --concurrency | --serial | [0-9]*) ;;
+            *) arguments+=("$argument") ;;
+        esac
+    done
+    env PYTHON=.venv/bin/python "$venv/bin/stestr" "${arguments[@]}" 2>/dev/null | sort -u >"$work/listed"
+    # A test with scenarios is listed once and has a result for each, with the scenario in parentheses.
+    "$venv/bin/stestr" last --subunit 2>/dev/null | "$venv/bin/subunit-ls" | sed 's/(.*//' | sort -u >"$work/ran"
+    missing=$(comm -23 "$work/listed" "$work/ran")
+    [ -n "$missing" ] || return 0
+    printf 'These tests were never run, because a test process died:\n%s\n' "$missing"
+    return 1
+}
+
+total() {
+    # total WORD FILE: the number stestr printed after WORD at the end of FILE, 0 if it printed none.
+    local number
+    number=$(sed -nE "s/^ - $1: ([0-9]+)\$/\1/p" "$2" | tail -n 1)
+    echo "${number:-0}"
+}
+
+run_part() {
+    local parallel=(--concurrency "${TROVE_TEST_CONCURRENCY:-2}")
+    case $1 in
+        lint) say lint; part_lint ;;
+        docs) say docs; documentation ;;
+        unit) stestr_run unit no --test-path ./trove/tests/unit --top-dir ./ run "${parallel[@]}" ;;
+        functional | contract) stestr_run "$1" yes --test-path "./trove/tests/$1" --top-dir ./ run "${parallel[@]}" ;;
+        e2e) stestr_run e2e yes --test-path ./trove/tests/e2e --top-dir ./ run --concurrency 2 ;;
+        *) run_one "$1" ;;
+    esac
+}
+
+run_one() {
+    # A test may be named as Python or as a file does it; a folder is searched.
+    local name=${1#./}
+    name=${name#"$top"/}
+    if [ -d "$name" ]; then
+        stestr_run "$name" no --test-path "./$name" --top-dir ./ run --serial
+    else
+        name=${name%.py}
+        stestr_run "$1" no run --no-discover "${name//\//.}"
+    fi
+}
+
+main() {
+    local part line
+    [ $# -gt 0 ] || set -- lint unit functional contract e2e
+    for part in "$@"; do
+        case $part in
+            -h | --help) usage; exit 0 ;;
+            lint | docs | unit | functional | contract | e2e | trove.tests.* | *trove/tests/*) ;;
+            *) usage >&2; die "neither a part nor a test: $part" ;;
+        esac
+    done
+    cd -- "$top" || exit 1
+    prepare_python
+    for part in "$@"; do
+        case $part in lint | docs | unit) ;; *) prepare_system; break ;; esac
+    done
+    for part in "$@"; do run_part "$part"; done
+    say summary
+    for line in "${summary[@]}"; do echo "$line"; done
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ]
+}
+
+main "$@"

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Draw the life of an instance from the table that decides it, :data:`trove.domain.instance_states.MACHINE`.
+
+    tools/states_to_dot.py            the graph, for Graphviz: tools/states_to_dot.py | dot -Tsvg > states.svg
+    tools/states_to_dot.py --text     the same as a list, with what each status means
+    tools/states_to_dot.py --write    both into doc/source/contributor/diagrams, where a test expects them to be current
+"""
+
+import argparse
+import inspect
+import pathlib
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(_ROOT))
+
+from trove.domain import instance_states  # noqa: E402
+
+FOLDER = _ROOT / "doc" / "source" / "contributor" / "diagrams"
+_CONSTANT = re.compile(r'((?:^#: .*\n)+)^[A-Z]+ = "([A-Z]+)"$', re.MULTILINE)
+
+
+def meanings() -> Mapping[str, str]:
+    """Return what the comment above each status says of it, in the order of the source."""
+    source = inspect.getsource(instance_states)
+    return {name: " ".join(line[3:] for line in text.splitlines()) for text, name in _CONSTANT.findall(source)}
+
+
+def dot() -> Iterator[str]:
+    """Yield the lines of the graph."""
+    machine = instance_states.MACHINE
+    yield f"digraph {machine.name} {{"
+    yield "    rankdir=LR;"
+    yield "    node [shape=box, style=rounded];"
+    for status in sorted(machine.states):
+        style = "solid" if status in instance_states.STABLE else "dashed"
+        yield f'    {status} [style="rounded,{style}"];'
+    for item in machine.transitions:
+        yield f'    {item.source} -> {item.target} [label="{item.event}"];'
+    yield "}"
+
+
+def text() -> Iterator[str]:
+    """Yield the lines of the list."""
+    transitions = instance_states.MACHINE.transitions
+    width = max(len(item.event) for item in transitions)
+    for number, (status, meaning) in enumerate(meanings().items()):
+        if number:
+            yield ""
+        yield f"{status}: {meaning}"
+        for item in transitions:
+            if item.source == status:
+                yield f"    {item.event:{width}} -> {item.target}"
+
+
+def drawings() -> Mapping[pathlib.Path, str]:
+    """Return what the checked-in files must hold."""
+    name = f"{instance_states.MACHINE.name}-states"
+    return {FOLDER / f"{name}.dot": "\n".join(dot()) + "\n", FOLDER / f"{name}.txt": "\n".join(text()) + "\n"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description="Draw the life of an instance.")
+    parser.add_argument("--text", action="store_true", help="a list instead of a graph")
+    parser.add_argument("--write", action="store_true", help="write both into the documentation")
+    options = parser.parse_args(arguments)
+    if options.write:
+        for path, content in drawings().items():
+            path.write_text(content, "utf-8")
+        return 0
+    print("\n".join(text() if options.text else dot()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
