@@ -8,6 +8,8 @@ History:
 * 1.0: the existing API.
 * 1.1: errors carry a stable ``symbol``; unknown members of bodies and unknown query parameters are refused;
   operations of an instance.
+* 1.2: an instance whose configuration, access or modules are being changed reads UPDATING instead of ACTIVE; history
+  of configuration groups; quotas per datastore.
 """
 
 from collections.abc import Mapping
@@ -23,10 +25,12 @@ HEADER = "OpenStack-API-Version"
 Version = microversion_parse.Version
 
 MIN = Version(1, 0)
-MAX = Version(1, 1)
+MAX = Version(1, 2)
 
 #: The first version that answers with symbols and refuses what it does not know.
 STRICT = Version(1, 1)
+#: The first version that knows every status, histories of configuration groups, and quotas per datastore.
+DETAILED = Version(1, 2)
 
 
 def parse(text: str) -> Version:

@@ -19,6 +19,10 @@ ACTIVE = "ACTIVE"
 REBOOT = "REBOOT"
 #: Shape or volume are being changed.
 RESIZE = "RESIZE"
+#: Configuration, access or modules are being changed. Existing clients do not know the word and are told ACTIVE.
+UPDATING = "UPDATING"
+#: Idle; a configuration change takes effect with the next restart.
+RESTART_REQUIRED = "RESTART_REQUIRED"
 #: The last creation failed or was undone; the fault says why. Only delete and reset leave it.
 ERROR = "ERROR"
 #: Being deleted; the resources are on their way out.
@@ -41,11 +45,22 @@ MACHINE = Machine(
         Transition(ACTIVE, "resize", RESIZE),
         Transition(RESIZE, "resized", ACTIVE),
         Transition(RESIZE, "resize_failed", ACTIVE),
+        # An idle instance may be changed. What the running engine cannot take over waits for a restart, which any
+        # change of shape brings too; a failed change is undone and explained by a fault.
+        Transition(ACTIVE, "update", UPDATING),
+        Transition(UPDATING, "updated", ACTIVE),
+        Transition(UPDATING, "updated_for_restart", RESTART_REQUIRED),
+        Transition(UPDATING, "update_failed", ACTIVE),
+        Transition(RESTART_REQUIRED, "update", UPDATING),
+        Transition(RESTART_REQUIRED, "restart", REBOOT),
+        Transition(RESTART_REQUIRED, "resize", RESIZE),
         # Deletion is accepted at any time; repeating it changes nothing.
         Transition(BUILD, "delete", SHUTDOWN),
         Transition(ACTIVE, "delete", SHUTDOWN),
         Transition(REBOOT, "delete", SHUTDOWN),
         Transition(RESIZE, "delete", SHUTDOWN),
+        Transition(UPDATING, "delete", SHUTDOWN),
+        Transition(RESTART_REQUIRED, "delete", SHUTDOWN),
         Transition(ERROR, "delete", SHUTDOWN),
         Transition(SHUTDOWN, "delete", SHUTDOWN),
         Transition(SHUTDOWN, "deleted", DELETED),
@@ -54,15 +69,17 @@ MACHINE = Machine(
         Transition(ACTIVE, "reset", ACTIVE),
         Transition(REBOOT, "reset", ACTIVE),
         Transition(RESIZE, "reset", ACTIVE),
+        Transition(UPDATING, "reset", ACTIVE),
+        Transition(RESTART_REQUIRED, "reset", ACTIVE),
         Transition(ERROR, "reset", ACTIVE),
         Transition(SHUTDOWN, "reset", ACTIVE),
     ],
 )
 
 #: In these a workflow is at work and owns the next transition.
-IN_PROGRESS = frozenset({BUILD, REBOOT, RESIZE, SHUTDOWN})
+IN_PROGRESS = frozenset({BUILD, REBOOT, RESIZE, UPDATING, SHUTDOWN})
 #: From these nothing follows on its own.
-STABLE = frozenset({ACTIVE, ERROR, DELETED})
+STABLE = frozenset({ACTIVE, RESTART_REQUIRED, ERROR, DELETED})
 
 # -- service status: what the guest says of the database process
 # ---------------------------------------------------------

@@ -28,6 +28,8 @@ class VersionDetails(TypedDict, total=False):
     packages: str | None
     engine_home: str | None
     root_image: str | None
+    registry_ext: str | None
+    repl_strategy: str | None
     active: bool
     default: bool
 
@@ -101,6 +103,8 @@ def register_version(
         "packages": None,
         "engine_home": None,
         "root_image": None,
+        "registry_ext": None,
+        "repl_strategy": None,
         "created_at": now,
         **changes,
     }

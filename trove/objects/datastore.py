@@ -76,7 +76,8 @@ class DatastoreVersion(base.TroveObject):
     """One version of a datastore, with the datastore's name and whether it is the default joined in."""
 
     # Version 1.0: Initial version
-    VERSION = "1.0"
+    # Version 1.1: registry_ext, repl_strategy
+    VERSION = "1.1"
 
     model = models.DatastoreVersion
     joined = frozenset({"datastore_name", "is_default"})
@@ -93,6 +94,8 @@ class DatastoreVersion(base.TroveObject):
         "packages": fields.StringField(nullable=True),
         "engine_home": fields.StringField(nullable=True),
         "root_image": fields.StringField(nullable=True),
+        "registry_ext": fields.StringField(nullable=True),
+        "repl_strategy": fields.StringField(nullable=True),
         "created_at": base.Moment(),
         "updated_at": base.Moment(),
         "datastore_name": fields.StringField(),

@@ -27,7 +27,8 @@ class Instance(base.TroveObject):
     """
 
     # Version 1.0: Initial version
-    VERSION = "1.0"
+    # Version 1.1: configuration_id, server_group_id
+    VERSION = "1.1"
 
     model = models.Instance
 
@@ -51,6 +52,8 @@ class Instance(base.TroveObject):
         "port": fields.IntegerField(nullable=True),
         "server_id": fields.StringField(nullable=True),
         "volume_id": fields.StringField(nullable=True),
+        "configuration_id": fields.UUIDField(nullable=True),
+        "server_group_id": fields.UUIDField(nullable=True),
         "revision": fields.IntegerField(),
         "deleted": fields.BooleanField(),
         "created_at": base.Moment(),
@@ -87,6 +90,8 @@ class Instance(base.TroveObject):
             "port": None,
             "server_id": None,
             "volume_id": None,
+            "configuration_id": None,
+            "server_group_id": None,
             "deleted_at": None,
         }
         missing = {k: v for k, v in defaults.items() if not self.obj_attr_is_set(k)}

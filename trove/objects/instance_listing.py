@@ -44,6 +44,8 @@ class InstanceRow(NamedTuple):
     port: int | None
     server_id: str | None
     volume_id: str | None
+    configuration_id: str | None
+    server_group_id: str | None
     revision: int
     deleted: bool
     created_at: datetime.datetime
@@ -65,6 +67,8 @@ class InstanceRow(NamedTuple):
     fault_message: str | None
     fault_details: str | None
     fault_created_at: datetime.datetime | None
+    configuration_name: str | None
+    locality: str | None
 
 
 _INSTANCE = base.table_of(models.Instance)
@@ -72,6 +76,8 @@ _VERSION = base.table_of(models.DatastoreVersion)
 _DATASTORE = base.table_of(models.Datastore)
 _BEAT = base.table_of(models.Heartbeat)
 _FAULT = base.table_of(models.InstanceFault)
+_CONFIGURATION = base.table_of(models.Configuration)
+_GROUP = base.table_of(models.ServerGroup)
 
 #: Columns whose name in a row is not a column of ``instances``.
 _JOINED: dict[str, Any] = {
@@ -91,6 +97,8 @@ _JOINED: dict[str, Any] = {
     "fault_message": _FAULT.c.message,
     "fault_details": _FAULT.c.details,
     "fault_created_at": _FAULT.c.created_at,
+    "configuration_name": _CONFIGURATION.c.name,
+    "locality": _GROUP.c.policy,
 }
 
 # Built once: the forty columns would otherwise be the dearest part of a request.
@@ -101,6 +109,8 @@ _SELECT: sa.Select[Any] = sa.select(
     .join(_DATASTORE, _DATASTORE.c.id == _VERSION.c.datastore_id)
     .outerjoin(_BEAT, _BEAT.c.instance_id == _INSTANCE.c.id)
     .outerjoin(_FAULT, _FAULT.c.instance_id == _INSTANCE.c.id)
+    .outerjoin(_CONFIGURATION, _CONFIGURATION.c.id == _INSTANCE.c.configuration_id)
+    .outerjoin(_GROUP, _GROUP.c.id == _INSTANCE.c.server_group_id)
 )
 
 

@@ -129,7 +129,7 @@ _ADDRESS = atoms.document(
 _SUMMARY: dict[str, Any] = {
     "id": atoms.UUID,
     "name": {"type": "string"},
-    "status": {"enum": ["BUILD", "ACTIVE", "REBOOT", "RESIZE", "ERROR", "SHUTDOWN"]},
+    "status": {"enum": ["BUILD", "ACTIVE", "REBOOT", "RESIZE", "UPDATING", "RESTART_REQUIRED", "ERROR", "SHUTDOWN"]},
     "operating_status": {"type": "string"},
     "links": atoms.LINKS,
     "flavor": atoms.document({"id": {"type": "string"}, "links": atoms.LINKS}),

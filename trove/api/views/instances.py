@@ -21,7 +21,7 @@ def summary(req: ApiRequest, row: InstanceRow) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": row.id,
         "name": row.name,
-        "status": row.status,
+        "status": public_status(req, row.status),
         "operating_status": instance_states.operating_status(
             row.status, row.service_status, row.reported_at, now, req.services.conf.guest_bus.agent_heartbeat_expiry
         ),
@@ -44,6 +44,13 @@ def summary(req: ApiRequest, row: InstanceRow) -> dict[str, Any]:
     if req.version >= microversions.STRICT and row.addresses and row.port:
         shown["endpoints"] = [{"address": item["address"], "port": row.port} for item in row.addresses]
     return shown
+
+
+def public_status(req: ApiRequest, status: str) -> str:
+    """Return the word for a stored status that the request's version knows."""
+    if status == instance_states.UPDATING and req.version < microversions.DETAILED:
+        return instance_states.ACTIVE
+    return status
 
 
 def detail(req: ApiRequest, row: InstanceRow, *, with_usage: bool = False) -> dict[str, Any]:

@@ -2,29 +2,43 @@
 """All tables; importing this package makes :data:`Base.metadata` complete."""
 
 from trove.db.models.base import Base
-from trove.db.models.catalog import Datastore, DatastoreVersion, Flavor
+from trove.db.models.catalog import Datastore, DatastoreVersion, Flavor, VersionAssociation, VolumeType
+from trove.db.models.configuration import Configuration, ConfigurationHistory, ParameterRule
 from trove.db.models.guest import GuestCommand, GuestIdentity, Heartbeat, InventoryDatabase, InventoryUser
-from trove.db.models.instance import Instance, InstanceFault, RootHistory
+from trove.db.models.guest_log import GuestLog
+from trove.db.models.instance import Instance, InstanceFault, RootHistory, ServerGroup
+from trove.db.models.module import InstanceModule, Module
+from trove.db.models.notification import Notification
 from trove.db.models.quota import QuotaLimit, QuotaUsage
 from trove.db.models.secret import Secret
 from trove.db.models.workflow import Workflow, WorkflowSignal, WorkflowStep
 
 __all__ = [
     "Base",
+    "Configuration",
+    "ConfigurationHistory",
     "Datastore",
     "DatastoreVersion",
     "Flavor",
     "GuestCommand",
     "GuestIdentity",
+    "GuestLog",
     "Heartbeat",
     "Instance",
     "InstanceFault",
+    "InstanceModule",
     "InventoryDatabase",
     "InventoryUser",
+    "Module",
+    "Notification",
+    "ParameterRule",
     "QuotaLimit",
     "QuotaUsage",
     "RootHistory",
     "Secret",
+    "ServerGroup",
+    "VersionAssociation",
+    "VolumeType",
     "Workflow",
     "WorkflowSignal",
     "WorkflowStep",

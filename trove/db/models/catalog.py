@@ -39,6 +39,9 @@ class DatastoreVersion(base.Base):
     engine_home: Mapped[str | None] = mapped_column(sa.String(1024))
     #: Name of the image in which the programs run and ``engine_home`` is meant, for the same providers.
     root_image: Mapped[str | None] = mapped_column(sa.String(255))
+    #: Kept for operators' tools, which set and show them; the plugin decides what they once decided.
+    registry_ext: Mapped[str | None] = mapped_column(sa.Text)
+    repl_strategy: Mapped[str | None] = mapped_column(sa.Text)
     created_at: Mapped[base.Moment]
     updated_at: Mapped[base.Moment]
 
@@ -56,3 +59,29 @@ class Flavor(base.Base):
     ephemeral_gib: Mapped[int]
     created_at: Mapped[base.Moment]
     updated_at: Mapped[base.Moment]
+
+
+class VolumeType(base.Base):
+    """What reads know of the volume service's types; the standalone service seeds its own."""
+
+    __tablename__ = "volume_types"
+
+    id: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    name: Mapped[base.Name]
+    is_public: Mapped[bool] = mapped_column(sa.Boolean)
+    description: Mapped[str | None] = mapped_column(sa.String(1024))
+    created_at: Mapped[base.Moment]
+    updated_at: Mapped[base.Moment]
+
+
+class VersionAssociation(base.Base):
+    """A flavor or volume type that a datastore version is restricted to; a version without any has all of the kind."""
+
+    __tablename__ = "datastore_version_associations"
+
+    datastore_version_id: Mapped[str] = mapped_column(
+        sa.String(36), sa.ForeignKey("datastore_versions.id"), primary_key=True
+    )
+    #: flavor or volume_type
+    kind: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(sa.String(255), primary_key=True)

@@ -17,6 +17,8 @@ class Instance(base.Base):
         sa.Index("ix_instances_project_id_deleted_id", "project_id", "deleted", "id"),
         sa.Index("ix_instances_deleted_id", "deleted", "id"),
         sa.Index("ix_instances_datastore_version_id", "datastore_version_id"),
+        sa.Index("ix_instances_configuration_id_deleted_id", "configuration_id", "deleted", "id"),
+        sa.Index("ix_instances_server_group_id", "server_group_id"),
     )
 
     id: Mapped[base.Key]
@@ -43,6 +45,10 @@ class Instance(base.Base):
     port: Mapped[int | None]
     server_id: Mapped[str | None] = mapped_column(sa.String(255))
     volume_id: Mapped[str | None] = mapped_column(sa.String(255))
+    #: Attached configuration group. Not a foreign key: SQLite cannot add one to an existing table.
+    configuration_id: Mapped[base.ID | None]
+    #: Server group that the instance was made in; likewise.
+    server_group_id: Mapped[base.ID | None]
     #: Counts compare-and-set saves.
     revision: Mapped[int] = mapped_column(sa.Integer)
     deleted: Mapped[bool] = mapped_column(sa.Boolean)
@@ -72,3 +78,16 @@ class RootHistory(base.Base):
     enabled: Mapped[bool] = mapped_column(sa.Boolean)
     first_enabled_at: Mapped[base.Moment]
     first_enabled_by: Mapped[str | None] = mapped_column(sa.String(255))
+
+
+class ServerGroup(base.Base):
+    """Instances whose servers are placed together or apart; removed with the last of them."""
+
+    __tablename__ = "server_groups"
+    __table_args__ = base.table_args(sa.Index("ix_server_groups_project_id", "project_id"))
+
+    id: Mapped[base.Key]
+    project_id: Mapped[base.Project]
+    #: affinity, soft-affinity, anti-affinity or soft-anti-affinity
+    policy: Mapped[base.Word]
+    created_at: Mapped[base.Moment]

@@ -33,7 +33,7 @@ class TestMachine(base.UnitTestCase):
     def test_work_in_progress_can_end_well_and_badly(self) -> None:
         for state in states.IN_PROGRESS - {states.SHUTDOWN}:
             events = {t.event for t in states.MACHINE.transitions if t.source == state} - {"delete", "reset"}
-            self.assertEqual(2, len(events), state)
+            self.assertLessEqual(2, len(events), state)
             self.assertEqual(1, sum(event.endswith("_failed") for event in events), state)
 
     def test_only_a_deletion_ends_as_deleted(self) -> None:

@@ -14,11 +14,11 @@ from trove.tests import base as test_base
 # fingerprint here.
 FINGERPRINTS = {
     "Datastore": "1.0-d4ce846f4a86b8d76b3f8fed288170a0",
-    "DatastoreVersion": "1.0-a97e118e525f99da7aa8d02e0c8b337c",
+    "DatastoreVersion": "1.1-19b91817606ceb4a5213c2fdc2d7fbd0",
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",
     "GuestCommand": "1.0-98192d00ce09d558c1f4345c54b24612",
     "GuestIdentity": "1.0-212ecc1ef4fef42e57f77ad3f00491d2",
-    "Instance": "1.0-2b7297e12257bc88b23ae1daec32ca25",
+    "Instance": "1.1-98acd208216d1dc016a4b2451f954c16",
 }
 
 
