@@ -109,6 +109,9 @@ class Life(Generic[StateT]):
         try:
             self._engine.probe(known)
         except NoAnswer as err:
+            if self._server.pid() is None:  # it ended meanwhile
+                status, reason = self._absent(known)
+                return spi.EngineStatus(status, reason[:255], size)
             short = conditions.OUT_OF_MEMORY if self._memory.since_last_forgiven() else None
             return spi.EngineStatus("blocked", str(self._full() or short or err)[:255], size)
         if full := self._full():

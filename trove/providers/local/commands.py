@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 
 from trove.providers import base
 
@@ -26,8 +27,10 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=_PATH)
 
 
-def run(program: str, *arguments: str) -> str:
+def run(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
     """Run a tool and return what it prints.
+
+    :param env: added to the environment, which is not that of the service.
 
     :raises ToolError: when it fails or does not end in time.
     :raises base.FatalError: when this host does not have it.
@@ -35,7 +38,7 @@ def run(program: str, *arguments: str) -> str:
     path = find(program)
     if path is None:
         raise base.FatalError(f"this host lacks the program '{program}'")
-    environment = {"PATH": _PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+    environment = {"PATH": _PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         done = subprocess.run(
             [path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",

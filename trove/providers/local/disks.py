@@ -34,8 +34,9 @@ SMALLEST = 300 * 2**20
 HOST_RESERVE = 512 * 2**20
 
 _MOUNTS = Path("/proc/self/mountinfo")
-#: Seconds until a loop device that nobody uses any more must be gone.
-_SETTLE = 1.0
+#: Seconds until a loop device must be gone. A launcher that has just begun lets go of its copy of the mount, udev of the
+#: device; usually that takes no time, but on a busy host each of them may have to wait for a processor.
+_SETTLE = 5.0
 
 
 class NotMounted(base.RetryableError):
@@ -166,7 +167,9 @@ def loop_devices(image: Path) -> list[str]:
     found = image.stat()
     wanted = (found.st_ino, f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}")
     rows = json.loads(output)["loopdevices"] if output.strip() else []
-    return [row["name"] for row in rows if (int(row["back-ino"]), row["back-maj:min"].strip()) == wanted]
+    # A device that is being detached is listed without its file.
+    known = [row for row in rows if row["back-ino"] is not None and row["back-maj:min"] is not None]
+    return [row["name"] for row in known if (int(row["back-ino"]), row["back-maj:min"].strip()) == wanted]
 
 
 def holders(device: str) -> list[int]:

@@ -59,7 +59,11 @@ def _mount(source: str, target: str, kind: str | None, flags: int, data: str | N
         raise LaunchError(f"{what}: {os.strerror(ctypes.get_errno())}")
 
 
-def _private_namespace() -> None:
+def private_namespace() -> None:
+    """Give this process a mount namespace of its own, in which nothing that is mounted elsewhere appears or goes.
+
+    :raises LaunchError: when the kernel refuses.
+    """
     if _libc.unshare(CLONE_NEWNS) != 0:
         raise LaunchError(f"cannot make a mount namespace: {os.strerror(ctypes.get_errno())}")
     _mount("none", "/", None, MS_REC | MS_PRIVATE, None, "cannot make the mount namespace private")
@@ -139,7 +143,7 @@ def rearrange(words: list[tuple[str, str]]) -> None:
     if not any(key in ("hide", "netns") for key, _ in words):
         return
     os.umask(0o022)
-    _private_namespace()  # first: a handle from another namespace cannot be mounted in this one
+    private_namespace()  # first: a handle from another namespace cannot be mounted in this one
     let_go(words)
     handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for key, path in words if key in ("ro", "rw")}
     order = {"hide": 0, "ro": 1, "rw": 1, "link": 2}

@@ -15,6 +15,7 @@ import ipaddress
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import commands, disks, privileges, processes, records
+from trove.providers.local import commands, processes, records, trial
 from trove.providers.local.cgroups import Cgroups
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
@@ -33,7 +34,7 @@ FILE = "tier.json"
 
 _PROGRAMS = {
     "ip": "iproute2", "mount": "mount", "umount": "mount", "losetup": "mount", "mkfs.xfs": "xfsprogs",
-    "xfs_growfs": "xfsprogs",
+    "nsenter": "util-linux", "xfs_growfs": "xfsprogs",
 }
 #: <linux/capability.h>
 _KERNEL_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
@@ -168,12 +169,13 @@ def _try_network(isolation: Isolation, store: Store) -> None:
         used = {record["address"] for record in store.all("port")}
         address = next(found for found in network.addresses(_ATTEMPT) if found not in used)
         try:
-            namespace = network.ensure(_ATTEMPT, address).name
+            namespace = network.ensure(_ATTEMPT, address)
             listener.bind((network.host_address(), 0))
             listener.listen(1)
             where = (network.host_address(), str(listener.getsockname()[1]))
             try:
-                commands.run("ip", "netns", "exec", namespace, sys.executable, "-I", "-S", "-c", _CONNECT, *where)
+                # Not ip-netns(8): it makes a mount namespace, and with it copies of all volumes of this host.
+                commands.run("nsenter", f"--net={namespace}", sys.executable, "-I", "-S", "-c", _CONNECT, *where)
             except commands.ToolError:
                 raise base.FatalError(
                     f"an instance cannot reach the host over {network.bridge}; does a firewall refuse what comes in?"
@@ -193,22 +195,13 @@ def _try_cgroup(isolation: Isolation, store: Store) -> None:
 
 
 def _try_volume(_isolation: Isolation, store: Store) -> None:
-    directory = store.base_dir / f".{_ATTEMPT}-{secrets.token_hex(4)}" / _ATTEMPT
-    image, mounted = directory / "disk.img", directory / "data"
-    account = privileges.Account("root", 0, 0)
+    attempt = store.base_dir / f".{_ATTEMPT}-{secrets.token_hex(4)}"
+    directory = attempt / _ATTEMPT
     directory.mkdir(mode=0o700, parents=True)
     try:
-        disks.make(image, disks.SMALLEST)
-        disks.make_mountpoint(mounted)
-        disks.mount(image, mounted, account)
-        disks.grow(image, mounted, disks.SMALLEST + 16 * 2**20)
+        trial.run(directory)
     finally:
-        disks.unmount(image, mounted)
-        with contextlib.suppress(FileNotFoundError):
-            mounted.rmdir()
-        image.unlink(missing_ok=True)
-        directory.rmdir()
-        directory.parent.rmdir()
+        shutil.rmtree(attempt)  # nothing was ever mounted there in this mount namespace
 
 
 def _tried_since_boot(isolation: Isolation) -> bool:

@@ -23,6 +23,7 @@ from trove.datastores.mysql_family.guest.handler import FamilyHandler
 #: Only for initialising: nothing of it needs to be on the disk before all of it is, and a small redo log makes a small
 #: template; the server resizes it at its first start.
 _INITIALISE = (
+    "--force",  # do not look up the host's name, which may wait for a name server
     "--auth-root-authentication-method=normal",
     "--skip-test-db",
     "--skip-name-resolve",

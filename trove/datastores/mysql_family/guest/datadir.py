@@ -6,6 +6,7 @@ own accounts in it (a ``root`` without a password among them), but nobody can re
 ``init.sql``, which leaves one account, before the server lets anybody connect.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,7 +76,13 @@ class DataDir:
 
     def _initialise(self, target: Path) -> str:
         target.mkdir(mode=0o700)
+        # A server that starts removes every temporary table of its user from its temporary directory. In a shared one
+        # two that initialise at once take each other's away. Not --tmpdir: mariadb-install-db splits it at spaces.
+        temporary = target.with_name(f"{target.name}.tmp")
+        temporary.mkdir(mode=0o700)
         argv = self._dialect.initialise_argv(self._home, self._server, target)
-        self._environment.process.run(argv, env={"LC_ALL": "C.UTF-8", "TZ": "UTC"}, timeout=_INITIALISE_TIMEOUT)
+        environment = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": str(temporary)}
+        self._environment.process.run(argv, env=environment, timeout=_INITIALISE_TIMEOUT)
+        shutil.rmtree(temporary)
         self._dialect.forget_identity(target)
         return ""

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import secrets
 import shutil
 import signal
 import stat
@@ -295,6 +296,19 @@ class Preparation(FamilyTestCase):
             self.assertEqual(len(keys), len(set(keys)), name)
         self.client(two)
 
+    def test_initialising_spares_what_others_have_in_the_common_temporary_directory(self) -> None:
+        """A server that starts removes such files of its user; another one, being initialised, needs them."""
+        files_of_another = [
+            pathlib.Path("/tmp", f"#sql-temptable-{secrets.token_hex(6)}{suffix}") for suffix in (".MAI", ".MAD")
+        ]
+        for path in files_of_another:
+            self.addCleanup(path.unlink, missing_ok=True)
+            path.touch()
+        one = self.instance()
+        one.prepare(SHAPE)
+        self.assertEqual(files_of_another, [path for path in files_of_another if path.exists()])
+        self.assertEqual([], list(one.environment.data_dir.glob(".*")))
+
     def test_an_interrupted_preparation_is_begun_again(self) -> None:
         """The agent is killed before each file that it writes, in turn."""
         one = self.instance(templates=self.tempdir())
@@ -394,7 +408,7 @@ class Supervision(FamilyTestCase):
         self.addCleanup(os.kill, engine, signal.SIGCONT)
         began = time.monotonic()
         self.assertEqual("blocked", one.handler.status().status)
-        self.assertTrue(time.monotonic() - began < 6)
+        self.assertTrue(time.monotonic() - began < 30)  # four on an idle machine
 
     def test_the_agent_gets_in_when_tenants_use_every_connection(self) -> None:
         one = self.running()

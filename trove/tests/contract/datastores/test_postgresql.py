@@ -254,8 +254,7 @@ class Supervision(PostgreSQLTestCase):
         self.addCleanup(stranger.kill)
         (engine,) = one.pids()
         os.kill(engine, signal.SIGKILL)
-        while one.pids():
-            pass
+        one.await_end(engine)
         left_over = self.pgdata(one) / "postmaster.pid"
         lines = left_over.read_text().split("\n")
         left_over.write_text("\n".join([str(stranger.pid), *lines[1:]]))
@@ -288,6 +287,7 @@ class Supervision(PostgreSQLTestCase):
         whole = broken.read_bytes()
         (engine,) = one.pids()
         os.kill(engine, signal.SIGKILL)
+        one.await_end(engine)
         broken.write_bytes(b"\0" * len(whole))
         status = one.await_status("failed", seconds=60)
         self.assertIn("ended", status.reason or "")

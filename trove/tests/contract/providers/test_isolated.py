@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import ClassVar
 from unittest import mock
@@ -86,8 +87,8 @@ class IsolatedTestCase(test_local.LocalTestCase):
 
     def inside(self, code: str, *arguments: str, instance_id: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run Python in the namespace of an instance."""
-        namespace = self.around.network.namespace(instance_id or self.instance_id).name
-        command = ["ip", "netns", "exec", namespace, sys.executable, "-I", "-S", "-c", code, *arguments]
+        namespace = self.around.network.namespace(instance_id or self.instance_id)
+        command = ["nsenter", f"--net={namespace}", sys.executable, "-I", "-S", "-c", code, *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
 
 
@@ -155,8 +156,7 @@ class ServerTest(IsolatedTestCase):
             "import socket, sys\ns = socket.create_server((sys.argv[1], 15432)); s.settimeout(10)\n"
             "print('up', flush=True)\nc, peer = s.accept(); c.sendall(peer[0].encode())"
         )
-        namespace = self.namespace.name
-        server = subprocess.Popen(["ip", "netns", "exec", namespace, sys.executable, "-c", serve, self.address()],
+        server = subprocess.Popen(["nsenter", f"--net={self.namespace}", sys.executable, "-c", serve, self.address()],
                                   stdout=subprocess.PIPE)  # fmt: skip
         self.addCleanup(server.communicate)
         self.assertEqual(b"up\n", server.stdout.readline())
@@ -176,7 +176,7 @@ class ServerTest(IsolatedTestCase):
             self.make_server()
             where = (self.address(), 15432)
             serve = f"import socket; s = socket.create_server({where}); s.settimeout(10); s.accept()"
-            server = subprocess.Popen(["ip", "netns", "exec", self.namespace.name, sys.executable, "-c", serve])
+            server = subprocess.Popen(["nsenter", f"--net={self.namespace}", sys.executable, "-c", serve])
             address = self.address()
             self.until(lambda: not self.inside(tiers._CONNECT, address, "15432", instance_id=first).returncode)
             server.wait(10)
@@ -408,6 +408,27 @@ class TierTest(IsolatedTestCase):
             self.assertIn("xfsprogs", str(err))
             self.assertEqual(1, self.provider.choose_tier("auto").tier)
         self.assertIn("xfsprogs", str(tiers.last(self.base_dir)))
+
+    def test_check_does_not_mind_programs_in_mount_namespaces_of_their_own(self) -> None:
+        """Each takes along, and keeps for its life, whatever is mounted when it starts."""
+        strangers, over = [], threading.Event()
+
+        def start_strangers() -> None:
+            while not over.wait(0.01) and len(strangers) < 100:
+                strangers.append(subprocess.Popen(["unshare", "-m", "--propagation", "private", "sleep", "600"]))
+
+        thread = threading.Thread(target=start_strangers)
+        thread.start()
+        try:
+            self.until(lambda: strangers)
+            self.assertEqual({}, self.provider.check())
+        finally:
+            over.set()
+            thread.join()
+            for stranger in strangers:
+                stranger.kill()
+                stranger.wait()
+        self.assertEqual([], [path.name for path in self.base_dir.glob(".capability-check*")])
 
     def test_two_services_do_not_meet(self) -> None:
         other_dir = self.tempdir() / "other"

@@ -62,6 +62,7 @@ class TestLife(base.UnitTestCase):
         self.written: list[int] = []
         self.text = "old"
         self.answer: Exception | None = None
+        self.ends_when_asked = False
         self.log = self.directory / "log"
         engine = life.Engine(
             title="Engine",
@@ -85,6 +86,7 @@ class TestLife(base.UnitTestCase):
         self.server.refuses = None
 
     def probe(self, _known: state.State) -> None:
+        self.server.up = not self.ends_when_asked
         if self.answer:
             raise self.answer
 
@@ -112,6 +114,12 @@ class TestLife(base.UnitTestCase):
         self.assertEqual(("failed", "The database server ended 5 times."), self.status())
         self.life.stop()
         self.assertEqual("shutdown", self.status()[0])
+
+    def test_a_server_that_ends_while_it_is_asked_is_not_blocked(self) -> None:
+        self.states.put(STATE)
+        self.answer = life.NoAnswer("The database server takes no queries: it closed the connection.")
+        self.ends_when_asked = True
+        self.assertEqual("crashed", self.status()[0])
 
     def test_a_full_volume_is_the_cause_whatever_else_is_wrong(self) -> None:
         self.states.put(STATE)
