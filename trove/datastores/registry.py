@@ -45,6 +45,8 @@ def _load(entry: metadata.EntryPoint) -> spi.Plugin:
         reason = f"{type(err).__name__}: {err}"
         raise PluginError(f"datastore '{entry.name}' ({entry.value}) cannot be loaded: {reason}") from err
     missing = [name for name in _REQUIRED if not hasattr(plugin, name)]
+    if spi.Capability.CONFIGURATION in getattr(plugin, "capabilities", ()):
+        missing += [name for name in _CONFIGURABLE if not hasattr(plugin, name)]
     if missing:
         raise PluginError(f"datastore '{entry.name}' ({entry.value}) lacks {', '.join(missing)}")
     if plugin.name != entry.name:
@@ -66,3 +68,5 @@ _REQUIRED = (
     "validate_size",
     "detect",
 )
+#: Required of a plugin with :attr:`trove.datastores.spi.Capability.CONFIGURATION`.
+_CONFIGURABLE = ("parameters", "default_configuration")

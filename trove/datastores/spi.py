@@ -11,10 +11,13 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from trove.datastores import rootfs
 from trove.wire import command, report
+
+if TYPE_CHECKING:  # it reads YAML, which no guest has
+    from trove.datastores.parameters import Parameter
 
 
 class Capability(enum.Enum):
@@ -26,6 +29,8 @@ class Capability(enum.Enum):
     USER_HOSTS = "user-hosts"
     ROOT = "root"
     VOLUME = "volume"
+    CONFIGURATION = "configuration-groups"
+    LOGS = "guest-logs"
 
 
 #: The commands a guest half must handle for each capability.
@@ -36,6 +41,8 @@ METHODS: Mapping[Capability, frozenset[str]] = {
     Capability.USER_HOSTS: frozenset(),
     Capability.ROOT: frozenset({"enable_root", "disable_root"}),
     Capability.VOLUME: frozenset({"grow_volume"}),
+    Capability.CONFIGURATION: frozenset({"configure"}),
+    Capability.LOGS: frozenset({"set_log"}),
 }
 
 #: The commands every guest half must handle.
@@ -115,6 +122,18 @@ class Plugin(Protocol):
         :param root: a root file system. ``/`` is this host, where Python wheels, distribution paths and ``PATH`` are
             looked at. Below any other (an image) only distribution paths are, symbolic links are followed as they are
             meant inside (:mod:`trove.datastores.rootfs`), ``home`` is the path inside, and ``source`` is ``image``.
+        """
+
+    def parameters(self, version: str) -> "Mapping[str, Parameter]":
+        """Return the parameters of an engine version that its configuration can have, by the engine's own names. Asked
+        only of a plugin with :attr:`Capability.CONFIGURATION`.
+
+        Those that the service or its safety depends on are ``protected``: no configuration group may set them.
+        """
+
+    def default_configuration(self, version: str, shape: command.ShapeSpec) -> Mapping[str, command.ConfigValue]:
+        """Return what an engine without a configuration group runs with in this shape: the parameters that Trove sets
+        and a group may set, as values that a group may have. Asked as :meth:`parameters` is.
         """
 
 
@@ -208,6 +227,24 @@ class InventorySnapshot:
     root_enabled: bool = False
 
 
+@dataclass(frozen=True)
+class EngineLog:
+    """One log of the engine, made of files.
+
+    :ivar name: for users: ``general``, ``slow_query``, ``error``, ``guest``.
+    :ivar type: ``USER`` for what the owner switches and reads, ``SYS`` for what is the operator's.
+    :ivar paths: the files that exist, newest last; they may be rotated and truncated.
+    :ivar enabled: whether the engine writes it, ``None`` for one that is always written.
+    :ivar restart: whether the engine needs a restart before a switch counts.
+    """
+
+    name: str
+    type: Literal["USER", "SYS"]
+    paths: Sequence[Path]
+    enabled: bool | None = None
+    restart: bool = False
+
+
 class GuestHandler(Protocol):
     """The guest half of an engine. Only one command runs at a time; ``status`` may be called meanwhile from another
     thread.
@@ -233,6 +270,10 @@ class GuestHandler(Protocol):
     def log_files(self) -> Sequence[Path]:
         """The engine's log files, newest last, for the tail in a failure report."""
 
+    def logs(self) -> Sequence[EngineLog]:
+        """List the engine's logs, also before any is written. Asked only of a handler with the command ``set_log``
+        (:attr:`Capability.LOGS`)."""
+
 
 GuestHandlerFactory = Callable[[GuestEnvironment], GuestHandler]
 
@@ -242,6 +283,7 @@ __all__ = [
     "Capability",
     "EngineError",
     "EngineInstallation",
+    "EngineLog",
     "EngineProcess",
     "EngineStatus",
     "GuestEnvironment",

@@ -44,6 +44,10 @@ class ShapeSpec(msgspec.Struct, frozen=True, kw_only=True):
     volume_gib: Annotated[int, msgspec.Meta(ge=0)]
 
 
+#: The value of an engine's parameter.
+ConfigValue = bool | int | float | base.LongText
+
+
 class Command(base.Message, frozen=True, kw_only=True):
     """Base of all commands."""
 
@@ -57,6 +61,8 @@ class Prepare(Command, frozen=True, kw_only=True):
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
     #: Password of the control plane's own administrative account, made for this instance.
     admin_password: base.Secret
+    #: The values of a configuration group, as in :class:`Configure`.
+    configuration: dict[base.ShortText, ConfigValue] = msgspec.field(default_factory=dict)
 
 
 class CreateDatabases(Command, frozen=True, kw_only=True):
@@ -131,11 +137,33 @@ class Reconfigure(Command, frozen=True, kw_only=True):
     shape: ShapeSpec
 
 
+class Configure(Command, frozen=True, kw_only=True):
+    """Run with these values instead of the defaults; they outlive restarts and :class:`Reconfigure`.
+
+    The result is ``{"restart_required": [names]}``: what is written and counts from the next start on. When the engine
+    refuses a value, everything is as before, and the command fails with ``configuration.refused``.
+    """
+
+    name = "configure"
+    #: All values of the configuration group; what is not among them gets its default back.
+    values: dict[base.ShortText, ConfigValue]
+    #: Whether the running engine takes now what it can take without a restart.
+    apply: bool = True
+
+
 class GrowVolume(Command, frozen=True, kw_only=True):
     """The volume below the data has grown to ``volume_gib``; grow the file system and what depends on its size."""
 
     name = "grow_volume"
     volume_gib: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class SetLog(Command, frozen=True, kw_only=True):
+    """Let the engine write one of its logs, or stop it, also across restarts."""
+
+    name = "set_log"
+    log: base.ShortText
+    enabled: bool
 
 
 COMMANDS: dict[tuple[str, int], type[Command]] = {
@@ -155,7 +183,9 @@ COMMANDS: dict[tuple[str, int], type[Command]] = {
         StartEngine,
         StopEngine,
         Reconfigure,
+        Configure,
         GrowVolume,
+        SetLog,
     )
 }
 

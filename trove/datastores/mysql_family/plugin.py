@@ -19,7 +19,7 @@ class FamilyPlugin:
     family: facts.Family
     name: str
     versions: Sequence[str]
-    capabilities = frozenset(spi.Capability)
+    capabilities = frozenset(spi.Capability) - {spi.Capability.CONFIGURATION, spi.Capability.LOGS}
     port = facts.PORT
     root_name = facts.ROOT
 
