@@ -179,6 +179,7 @@ class Dispatcher:
             roles=list(identity.roles),
             request_id=environ.get("openstack.request_id"),
             is_admin=False,
+            client_address=environ.get("REMOTE_ADDR"),
         )
         context.is_admin = self._services.enforcer.is_admin(context)
         return context

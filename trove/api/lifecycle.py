@@ -17,16 +17,19 @@ must never be told of a row that is not there yet.
 import functools
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from oslo_db import exception as db_exception
 from sqlalchemy.orm import Session
 
+from trove.api import notices
 from trove.api.request import ApiRequest, Reply
 from trove.common import clock, exception, ids
+from trove.domain import notices as domain_notices
 from trove.domain import operations
+from trove.domain.notices import Notice
 from trove.objects import guest_command, heartbeat, quota, secret
 from trove.objects.instance import Instance
 from trove.wire.command import Command
@@ -78,13 +81,18 @@ class Work:
         *,
         after: str | None = None,
         workflow_id: str | None = None,
+        told: Sequence[Notice] | None = None,
     ) -> str:
         """Submit a workflow for ``instance`` and return its id.
 
         :param after: id of the workflow that must end first.
         :param workflow_id: its id, when somebody must know it before; ``None`` makes one.
+        :param told: the events that it is announced as; ``None``: those of its kind.
         :raises InstanceBusy: when another exclusive one is active.
         """
+        if told is None:
+            told = notices.of_instance(kind, instance, inputs)
+        kept = notices.begin(self.req, self.session, told, instance.project_id)
         try:
             submitted: str = self.req.services.store.submit(
                 self.session,
@@ -93,7 +101,7 @@ class Work:
                 resource_id=instance.id,
                 project_id=instance.project_id,
                 request_id=self.req.context.request_id,
-                inputs=dict(inputs),
+                inputs=dict(inputs) if kept is None else {**inputs, domain_notices.INPUT: kept},
                 claim=operations.instance_claim(instance.id) if kind.exclusive else None,
                 after=after,
                 workflow_id=workflow_id,
@@ -115,7 +123,12 @@ class Work:
             workflow_id=workflow_id,
         )
         self.deliveries.append(instance.id)
-        return self.submit(kind, instance, {"command_id": command_id, **inputs}, workflow_id=workflow_id)
+        told = notices.of_command(instance, command)
+        return self.submit(kind, instance, {"command_id": command_id, **inputs}, workflow_id=workflow_id, told=told)
+
+    def announce(self, event: str, payload: Mapping[str, Any], project_id: str, **end: Any) -> None:
+        """Tell of something that is complete with this transaction; ``end`` is what its end adds."""
+        notices.announce(self.req, self.session, Notice(event, payload), project_id, end)
 
     def delete(self, instance: Instance) -> None:
         """Start the deletion of ``instance``, whatever is in progress on it; one that is under way goes on."""
@@ -144,6 +157,7 @@ class Work:
         while (active := self._active(instance)) is not None:
             self.abandon(instance, active.id, "workflow.reset", "an operator has reset the status of the instance")
         instance.process_event(self.session, "reset")
+        self.announce("instance_reset_status", {"instance_id": instance.id}, instance.project_id)
         heartbeat.reset(self.session, instance.id)
 
     def abandon(self, instance: Instance, workflow_id: str, symbol: str, detail: str) -> None:
@@ -152,6 +166,7 @@ class Work:
         row = store.describe(self.session, workflow_id)
         if store.abandon(self.session, workflow_id, symbol, detail):
             taken = operations.quota_taken(row["kind"], row["inputs"])
+            notices.abandoned(self.req, self.session, row["inputs"].get(domain_notices.INPUT) or (), symbol, detail)
             if taken:
                 quota.release(self.session, instance.project_id, taken)
             if row["kind"] == operations.INSTANCE_CREATE.name:

@@ -27,7 +27,7 @@ class Instance(base.TroveObject):
     """
 
     # Version 1.0: Initial version
-    # Version 1.1: configuration_id, server_group_id
+    # Version 1.1: configuration_id, server_group_id, launched_at
     VERSION = "1.1"
 
     model = models.Instance
@@ -59,6 +59,7 @@ class Instance(base.TroveObject):
         "created_at": base.Moment(),
         "updated_at": base.Moment(),
         "deleted_at": base.Moment(nullable=True),
+        "launched_at": base.Moment(nullable=True),
     }
 
     @classmethod
@@ -93,6 +94,7 @@ class Instance(base.TroveObject):
             "configuration_id": None,
             "server_group_id": None,
             "deleted_at": None,
+            "launched_at": None,
         }
         missing = {k: v for k, v in defaults.items() if not self.obj_attr_is_set(k)}
         self.insert(

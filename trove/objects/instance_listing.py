@@ -51,6 +51,7 @@ class InstanceRow(NamedTuple):
     created_at: datetime.datetime
     updated_at: datetime.datetime
     deleted_at: datetime.datetime | None
+    launched_at: datetime.datetime | None
     version_name: str
     version_number: str
     manager: str

@@ -38,6 +38,12 @@ def usages(session: orm.Session, project_id: str) -> dict[str, int]:
     return {**dict.fromkeys(domain.RESOURCES, 0), **dict(session.execute(query).all())}  # type: ignore[arg-type]
 
 
+def list_projects(session: orm.Session, *, after: str, limit: int) -> list[str]:
+    """Return up to ``limit`` projects that have ever used something, beyond ``after``, in order."""
+    query = sa.select(_USAGES.c.project_id).where(_USAGES.c.project_id > after).distinct()
+    return list(session.scalars(query.order_by(_USAGES.c.project_id).limit(limit)))
+
+
 def consume(session: orm.Session, project_id: str, deltas: Mapping[str, int], defaults: Mapping[str, int]) -> None:
     """Take ``deltas`` out of the project's quota; negative ones are given back and always fit.
 

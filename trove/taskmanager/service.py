@@ -9,7 +9,7 @@ import oslo_messaging as messaging
 from trove.common import service
 from trove.providers import base
 from trove.rpc import taskmanager as rpc
-from trove.taskmanager import flows
+from trove.taskmanager import flows, notifier
 from trove.taskmanager.environment import Environment
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
@@ -48,4 +48,5 @@ class TaskManager(service.Group):
         parts: list[service.Part] = [self.worker, rpc.server(env.conf, bus, self.worker, self.owner)]
         if isinstance(env.provider, base.Supervised):
             parts.append(service.Periodic("supervise-agents", SUPERVISE_INTERVAL, env.provider.supervise))
+        parts += notifier.parts(env.conf, env.db, self.owner)
         super().__init__(parts)

@@ -15,6 +15,7 @@ from trove.domain import instance_states
 from trove.objects import fault, quota
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
+from trove.taskmanager import announce
 from trove.workflow.model import Hook, StepContext
 from trove.workflow.store import Store
 
@@ -48,6 +49,7 @@ def parked(session: Session, ctx: StepContext, on_reverted: Hook) -> None:
     if Store(ctx.env.db).abandon(session, ctx.workflow_id, "workflow.superseded", detail):
         LOG.warning("workflow %s could not be undone; the deletion that waits for it goes on", ctx.workflow_id)
         on_reverted(ctx, session)
+        announce.failed(ctx, session)
 
 
 def record_fault(session: Session, ctx: StepContext) -> None:

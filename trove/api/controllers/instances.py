@@ -4,7 +4,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trove.api import lifecycle, paging
+from trove.api import lifecycle, notices, paging
 from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import instances as view
@@ -73,7 +73,9 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     instance.create(work.session)
     # Passwords must not stand in a workflow's inputs.
     users = secret.put(work.session, instance.id, "users", wanted.users) if wanted.users else None
-    work.submit(operations.INSTANCE_CREATE, instance, {"databases": wanted.databases, "users_secret": users})
+    inputs = {"databases": wanted.databases, "users_secret": users}
+    told = notices.of_creation(instance, wanted.version, wanted.databases, wanted.users)
+    work.submit(operations.INSTANCE_CREATE, instance, inputs, told=[told])
     row = instance_listing.get_row(work.session, Scope.project(req.project_id), instance.id)
     return Reply({"instance": view.detail(req, row)})
 

@@ -8,7 +8,7 @@ from trove.db.models.guest import GuestCommand, GuestIdentity, Heartbeat, Invent
 from trove.db.models.guest_log import GuestLog
 from trove.db.models.instance import Instance, InstanceFault, RootHistory, ServerGroup
 from trove.db.models.module import InstanceModule, Module
-from trove.db.models.notification import Notification
+from trove.db.models.notification import Notification, PeriodicMark
 from trove.db.models.quota import QuotaLimit, QuotaUsage
 from trove.db.models.secret import Secret
 from trove.db.models.workflow import Workflow, WorkflowSignal, WorkflowStep
@@ -32,6 +32,7 @@ __all__ = [
     "Module",
     "Notification",
     "ParameterRule",
+    "PeriodicMark",
     "QuotaLimit",
     "QuotaUsage",
     "RootHistory",

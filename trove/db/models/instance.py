@@ -55,6 +55,8 @@ class Instance(base.Base):
     created_at: Mapped[base.Moment]
     updated_at: Mapped[base.Moment]
     deleted_at: Mapped[base.Moment | None]
+    #: When it was ready for the first time; its use counts from then.
+    launched_at: Mapped[base.Moment | None]
 
 
 class InstanceFault(base.Base):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of long work, one module each; :func:`register_all` makes them known to a worker."""
 
+from trove.taskmanager.announce import announcing
 from trove.taskmanager.flows import create, delete, edit, resize, restart
 from trove.workflow.registry import Registry
 
@@ -8,5 +9,5 @@ from trove.workflow.registry import Registry
 def register_all(registry: Registry) -> Registry:
     """Register every flow that may be in flight, old versions included, and return ``registry``."""
     for flow in (create.FLOW, delete.FLOW, restart.FLOW, resize.FLAVOR, resize.VOLUME, *edit.FLOWS):
-        registry.register(flow)
+        registry.register(announcing(flow))
     return registry

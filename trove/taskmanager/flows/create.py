@@ -9,6 +9,7 @@ Inputs: ``databases`` (as in the request), ``users_secret`` (id of the secret th
 
 from sqlalchemy.orm import Session
 
+from trove.common import clock
 from trove.domain import operations
 from trove.objects import secret
 from trove.taskmanager import settle
@@ -17,7 +18,7 @@ from trove.workflow.model import Flow, StepContext
 
 
 def _created(ctx: StepContext, session: Session) -> None:
-    settle.succeeded(session, ctx, "created")
+    settle.succeeded(session, ctx, "created", launched_at=clock.utcnow())
     secret.delete_for(session, ctx.resource_id, purpose="users")
 
 

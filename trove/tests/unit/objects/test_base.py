@@ -18,7 +18,7 @@ FINGERPRINTS = {
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",
     "GuestCommand": "1.0-98192d00ce09d558c1f4345c54b24612",
     "GuestIdentity": "1.0-212ecc1ef4fef42e57f77ad3f00491d2",
-    "Instance": "1.1-98acd208216d1dc016a4b2451f954c16",
+    "Instance": "1.1-392975974d9a05bc6a76daef5c7d9922",
 }
 
 

@@ -209,6 +209,16 @@ def _notifications() -> None:
         _required("event_type", sa.String(128)),
         _required("publisher_id", _NAME),
         _required("payload", _JSON),
+        _optional("owner", _NAME),
+        _optional("claimed_until", _MOMENT),
         _required("created_at", _MOMENT),
         sa.PrimaryKeyConstraint("sequence", name="pk_notifications"),
     )
+    _create(
+        "periodic_marks",
+        _required("name", _WORD),
+        _required("period", sa.BigInteger()),
+        _optional("position", _NAME),
+        sa.PrimaryKeyConstraint("name", name="pk_periodic_marks"),
+    )
+    op.add_column("instances", _optional("launched_at", _MOMENT))
