@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a standalone service keeps things, and the few values it must remember between starts."""
 
+import contextlib
 import dataclasses
 import errno
 import json
@@ -10,6 +11,9 @@ import socket
 from pathlib import Path
 
 from trove.db.crypto import KeyEncryptionKey
+
+#: Between those of well-known services and those of clients (``net.ipv4.ip_local_port_range``).
+_PORTS = range(20000, 32000)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +104,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port for the gateway that is free now, below those that the kernel gives to clients.
+
+    While the service is down its guests keep dialling the port. One of the clients' range could be given to any
+    connection meanwhile, even to such an attempt itself, and the service could not have it back.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -21,16 +20,10 @@ from trove.common import clock
 from trove.standalone import control, pidfile
 from trove.standalone.layout import Layout
 from trove.tests import base
+from trove.tests.fixtures.server_process import free_port
 
 #: Seconds an operation may take on a busy machine.
 PATIENCE = 120.0
-
-
-def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Any], what: str, timeout: float = PATIENCE, pause: float = 0.1) -> Any:

@@ -72,7 +72,7 @@ class PostgreSQLClient(TableOfNumbers):
     def __init__(self, host: str, port: int, user: str, password: str, database: str) -> None:
         try:
             self._connection = psycopg2.connect(
-                host=host, port=port, user=user, password=password, dbname=database, connect_timeout=10
+                host=host, port=port, user=user, password=password, dbname=database, connect_timeout=30
             )
         except psycopg2.OperationalError as err:
             raise Refused(str(err)) from err
@@ -103,8 +103,8 @@ class MySQLClient(TableOfNumbers):
                 password=password.encode(),
                 database=database or None,
                 charset="utf8mb4",
-                connect_timeout=10,
-                read_timeout=30,
+                connect_timeout=30,
+                read_timeout=60,
                 autocommit=True,
             )
         except (pymysql.Error, OSError) as err:
@@ -132,7 +132,7 @@ class RedisClient:
             port=port,
             username=user,
             password=password,
-            socket_timeout=10,
+            socket_timeout=30,
             decode_responses=True,
             retry=NO_RETRY,
         )

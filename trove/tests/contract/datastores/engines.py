@@ -123,7 +123,7 @@ class Instance:
             if entry.isdigit() and marker in process.command_line(int(entry)) and not images.is_wrapper(int(entry))
         ]
 
-    def await_end(self, pid: int, seconds: float = 10) -> None:
+    def await_end(self, pid: int, seconds: float = 60) -> None:
         """Wait until a process that was killed is gone, and its parent, if that is us, knows."""
         deadline = time.monotonic() + seconds
         marker = str(self.environment.data_dir)
@@ -132,7 +132,7 @@ class Instance:
                 raise AssertionError(f"process {pid} does not end")
             time.sleep(0.01)
 
-    def await_status(self, wanted: str, seconds: float = 30) -> spi.EngineStatus:
+    def await_status(self, wanted: str, seconds: float = 90) -> spi.EngineStatus:
         """Do what the agent does each second until the status is ``wanted``."""
         deadline = time.monotonic() + seconds
         while True:
@@ -148,7 +148,7 @@ class Instance:
         """Return what the engine has logged."""
         return "".join(path.read_text(errors="replace") for path in self.handler.log_files() if path.exists())
 
-    def await_log(self, text: str, seconds: float = 30) -> None:
+    def await_log(self, text: str, seconds: float = 90) -> None:
         """Wait until the engine has logged ``text``."""
         deadline = time.monotonic() + seconds
         while text not in self.log():
@@ -164,7 +164,7 @@ class Instance:
             for pid in self.pids():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + (5 if number == signal.SIGQUIT else 30)
             while self.pids() and time.monotonic() < deadline:
                 time.sleep(0.02)
 

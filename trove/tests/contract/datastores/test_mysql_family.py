@@ -427,7 +427,7 @@ class Supervision(FamilyTestCase):
         one.await_end(engine)
         broken.rename(broken.with_suffix(".away"))
         broken.write_bytes(b"")
-        status = one.await_status("failed", seconds=90)
+        status = one.await_status("failed", seconds=120)
         self.assertIn("ending", (status.reason or "").replace("ended", "ending"))
         broken.with_suffix(".away").rename(broken)
         one.do(command.StartEngine())

@@ -289,7 +289,7 @@ class Supervision(PostgreSQLTestCase):
         os.kill(engine, signal.SIGKILL)
         one.await_end(engine)
         broken.write_bytes(b"\0" * len(whole))
-        status = one.await_status("failed", seconds=60)
+        status = one.await_status("failed", seconds=120)
         self.assertIn("ended", status.reason or "")
         broken.write_bytes(whole)
         one.do(command.StartEngine())

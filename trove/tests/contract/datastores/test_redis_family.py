@@ -134,7 +134,7 @@ class FamilyCase(engines.EngineTestCase):
 
 class Accounts(FamilyCase):
     def test_nobody_enters_without_a_password(self) -> None:
-        with socket.create_connection(self.one.address, timeout=5) as stream:
+        with socket.create_connection(self.one.address, timeout=30) as stream:
             stream.sendall(b"PING\r\n")
             self.assertTrue(stream.recv(100).startswith(b"-NOAUTH"))
         for name, password in (("default", ""), ("default", "x"), ("os_admin", "x"), ("root", ""), ("nobody", "x")):
@@ -275,7 +275,7 @@ class Accounts(FamilyCase):
             self.one.do(command.StartEngine())
             self.assert_shut_out("default", "")
             self.assertEqual("healthy", self.one.handler.status().status)
-            with socket.create_connection(self.one.address, timeout=5) as stream:
+            with socket.create_connection(self.one.address, timeout=30) as stream:
                 stream.sendall(b"PING\r\n")
                 self.assertTrue(stream.recv(100).startswith(b"-NOAUTH"))
 
@@ -354,7 +354,7 @@ class Operation(FamilyCase):
     def test_a_busy_script_is_said_and_heals(self) -> None:
         self.administrator().config_set("busy-reply-threshold", "50")
         self.create(user("ann"))
-        with socket.create_connection(self.one.address, timeout=5) as stream:
+        with socket.create_connection(self.one.address, timeout=30) as stream:
             stream.sendall(resp.encode(("AUTH", "ann", "pw")) + resp.encode(("EVAL", "while true do end", "0")))
             status = self.one.await_status("blocked")
             self.assertIn("SCRIPT KILL", str(status.reason))
@@ -422,7 +422,7 @@ class Operation(FamilyCase):
         aof.write_bytes(b"nonsense\n")
         os.kill(engine, signal.SIGKILL)
         self.one.await_end(engine)
-        status = self.one.await_status("failed", 60)
+        status = self.one.await_status("failed", 120)
         self.assertIn("ended 5 times", str(status.reason))
         aof.write_bytes(healthy)
         self.one.do(command.StartEngine())

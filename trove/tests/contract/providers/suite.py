@@ -23,7 +23,7 @@ class ProviderTestMixin:
     """Hooks and shorthands; mix into a test case of :mod:`trove.tests.base`."""
 
     #: Seconds within which a thing must become ready or go away.
-    patience = 15.0
+    patience = 60.0
 
     def new_provider(self) -> base.Provider:
         """Return a provider without any resources that this test has made."""

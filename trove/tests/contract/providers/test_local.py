@@ -402,7 +402,8 @@ class PrivilegesTest(LocalTestCase):
         privileges.precompile()
         begin = clock.monotonic()
         self.provider.ensure_server(self.server_spec())
-        self.assertLess(clock.monotonic() - begin, 0.5)  # about 0.03 s on an idle machine
+        # About 0.03 s on an idle machine. On a busy one everything is slow; what is looked for here is a wait.
+        self.assertLess(clock.monotonic() - begin, 10)
 
     def test_missing_capability_is_told_with_the_directory_and_the_remedy(self) -> None:
         closed = self.tempdir().parent  # the outermost directory of this test; only root may enter

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real control-plane end of the guest bus: database, intake, outbox and a gateway on a free loopback port."""
 
-import contextlib
-import random
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +14,7 @@ from trove.conductor.gateway import Gateway
 from trove.db import models
 from trove.objects import inventory
 from trove.objects.guest_command import GuestCommand
+from trove.tests.fixtures import server_process
 from trove.tests.unit.conductor.world import World
 from trove.wire import command
 
@@ -35,7 +33,7 @@ class ControlPlane(fixtures.Fixture):
         self.world = self.useFixture(World())
         self.world.batcher.start()
         self.addCleanup(self.world.batcher.stop)
-        self.port = _free_port()
+        self.port = server_process.free_port()
         self.start_gateway()
         self.addCleanup(self.stop_gateway)
 
@@ -61,7 +59,7 @@ class ControlPlane(fixtures.Fixture):
         self.gateway.deliver(instance_id)
         return command_id
 
-    def finished(self, command_id: str, timeout: float = 30) -> GuestCommand:
+    def finished(self, command_id: str, timeout: float = 60) -> GuestCommand:
         """Wait until a command has its final state and return it."""
         return wait_for(lambda: self._final(command_id), timeout, f"command {command_id}")
 
@@ -86,22 +84,7 @@ class ControlPlane(fixtures.Fixture):
             return [item.name for item in inventory.list_databases(session, instance_id, limit=100)]
 
 
-def _free_port() -> int:
-    """Return a free loopback port below those that the kernel gives to clients.
-
-    While a gateway is down its agent keeps dialling. To a port of the clients' range that dialling itself may take the
-    port, or even connect to itself, and the gateway could not come back to it.
-    """
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-
-
-def wait_for(found: Callable[[], Any], timeout: float = 20, what: str = "what was waited for") -> Any:
+def wait_for(found: Callable[[], Any], timeout: float = 60, what: str = "what was waited for") -> Any:
     """Return the first true value of ``found``.
 
     :raises AssertionError: when there was none within ``timeout`` seconds.

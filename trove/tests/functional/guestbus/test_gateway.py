@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import fixtures
+
 from trove.common import clock
-from trove.conductor import gateway_server
+from trove.conductor import gateway, gateway_server
 from trove.conductor.service import Conductor
 from trove.guestbus.gateway_client import GatewayClient
 from trove.guestbus.session import Phase
@@ -24,7 +26,7 @@ from trove.wire import command, report
 
 
 class GatewayCase(base.FunctionalTestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         super().setUp()
@@ -44,7 +46,7 @@ class GatewayCase(base.FunctionalTestCase):
 
     def client(self, guest: world.Guest, **options: Any) -> GatewayClient:
         assert self.gateway is not None
-        client = GatewayClient(self.gateway.url, guest.id, **{"ca": self.ca, "timeout": 10.0, **options})
+        client = GatewayClient(self.gateway.url, guest.id, **{"ca": self.ca, "timeout": 30.0, **options})
         self.addCleanup(client.close)
         return client
 
@@ -72,7 +74,7 @@ class GatewayCase(base.FunctionalTestCase):
         return results
 
     def wait_for(self, condition: Callable[[], Any]) -> None:
-        until = clock.monotonic() + 20
+        until = clock.monotonic() + 60
         while not condition():
             self.assertTrue(clock.monotonic() < until, "it did not happen in time")
             clock.sleep(0.02)
@@ -84,6 +86,8 @@ class GatewayCase(base.FunctionalTestCase):
 
 class ConversationTest(GatewayCase):
     def test_from_enrolment_to_result(self) -> None:
+        # Nothing but the hint wakes a poll: without it this one would end with nothing.
+        self.useFixture(fixtures.MockPatchObject(gateway, "_RECHECK", 60.0))
         conductor = self.conductor()
         guest = self.world.guest()
         client = self.client(guest)
@@ -93,12 +97,10 @@ class ConversationTest(GatewayCase):
         workflow_id = self.world.workflow(guest.id)
         waiting = self.in_thread(self.poll, guest, client, 20)
         self.wait_for(self.held)
-        started = clock.monotonic()
         command_id = self.world.submit(guest.id, command.Restart(), workflow_id=workflow_id)
         conductor.deliver(guest.id)
-        (frame,) = waiting.get(timeout=20)
+        (frame,) = waiting.get(timeout=30)
         self.assertEqual(command_id, frame.id)
-        self.assertTrue(clock.monotonic() - started < 1.5, "the hint did not wake the poll")
 
         for message in (world.result(command_id, "ACCEPTED"), world.result(command_id, result={"ok": True})):
             answers = guest.hear(client.exchange(guest.session.seal_report(message), 0))
@@ -121,7 +123,7 @@ class ConversationTest(GatewayCase):
         waiting = self.in_thread(self.poll, guest, client, 20)
         self.wait_for(self.held)
         command_id = self.world.submit(guest.id, command.Restart())
-        self.assertEqual([command_id], [frame.id for frame in waiting.get(timeout=10)])
+        self.assertEqual([command_id], [frame.id for frame in waiting.get(timeout=18)])
 
     def test_lost_answer(self) -> None:
         """The guest's machine loses the answer: it sends the report again, and it takes effect once."""
@@ -164,21 +166,19 @@ class ConversationTest(GatewayCase):
 
     def test_many_guests_and_few_threads(self) -> None:
         """Held polls leave room: reports are answered at once, and guests that find no place are told to come back."""
-        conductor = self.conductor(guest_bus__gateway_threads=4)
+        conductor = self.conductor(guest_bus__gateway_threads=4, guest_bus__gateway_max_wait=60.0)
         guests = [self.world.enrolled() for _ in range(8)]
         clients = [self.client(guest) for guest in guests]
-        waiting = [self.in_thread(self.poll, *pair, 15) for pair in zip(guests[:2], clients[:2], strict=True)]
+        waiting = [self.in_thread(self.poll, *pair, 60) for pair in zip(guests[:2], clients[:2], strict=True)]
         self.wait_for(lambda: self.held() == 2)
-        started = clock.monotonic()
         for guest, client in zip(guests[2:], clients[2:], strict=True):
             self.assertEqual([], self.poll(guest, client, 15))
             self.assertTrue(0 < client.poll_after < 30)
             client.exchange(guest.session.seal_report(world.heartbeat()), 0)
-        self.assertTrue(clock.monotonic() - started < 10)
         commands = [self.world.submit(guest.id, command.Restart()) for guest in guests]
         for guest in guests[:2]:
             conductor.deliver(guest.id)
-        got = [frame.id for results in waiting for frame in results.get(timeout=10)]
+        got = [frame.id for results in waiting for frame in results.get(timeout=30)]
         for guest, client in zip(guests[2:], clients[2:], strict=True):
             got += [frame.id for frame in self.poll(guest, client)]
         self.assertEqual(commands, got)
@@ -190,9 +190,9 @@ class ConversationTest(GatewayCase):
         old = self.in_thread(self.poll, guest, first, 20)
         self.wait_for(self.held)
         new = self.in_thread(self.poll, guest, second, 20)
-        self.assertEqual([], old.get(timeout=5))
+        self.assertEqual([], old.get(timeout=15))
         command_id = self.world.submit(guest.id, command.Restart())
-        self.assertEqual([command_id], [frame.id for frame in new.get(timeout=10)])
+        self.assertEqual([command_id], [frame.id for frame in new.get(timeout=18)])
 
     def test_change_of_the_service_is_known_at_once(self) -> None:
         conductor = self.conductor()
@@ -211,17 +211,14 @@ class ConversationTest(GatewayCase):
 
     def test_command_that_an_agent_took_before_it_died(self) -> None:
         """The next agent gets it at once, not when it would have been sent again."""
-        conductor = self.conductor()
+        self.conductor(guest_bus__command_resend_interval=60.0)
         guest = self.world.enrolled()
         dead, living = self.client(guest), self.client(guest)
         command_id = self.world.submit(guest.id, command.Restart())
         self.assertEqual([command_id], [frame.id for frame in self.poll(guest, dead)])
         guest.restart()
         self.assertEqual(1, len(guest.hear(living.exchange(guest.session.seal_report(world.hello()), 0))))
-        started = clock.monotonic()
         self.assertEqual([command_id], [frame.id for frame in self.poll(guest, living, 20)])
-        self.assertLess(clock.monotonic() - started, 1.5)
-        self.assertEqual(10.0, conductor.outbox._resend.total_seconds())  # what it would have waited otherwise
 
     def test_poll_of_a_dead_agent_takes_nothing(self) -> None:
         """Its connection is open yet, as it is for a while after its machine has lost power."""
@@ -232,7 +229,7 @@ class ConversationTest(GatewayCase):
         guest.restart()
         client = self.client(guest)
         client.exchange(guest.session.seal_report(world.hello()), 0)
-        self.assertEqual([], old.get(timeout=5))
+        self.assertEqual([], old.get(timeout=15))
         command_id = self.world.submit(guest.id, command.Restart())
         conductor.deliver(guest.id)
         self.assertEqual([command_id], [frame.id for frame in self.poll(guest, client, 20)])
@@ -248,7 +245,7 @@ class ConversationTest(GatewayCase):
         client.exchange(guest.session.seal_report(world.hello()), 0)
         command_id = self.world.submit(guest.id, command.Restart())
         first.deliver(guest.id)
-        self.assertEqual([], old.get(timeout=5))
+        self.assertEqual([], old.get(timeout=15))
         self.assertEqual([command_id], [frame.id for frame in self.poll(guest, client, 20)])
 
     def test_stopping_ends_held_polls(self) -> None:
@@ -258,8 +255,8 @@ class ConversationTest(GatewayCase):
         self.wait_for(self.held)
         started = clock.monotonic()
         conductor.stop()
-        self.assertEqual([], waiting.get(timeout=10))
-        self.assertTrue(clock.monotonic() - started < 10)
+        self.assertEqual([], waiting.get(timeout=18))
+        self.assertLess(clock.monotonic() - started, 18)
         self.assertRaises(TransportError, self.poll, guest, self.client(guest))
 
 
@@ -295,7 +292,7 @@ class ClientTest(GatewayCase):
         waiting = self.in_thread(self.poll, guest, client, 20)
         self.wait_for(self.held)
         client.close()
-        self.assertIsInstance(waiting.get(timeout=5), TransportError)
+        self.assertIsInstance(waiting.get(timeout=18), TransportError)
         self.assertRaises(TransportError, client.exchange, b"x", 0)
 
     def test_statuses(self) -> None:
@@ -313,9 +310,7 @@ class ClientTest(GatewayCase):
     def test_silent_server(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = GatewayClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "i", timeout=0.3)
-            started = clock.monotonic()
             self.assertRaises(TransportError, client.exchange, b"x", 0)
-            self.assertTrue(clock.monotonic() - started < 5)
 
 
 class TLSTest(GatewayCase):
@@ -360,11 +355,10 @@ class TLSTest(GatewayCase):
     def test_silent_handshakes_do_not_stop_the_others(self) -> None:
         """cheroot itself shakes hands in the thread that accepts: one silent peer would stop the whole gateway."""
         assert self.gateway is not None
+        self.gateway.server.watchdog._limit = 600.0  # it does not come to the rescue
         for _ in range(30):
             self.addCleanup(socket.create_connection(("127.0.0.1", self.gateway.port)).close)
-        started = clock.monotonic()
         self.enrol(self.guest, self.client(self.guest))
-        self.assertTrue(clock.monotonic() - started < 5)
 
 
 class SlowPeersTest(GatewayCase):
@@ -372,21 +366,21 @@ class SlowPeersTest(GatewayCase):
         super().setUp()
         self.conductor(guest_bus__gateway_threads=2)
         assert self.gateway is not None
-        self.gateway.server.watchdog._limit = 1.0
+        self.gateway.server.watchdog._limit = 3.0
         self.guest = self.world.enrolled()
 
     def connect(self) -> socket.socket:
         assert self.gateway is not None
-        sock = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=15)
+        sock = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=60)
         self.addCleanup(sock.close)
         return sock
 
     def test_silent_connections_hold_no_thread(self) -> None:
+        assert self.gateway is not None
+        self.gateway.server.watchdog._limit = 600.0  # it does not come to the rescue
         for _ in range(20):
             self.connect()
-        started = clock.monotonic()
         self.client(self.guest).exchange(self.guest.session.seal_report(world.heartbeat()), 0)
-        self.assertTrue(clock.monotonic() - started < 0.9)
 
     def test_half_a_request(self) -> None:
         """All threads get half a header or half a body; they are free again when the limit has passed."""
@@ -406,12 +400,12 @@ class SlowPeersTest(GatewayCase):
         started = clock.monotonic()
 
         def drip() -> None:
-            while clock.monotonic() - started < 15:
+            while clock.monotonic() - started < 60:
                 sock.sendall(b"A")
                 clock.sleep(0.1)
 
         self.assertRaises(OSError, drip)
-        self.assertTrue(clock.monotonic() - started < 8)
+        self.assertLess(clock.monotonic() - started, 45)  # three, and the watchdog's round
 
     def test_limits_of_the_server(self) -> None:
         assert self.gateway is not None
@@ -420,7 +414,7 @@ class SlowPeersTest(GatewayCase):
             ({"Content-Length": str(2**21)}, 413),
             ({"Content-Length": "x"}, 400),
         ):
-            connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=10)
+            connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
             self.addCleanup(connection.close)
             connection.request("POST", f"/v1/guests/{self.guest.id}/exchange", headers={
                 "Content-Type": "application/octet-stream", **headers
@@ -430,8 +424,8 @@ class SlowPeersTest(GatewayCase):
 
     def test_held_poll_is_not_slow(self) -> None:
         started = clock.monotonic()
-        self.assertEqual([], self.poll(self.guest, self.client(self.guest), 2.5))
-        self.assertTrue(clock.monotonic() - started > 2.4)
+        self.assertEqual([], self.poll(self.guest, self.client(self.guest), 5.0))
+        self.assertTrue(clock.monotonic() - started > 4.9)
 
     def test_idle_connections_outlive_those_of_clients(self) -> None:
         from trove.guestbus import gateway_client

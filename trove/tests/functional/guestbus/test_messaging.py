@@ -51,7 +51,7 @@ class MessagingCase(base.FunctionalTestCase):
         self.addCleanup(transport.close)
         return transport
 
-    def hear(self, guest: world.Guest, transport: MessagingGuest, kind: type[wire.Message], wait: float = 20) -> Any:
+    def hear(self, guest: world.Guest, transport: MessagingGuest, kind: type[wire.Message], wait: float = 60) -> Any:
         """Listen until a message of ``kind`` has come."""
         until = clock.monotonic() + wait
         while clock.monotonic() < until:
@@ -68,7 +68,7 @@ class MessagingCase(base.FunctionalTestCase):
         self.assertIs(Phase.ENROLLED, guest.session.phase)
 
     def wait_for(self, condition: Callable[[], Any]) -> None:
-        until = clock.monotonic() + 20
+        until = clock.monotonic() + 60
         while not condition():
             self.assertTrue(clock.monotonic() < until, "it did not happen in time")
             clock.sleep(0.02)

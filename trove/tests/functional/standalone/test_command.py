@@ -9,13 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from trove.standalone import pidfile
 from trove.standalone.layout import Layout
 from trove.tests import base
-
-
-def free_port() -> int:
-    """Return a TCP port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from trove.tests.fixtures.server_process import free_port
 
 
 class TestCommand(base.FunctionalTestCase):
@@ -45,6 +39,7 @@ class TestCommand(base.FunctionalTestCase):
     def test_the_guests_port_in_use(self) -> None:
         settings = self.layout.create()
         with socket.create_server(("127.0.0.1", settings.gateway_port)):
+            self.assertTrue(20000 <= settings.gateway_port < 32000)  # none that a client may be given
             code, text = self.command("up", "--port", str(free_port()))
         self.assertEqual(1, code)
         self.assertIn(f"port {settings.gateway_port} of 127.0.0.1 is in use; the databases", text)

@@ -185,9 +185,9 @@ class _Workers:
         self.assertEqual({"written": 1, "success": 1}, case.numbers())
 
     def test_leases_are_renewed_while_a_long_step_runs(self) -> None:
-        flow = flows.flow(KIND, Call("a", lambda ctx: clock.sleep(2.5) or Done()))
+        flow = flows.flow(KIND, Call("a", lambda ctx: clock.sleep(4.5) or Done()))
         made = self.submit()
-        with self.running(self.worker(flow, lease_ttl=1.0), self.worker(flow, lease_ttl=1.0)):
+        with self.running(self.worker(flow, lease_ttl=3.0), self.worker(flow, lease_ttl=3.0)):
             self.await_states(made)
         self.assertEqual(1, self.row(made)["epoch"])
 
@@ -209,7 +209,7 @@ class _Workers:
         row = self.row(made)
         self.assertEqual((None, ["DONE", "PENDING"]), (row["owner"], [s["state"] for s in row["steps"]]))
         with self.running(self.worker(flow)):
-            self.await_states(made, seconds=10.0)
+            self.await_states(made, seconds=45.0)
         self.assertEqual([("a", 1), ("b", 2)], done_by)
 
     def test_stopping_does_not_wait_for_ever(self) -> None:
@@ -231,7 +231,10 @@ class _Workers:
         self.assertTrue(started.wait(20.0))
         first.stop(0.2)
         with self.running(self.worker(flow)):
-            self.await_states(made, seconds=10.0)
+            self.await_states(made)
+        # Before the database goes: the late step still asks it, in vain.
+        go_on.set()
+        first.stop(30.0)
 
     def test_a_hint_is_faster_than_the_poll(self) -> None:
         flow = flows.flow(KIND, Call("a", lambda ctx: Done()))
@@ -240,19 +243,19 @@ class _Workers:
             clock.sleep(0.3)
             made = self.submit()
             worker.wake(made)
-            self.await_states(made, seconds=10.0)
+            self.await_states(made, seconds=45.0)
             worker.wake(made)
             worker.wake(ids.new_id())
             made = self.submit()
             worker.wake(made)
-            self.await_states(made, seconds=10.0)
+            self.await_states(made, seconds=45.0)
 
     def test_a_sleeper_is_woken_at_its_time_not_at_the_poll(self) -> None:
         flow = flows.flow(KIND, flows.Call("a", lambda ctx: flows.Sleep(0.5) if self._first(ctx) else Done()))
         self.seen: set[str] = set()
         made = self.submit()
         with self.running(self.worker(flow, poll_interval=60.0)):
-            self.await_states(made, seconds=10.0)
+            self.await_states(made, seconds=45.0)
 
     def _first(self, ctx: StepContext) -> bool:
         new = ctx.workflow_id not in self.seen
@@ -268,16 +271,17 @@ class _Workers:
             self.running(worker),
         ):
             self.await_states(made, state=State.WAITING)
-            before = due.call_count
+            before, began = due.call_count, clock.monotonic()
             clock.sleep(2.0)
-            self.assertLessEqual(due.call_count - before, 7)
+            looks = due.call_count - before
+            self.assertLessEqual(looks, 7 * (clock.monotonic() - began) / 2.0)
 
     def test_a_process_with_the_same_name_takes_up_at_once(self) -> None:
         flow = flows.flow(KIND, Call("a", lambda ctx: Done()))
         made = self.submit()
         self.store.claim(made, "host-1", 600.0, [(KIND.name, KIND.version)])
         with self.running(self.worker(flow, owner="host-1")):
-            self.await_states(made, seconds=10.0)
+            self.await_states(made, seconds=45.0)
 
 
 class TestSQLite(_Workers, base.FunctionalTestCase):
