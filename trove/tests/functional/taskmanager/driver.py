@@ -5,6 +5,7 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+import trove.conf
 from trove.api import lifecycle
 from trove.db.api import Database
 from trove.objects.scope import Scope
@@ -85,6 +86,6 @@ class Driver:
             self._work(session).reset(case.instance(session))
 
     def _work(self, session: Any) -> lifecycle.Work:
-        services = SimpleNamespace(store=self.store, db=self.db)
+        services = SimpleNamespace(store=self.store, db=self.db, conf=trove.conf.new(files=[]))
         req: Any = SimpleNamespace(services=services, context=SimpleNamespace(request_id=None), scope=Scope.ALL)
         return lifecycle.Work(req, session)
