@@ -10,7 +10,7 @@ commits or rolls back one. Getters of what belongs to a project demand a :class:
 import importlib
 
 #: Modules that register a versioned object.
-_REGISTERING = ("datastore", "flavor", "guest_command", "guest_identity", "instance")
+_REGISTERING = ("configuration", "datastore", "flavor", "guest_command", "guest_identity", "instance", "volume_type")
 
 
 def register_all() -> None:

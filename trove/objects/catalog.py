@@ -4,18 +4,30 @@
 Registration may be repeated at every start of a service: what exists is made equal, never doubled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove.common import clock, ids
-from trove.objects import errors, upsert
+from trove.objects import base, errors, upsert
 from trove.objects.datastore import Datastore, DatastoreVersion
 from trove.objects.flavor import Flavor, register_flavor
+from trove.objects.volume_type import VolumeType, register_volume_type
 
-__all__ = ["Datastore", "DatastoreVersion", "Flavor", "register_flavor", "register_version", "resolve_version"]
+__all__ = [
+    "Datastore",
+    "DatastoreVersion",
+    "Flavor",
+    "VolumeType",
+    "create_version",
+    "ensure_datastore",
+    "register_flavor",
+    "register_version",
+    "register_volume_type",
+    "resolve_version",
+]
 
 
 class VersionDetails(TypedDict, total=False):
@@ -86,13 +98,75 @@ def register_version(
     :param version: version number; the name unless given.
     :param manager: name of the datastore plugin.
     """
-    store = _ensure_datastore(session, datastore)
-    now = clock.utcnow()
+    store = ensure_datastore(session, datastore)
     default = details.pop("default", False)
-    changes: dict[str, Any] = {**details, "manager": manager, "updated_at": now}
-    if "image_tags" in changes:
-        changes["image_tags"] = list(changes["image_tags"])
+    new = _new_row(store, name, version, manager, details)
+    written = {*details, "manager", "updated_at"}
+    table = DatastoreVersion.table()
+    same = [table.c[column] == new[column] for column in _KEY]
+    upsert.insert_missing(session, table, [new], _KEY)
+    # One that was deleted comes back as if it were new.
+    session.execute(sa.update(table).where(*same, table.c.deleted_at.is_not(None)).values(_revived(new)))
+    session.execute(sa.update(table).where(*same).values({column: new[column] for column in written}))
+    return _registered(session, store, new, default)
+
+
+def create_version(
+    session: orm.Session,
+    *,
+    datastore: str,
+    name: str,
+    version: str | None = None,
+    manager: str,
+    **details: Unpack[VersionDetails],
+) -> DatastoreVersion:
+    """Insert a version that does not exist yet, and its datastore when that is missing; return the version.
+
+    The parameters are those of :func:`register_version`.
+
+    :raises VersionExists: when the datastore has a version of this name and number.
+    """
+    store = ensure_datastore(session, datastore)
+    default = details.pop("default", False)
+    new = _new_row(store, name, version, manager, details)
+    table = DatastoreVersion.table()
+    same = [table.c[column] == new[column] for column in _KEY]
+    # Inserted as one that was deleted: whether it is new, or deleted and comes back, exactly one of several who do this
+    # at the same time brings it to life.
+    upsert.insert_missing(session, table, [{**new, "deleted_at": clock.utcnow()}], _KEY)
+    statement = sa.update(table).where(*same, table.c.deleted_at.is_not(None)).values(_revived(new))
+    if base.rows_matched(session, statement) != 1:
+        raise errors.VersionExists(store.name, name, new["version"])
+    return _registered(session, store, new, default)
+
+
+def ensure_datastore(session: orm.Session, name: str) -> Datastore:
+    """Return the datastore ``name``, made when it is missing, and keep it from being deleted until the transaction
+    ends."""
+    now = clock.utcnow()
+    table = Datastore.table()
     new = {
+        "id": ids.new_id(), "name": name, "default_version_id": None, "created_at": now, "updated_at": now,
+        "deleted_at": None,
+    }  # fmt: skip
+    held = sa.select(table.c.id).where(table.c.name == name).with_for_update()
+    upsert.insert_missing(session, table, [new], ["name"])
+    if session.execute(held).one_or_none() is None:  # deleted by somebody since the line above found it there
+        upsert.insert_missing(session, table, [new], ["name"])
+    session.execute(
+        sa.update(table).where(table.c.name == name, table.c.deleted_at.is_not(None)).values(deleted_at=None)
+    )
+    return Datastore.get_by_name_or_id(session, name)
+
+
+_KEY = ("datastore_id", "name", "version")
+
+
+def _new_row(
+    store: Datastore, name: str, version: str | None, manager: str, details: Mapping[str, Any]
+) -> dict[str, Any]:
+    now = clock.utcnow()
+    row = {
         "id": ids.new_id(),
         "datastore_id": store.id,
         "name": name,
@@ -106,21 +180,22 @@ def register_version(
         "registry_ext": None,
         "repl_strategy": None,
         "created_at": now,
-        **changes,
+        **details,
+        "manager": manager,
+        "updated_at": now,
+        "deleted_at": None,
     }
-    table = DatastoreVersion.table()
-    key = ("datastore_id", "name", "version")
-    upsert.insert_missing(session, table, [new], key)
-    session.execute(sa.update(table).where(*(table.c[column] == new[column] for column in key)).values(changes))
-    found = DatastoreVersion.get_by_name_or_id(session, store, name, new["version"])
+    return {**row, "image_tags": list(row["image_tags"])}
+
+
+def _revived(new: Mapping[str, Any]) -> dict[str, Any]:
+    # Deleted instances know it by its id.
+    return {column: value for column, value in new.items() if column != "id"}
+
+
+def _registered(session: orm.Session, store: Datastore, new: Mapping[str, Any], default: bool) -> DatastoreVersion:
+    found = DatastoreVersion.get_by_name_or_id(session, store, new["name"], new["version"])
     if default and not found.is_default:
         store.set_default(session, found.id)
         found = DatastoreVersion.get(session, found.id)
     return found
-
-
-def _ensure_datastore(session: orm.Session, name: str) -> Datastore:
-    now = clock.utcnow()
-    new = {"id": ids.new_id(), "name": name, "default_version_id": None, "created_at": now, "updated_at": now}
-    upsert.insert_missing(session, Datastore.table(), [new], ["name"])
-    return Datastore.get_by_name_or_id(session, name)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The errors of stored things. Symbols are for ever: append, never rename."""
 
+from collections.abc import Sequence
+
 from trove.common import exception
 
 
@@ -41,8 +43,9 @@ class DatastoreMissing(exception.BadRequest):
 class DatastoreInUse(exception.BadRequest):
     symbol = "datastore.in_use"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Datastore '{name}' still has versions; delete them first.")
+    def __init__(self, name: str, users: Sequence[str] = ()) -> None:
+        what = f"is used by {', '.join(users)}" if users else "still has versions"
+        super().__init__(f"Datastore '{name}' {what}; delete them first.")
 
 
 class VersionNotFound(exception.NotFound):
@@ -91,8 +94,8 @@ class VersionInactive(exception.BadRequest):
 class VersionInUse(exception.BadRequest):
     symbol = "datastore_version.in_use"
 
-    def __init__(self, version: str) -> None:
-        super().__init__(f"Datastore version '{version}' is still used by an instance; delete the instance first.")
+    def __init__(self, version: str, users: Sequence[str]) -> None:
+        super().__init__(f"Datastore version '{version}' is still used by {', '.join(users)}; delete them first.")
 
 
 class VersionExists(exception.BadRequest):
@@ -109,6 +112,44 @@ class FlavorNotFound(exception.NotFound):
 
     def __init__(self, flavor_id: str) -> None:
         super().__init__(f"Flavor '{flavor_id}' was not found.")
+
+
+class FlavorNotAllowed(exception.BadRequest):
+    """The version is restricted to other flavors."""
+
+    symbol = "flavor.not_allowed"
+
+    def __init__(self, flavor: str, version: str, allowed: Sequence[str]) -> None:
+        super().__init__(
+            f"Flavor {flavor} may not be used with datastore version '{version}'; use one of {', '.join(allowed)}."
+        )
+
+
+class VolumeTypeNotFound(exception.NotFound):
+    symbol = "volume_type.not_found"
+
+    def __init__(self, name_or_id: str) -> None:
+        super().__init__(f"Volume type '{name_or_id}' was not found.")
+
+
+class VolumeTypeUnknown(exception.BadRequest):
+    """A request refers to a volume type that does not exist, or that the caller may not see."""
+
+    symbol = "volume_type.unknown"
+
+    def __init__(self, name_or_id: str) -> None:
+        super().__init__(f"Volume type '{name_or_id}' was not found; list the volume types to see what there is.")
+
+
+class VolumeTypeNotAllowed(exception.BadRequest):
+    """The version is restricted to other volume types."""
+
+    symbol = "volume_type.not_allowed"
+
+    def __init__(self, name: str | None, version: str, allowed: Sequence[str]) -> None:
+        what = f"Volume type '{name}' may not be used" if name else "A volume without a type may not be used"
+        choice = ", ".join(allowed) or "none exists any more; ask the operator"
+        super().__init__(f"{what} with datastore version '{version}'; volume.type must be one of: {choice}.")
 
 
 class GuestNotFound(exception.NotFound):
@@ -146,3 +187,30 @@ class DatabaseNotFound(exception.NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"Database '{name}' was not found on this instance.")
+
+
+class ConfigurationNotFound(exception.NotFound):
+    symbol = "configuration.not_found"
+
+    def __init__(self, configuration_id: str) -> None:
+        super().__init__(f"Configuration group {configuration_id} was not found.")
+
+
+class ConfigurationInUse(exception.BadRequest):
+    """400, not 409: existing clients expect it."""
+
+    symbol = "configuration.in_use"
+
+    def __init__(self, configuration_id: str) -> None:
+        super().__init__(
+            f"Configuration group {configuration_id} is attached to an instance; detach it from all instances first."
+        )
+
+
+class ParameterNotFound(exception.NotFound):
+    symbol = "configuration_parameter.not_found"
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(
+            f"Datastore version '{version}' has no configuration parameter '{name[:128]}'; list its parameters."
+        )

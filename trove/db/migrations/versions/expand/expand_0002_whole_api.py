@@ -51,6 +51,8 @@ def _refers(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
 def _catalog() -> None:
     op.add_column("datastore_versions", _optional("registry_ext", sa.Text()))
     op.add_column("datastore_versions", _optional("repl_strategy", sa.Text()))
+    op.add_column("datastore_versions", _optional("deleted_at", _MOMENT))
+    op.add_column("datastores", _optional("deleted_at", _MOMENT))
     _create(
         "volume_types",
         _required("id", _NAME),
