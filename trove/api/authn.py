@@ -3,8 +3,8 @@
 
 ``http_basic`` checks a name and a password against a file of bcrypt hashes. bcrypt is slow on purpose, so a success
 is remembered as an HMAC under a key that only this process has: the next request with the same password costs
-microseconds, and neither memory nor a core dump holds the password. ``noauth`` believes everybody and takes the
-project from the path.
+microseconds, and neither memory nor a core dump holds the password. ``keystone`` has tokens validated; see
+:mod:`trove.api.authn_keystone`. ``noauth`` believes everybody and takes the project from the path.
 """
 
 import base64
@@ -35,11 +35,42 @@ _ROUNDS = 12
 
 @dataclass(frozen=True)
 class Identity:
-    """An authenticated caller. ``project_id`` is ``None`` when the strategy takes it from the path."""
+    """An authenticated caller.
+
+    :ivar project_id: ``None`` when the project is the one in the path: with a strategy that believes everybody, and for
+        callers whose roles are those of the whole system.
+    :ivar roles: roles, with those they imply.
+    :ivar system_scope: ``all`` for a token of the system.
+    :ivar is_admin_project: whether the project is the administrators' one, where Keystone has one.
+    :ivar service_roles: roles of the service that passes the caller's request on.
+    """
 
     user_id: str
     project_id: str | None
     roles: tuple[str, ...]
+    system_scope: str | None = None
+    user_domain_id: str | None = None
+    project_domain_id: str | None = None
+    is_admin_project: bool = True
+    service_roles: tuple[str, ...] = ()
+
+
+#: What a role includes, as Keystone has it; for the strategies without a Keystone.
+IMPLIED_ROLES = {"admin": "manager", "manager": "member", "member": "reader"}
+
+
+def with_implied(roles: Iterable[str]) -> tuple[str, ...]:
+    """Return ``roles`` and those they imply.
+
+    >>> with_implied(["auditor", "member"])
+    ('auditor', 'member', 'reader')
+    """
+    found = list(roles)
+    for role in found:  # grows while it is walked
+        implied = IMPLIED_ROLES.get(role.lower())
+        if implied is not None and implied not in found:
+            found.append(implied)
+    return tuple(found)
 
 
 class Strategy(Protocol):
@@ -47,6 +78,8 @@ class Strategy(Protocol):
 
     #: Value of the header WWW-Authenticate that goes with a refusal.
     challenge: str
+    #: Whether a caller proves a project too, so that the path need not name it.
+    proves_project: bool
 
     def authenticate(self, environ: Mapping[str, Any]) -> Identity:
         """Return the caller of a WSGI request.
@@ -59,10 +92,11 @@ class NoAuth:
     """Everybody is let in; whatever token clients send is ignored."""
 
     challenge = "Bearer"
+    proves_project = False
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         roles = [*conf.noauth_roles, "admin"] if conf.noauth_admin else conf.noauth_roles
-        self._identity = Identity("noauth", None, tuple(roles))
+        self._identity = Identity("noauth", None, with_implied(roles))
 
     def authenticate(self, environ: Mapping[str, Any]) -> Identity:
         """Return the one identity there is."""
@@ -82,6 +116,7 @@ class HttpBasic:
     """A name and a password in each request (RFC 7617), checked against a file that is read again when it changes."""
 
     challenge = 'Basic realm="trove", charset="UTF-8"'
+    proves_project = True
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._path = Path(conf.http_basic_auth_user_file)
@@ -133,14 +168,25 @@ class HttpBasic:
                 LOG.error("%s; the users known before stay in force", error)
 
 
+def _keystone(conf: cfg.ConfigOpts) -> Strategy:
+    from trove.api.authn_keystone import Keystone  # loads a second of libraries that the other strategies do without
+
+    return Keystone(conf)
+
+
 #: The strategies by the value of option auth_strategy.
-STRATEGIES: Mapping[str, Callable[[cfg.ConfigOpts], Strategy]] = {"http_basic": HttpBasic, "noauth": NoAuth}
+STRATEGIES: Mapping[str, Callable[[cfg.ConfigOpts], Strategy]] = {
+    "http_basic": HttpBasic,
+    "keystone": _keystone,
+    "noauth": NoAuth,
+}
 
 
 def make_strategy(conf: cfg.ConfigOpts) -> Strategy:
     """Return the strategy that option ``auth_strategy`` names.
 
     :raises OSError, ValueError: when the users file cannot be used.
+    :raises oslo_config.cfg.Error: when group ``[keystone_authtoken]`` cannot be used.
     """
     return STRATEGIES[conf.auth_strategy](conf)
 
@@ -199,7 +245,7 @@ def _user(entry: Any) -> _User | None:
         bcrypt.checkpw(b"", password_hash)
     except ValueError:
         return None
-    return _User(Identity(str(name), str(project), tuple(roles)), password_hash)
+    return _User(Identity(str(name), str(project), with_implied(roles)), password_hash)
 
 
 def write_users_file(path: str | os.PathLike[str], users: Iterable[Mapping[str, Any]]) -> None:

@@ -8,9 +8,10 @@ is 403; and what reaches a handler is complete. An error at any step becomes an 
 :mod:`trove.api.errors`; what was not foreseen becomes a 500 that shows only an identifier.
 """
 
+import contextlib
 import importlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,11 @@ LOG = logging.getLogger(__name__)
 
 JSON = "application/json"
 CONTROLLERS = "trove.api.controllers"
+#: First segment of all paths but discovery's.
+API_ROOT = "v1.0"
+_DEPTH_OF_COLLECTIONS = 3
+#: Stands for the project of a caller who has none, in a path that names none.
+NO_PROJECT = "system"
 #: No project has a longer id, and the database has no room for one.
 MAX_PROJECT_ID = 255
 
@@ -72,7 +78,7 @@ class Dispatcher:
     def __init__(
         self,
         services: Services,
-        targets: Iterable[Target],
+        targets: Sequence[Target],
         validators: Validators,
         strategy: authn.Strategy,
         observer: Observer | None = None,
@@ -86,6 +92,8 @@ class Dispatcher:
         self._public_endpoint: str | None = conf.public_endpoint
         self._max_body: int = conf.max_request_body_size
         self._router = router.Router((target.route.method, target.route.path, target) for target in targets)
+        paths = [target.route.path.split("/") for target in targets]
+        self._collections = {path[3] for path in paths if path[2:3] == ["{project_id}"]}
         for target in targets:
             route = target.route
             for name in (route.request, route.query, route.response):
@@ -101,7 +109,7 @@ class Dispatcher:
         try:
             version = microversions.negotiate(environ)
             path = router.segments(environ)
-            target, parameters = self._router.match(environ["REQUEST_METHOD"], path)
+            target, parameters, path = self._match(environ["REQUEST_METHOD"], path)
             reply = self._run(environ, version, target, path, parameters)
             status, document, headers = reply.status or target.route.status, reply.body, reply.headers
         except exception.TroveError as error:
@@ -149,7 +157,7 @@ class Dispatcher:
         if route.public:
             context = RequestContext(request_id=environ.get("openstack.request_id"))
         else:
-            context = self._identify(environ, parameters)
+            context = self._identify(environ, route, parameters)
             self._rates.admit(context.project_id, route.method, path)
             self._authorize(route, context)
         return target.handler(
@@ -166,8 +174,18 @@ class Dispatcher:
             )
         )
 
-    def _identify(self, environ: Mapping[str, Any], parameters: Mapping[str, str]) -> RequestContext:
+    def _match(self, method: str, path: tuple[str, ...]) -> tuple[Target, dict[str, str], tuple[str, ...]]:
+        # A service catalogue may hold a URL without a project; then the path leaves the caller's own one out.
+        if self._strategy.proves_project and path[:1] == (API_ROOT,) and path[1:2] and path[1] in self._collections:
+            completed = (API_ROOT, "", *path[1:])
+            with contextlib.suppress(exception.NotFound):  # a project may have the name of a collection
+                return *self._router.match(method, completed), completed
+        return *self._router.match(method, path), path
+
+    def _identify(self, environ: Mapping[str, Any], route: Route, parameters: dict[str, str]) -> RequestContext:
         identity = self._strategy.authenticate(environ)
+        if not parameters["project_id"]:
+            parameters["project_id"] = identity.project_id or _nobodys_project(route)
         project_id = parameters["project_id"]
         if len(project_id) > MAX_PROJECT_ID:
             raise exception.NotFound("The path is unknown.")
@@ -177,6 +195,11 @@ class Dispatcher:
             user_id=identity.user_id,
             project_id=project_id,
             roles=list(identity.roles),
+            system_scope=identity.system_scope,
+            user_domain_id=identity.user_domain_id,
+            project_domain_id=identity.project_domain_id,
+            is_admin_project=identity.is_admin_project,
+            service_roles=list(identity.service_roles),
             request_id=environ.get("openstack.request_id"),
             is_admin=False,
             client_address=environ.get("REMOTE_ADDR"),
@@ -205,6 +228,19 @@ class Dispatcher:
         value = body.parse(data)
         self._validators.check(route.request, value, version)
         return value
+
+
+def _nobodys_project(route: Route) -> str:
+    """Return what stands for the project of somebody whose roles are those of the system.
+
+    :raises BadRequest: when the route makes something, which has to belong to a project.
+    """
+    if route.method != "GET" and route.path.count("/") == _DEPTH_OF_COLLECTIONS:
+        raise exception.BadRequest(
+            "A token of the system belongs to no project, so the path must name the one this is for: "
+            "/v1.0/PROJECT_ID/..."
+        )
+    return NO_PROJECT
 
 
 def _response(status: int, content: bytes, headers: list[tuple[str, str]]) -> webob.Response:

@@ -45,6 +45,11 @@ AUTH_OPTS = [
                 "HTTPS or on a loopback address.",
             ),
             (
+                "keystone",
+                "Callers send a token, which Keystone validates; group [keystone_authtoken] says where Keystone is and "
+                "who asks it.",
+            ),
+            (
                 "noauth",
                 "Everybody is let in with the roles of noauth_roles, in the project that stands in the path. For "
                 "development and for hosts where every local user may do everything.",

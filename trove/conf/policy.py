@@ -8,9 +8,13 @@ from oslo_policy import opts
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register oslo.policy's group."""
+    """Register oslo.policy's group.
+
+    The old defaults are in force beside the new ones until the operator has looked through the roles of all users.
+    """
     for group, options in opts.list_opts():
         conf.register_opts(options, group)
+    conf.set_default("enforce_new_defaults", False, group="oslo_policy")
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:

@@ -13,11 +13,16 @@ _ONE = f"{_ALL}/{{database_name}}"
 
 def list_rules() -> Iterable[policy.RuleDefault]:
     """Return the rules of this module."""
-    owner = base.RULE_ADMIN_OR_OWNER
     return [
-        base.rule("instance:extension:database:index", owner, "List the databases of an instance.", [("GET", _ALL)]),
-        base.rule("instance:extension:database:create", owner, "Create databases, alone or with the instance.",
-                  [("POST", _ALL), ("POST", "/instances")]),
-        base.rule("instance:extension:database:show", owner, "Show a database.", [("GET", _ONE)]),
-        base.rule("instance:extension:database:delete", owner, "Delete a database.", [("DELETE", _ONE)]),
+        base.rule(
+            "instance:extension:database:index", base.READER, "List the databases of an instance.", [("GET", _ALL)]
+        ),
+        base.rule(
+            "instance:extension:database:create",
+            base.MEMBER,
+            "Create databases, alone or with the instance.",
+            [("POST", _ALL), ("POST", "/instances")],
+        ),
+        base.rule("instance:extension:database:show", base.READER, "Show a database.", [("GET", _ONE)]),
+        base.rule("instance:extension:database:delete", base.MEMBER, "Delete a database.", [("DELETE", _ONE)]),
     ]

@@ -12,32 +12,31 @@ _VERSION = "/datastores/{datastore}/versions/{version}"
 
 def list_rules() -> Iterable[policy.RuleDefault]:
     """Return the rules of this module."""
-    anybody = base.ANYBODY
     return [
-        base.rule("datastore:index", anybody, "List datastores.", [("GET", "/datastores")]),
-        base.rule("datastore:show", anybody, "Show a datastore.", [("GET", "/datastores/{datastore}")]),
+        base.rule("datastore:index", base.ANYBODY, "List datastores.", [("GET", "/datastores")]),
+        base.rule("datastore:show", base.ANYBODY, "Show a datastore.", [("GET", "/datastores/{datastore}")]),
         base.rule(
             "datastore:version_index",
-            anybody,
+            base.ANYBODY,
             "List a datastore's versions.",
             [("GET", "/datastores/{datastore}/versions")],
         ),
-        base.rule("datastore:version_show", anybody, "Show a datastore version.", [("GET", _VERSION)]),
+        base.rule("datastore:version_show", base.ANYBODY, "Show a datastore version.", [("GET", _VERSION)]),
         base.rule(
             "datastore:version_show_by_uuid",
-            anybody,
+            base.ANYBODY,
             "Show a datastore version by its id alone.",
             [("GET", "/datastores/versions/{version}")],
         ),
         base.rule(
             "datastore:list_associated_flavors",
-            anybody,
+            base.ANYBODY,
             "List the flavors a datastore version may use.",
             [("GET", f"{_VERSION}/flavors")],
         ),
         base.rule(
             "datastore:list_associated_volume_types",
-            anybody,
+            base.ANYBODY,
             "List the volume types a datastore version may use.",
             [("GET", f"{_VERSION}/volume-types")],
         ),

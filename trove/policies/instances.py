@@ -14,26 +14,31 @@ _ACTION = ("POST", f"{_ONE}/action")
 
 def list_rules() -> Iterable[policy.RuleDefault]:
     """Return the rules of this module."""
-    owner = base.RULE_ADMIN_OR_OWNER
     return [
-        base.rule("instance:index", owner, "List instances.", [("GET", _ALL)]),
-        base.rule("instance:detail", owner, "List instances with details.", [("GET", f"{_ALL}/detail")]),
-        base.rule("instance:create", owner, "Create an instance.", [("POST", _ALL)]),
-        base.rule("instance:show", owner, "Show an instance.", [("GET", _ONE)]),
+        base.rule("instance:index", base.READER, "List instances.", [("GET", _ALL)]),
+        base.rule("instance:detail", base.READER, "List instances with details.", [("GET", f"{_ALL}/detail")]),
+        base.rule("instance:create", base.MEMBER, "Create an instance.", [("POST", _ALL)]),
+        base.rule("instance:show", base.READER, "Show an instance.", [("GET", _ONE)]),
         base.rule(
-            "instance:update", owner, "Change an instance's name, access or version.", [("PUT", _ONE), ("PATCH", _ONE)]
+            "instance:update",
+            base.MEMBER,
+            "Change an instance's name, access or version.",
+            [("PUT", _ONE), ("PATCH", _ONE)],
         ),
-        base.rule("instance:delete", owner, "Delete an instance.", [("DELETE", _ONE)]),
-        base.rule("instance:restart", owner, "Restart the database server of an instance.", [_ACTION]),
-        base.rule("instance:resize_volume", owner, "Grow the volume of an instance.", [_ACTION]),
-        base.rule("instance:resize_flavor", owner, "Give an instance another flavor.", [_ACTION]),
+        base.rule("instance:delete", base.MEMBER, "Delete an instance.", [("DELETE", _ONE)]),
+        base.rule("instance:restart", base.MEMBER, "Restart the database server of an instance.", [_ACTION]),
+        base.rule("instance:resize_volume", base.MEMBER, "Grow the volume of an instance.", [_ACTION]),
+        base.rule("instance:resize_flavor", base.MEMBER, "Give an instance another flavor.", [_ACTION]),
         base.rule(
             "instance:reset_status",
-            base.RULE_ADMIN,
+            base.ADMIN,
             "Give up what is in progress on an instance and reset its status.",
             [_ACTION],
         ),
         base.rule(
-            "instance:force_delete", owner, "Reset an instance that is to be deleted whatever its status.", [_ACTION]
+            "instance:force_delete",
+            base.MANAGER,
+            "Reset an instance that is to be deleted whatever its status.",
+            [_ACTION],
         ),
     ]

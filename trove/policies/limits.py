@@ -10,4 +10,4 @@ from trove.policies import base
 
 def list_rules() -> Iterable[policy.RuleDefault]:
     """Return the rules of this module."""
-    return [base.rule("limits:index", base.RULE_ADMIN_OR_OWNER, "List the limits of a project.", [("GET", "/limits")])]
+    return [base.rule("limits:index", base.READER, "List the limits of a project.", [("GET", "/limits")])]

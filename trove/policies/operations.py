@@ -12,10 +12,12 @@ _ALL = "/instances/{instance_id}/operations"
 
 def list_rules() -> Iterable[policy.RuleDefault]:
     """Return the rules of this module."""
-    owner = base.RULE_ADMIN_OR_OWNER
     return [
-        base.rule("instance:operation:index", owner, "List the operations of an instance.", [("GET", _ALL)]),
+        base.rule("instance:operation:index", base.READER, "List the operations of an instance.", [("GET", _ALL)]),
         base.rule(
-            "instance:operation:show", owner, "Show an operation with its steps.", [("GET", f"{_ALL}/{{operation_id}}")]
+            "instance:operation:show",
+            base.READER,
+            "Show an operation with its steps.",
+            [("GET", f"{_ALL}/{{operation_id}}")],
         ),
     ]

@@ -12,16 +12,18 @@ _ROOT = "/instances/{instance_id}/root"
 
 def list_rules() -> Iterable[policy.RuleDefault]:
     """Return the rules of this module."""
-    owner = base.RULE_ADMIN_OR_OWNER
     return [
         base.rule(
-            "instance:extension:root:index", owner, "See whether the superuser is or was enabled.", [("GET", _ROOT)]
+            "instance:extension:root:index",
+            base.READER,
+            "See whether the superuser is or was enabled.",
+            [("GET", _ROOT)],
         ),
         base.rule(
             "instance:extension:root:create",
-            owner,
+            base.MEMBER,
             "Enable the superuser, or give it a new password.",
             [("POST", _ROOT)],
         ),
-        base.rule("instance:extension:root:delete", owner, "Disable the superuser.", [("DELETE", _ROOT)]),
+        base.rule("instance:extension:root:delete", base.MEMBER, "Disable the superuser.", [("DELETE", _ROOT)]),
     ]

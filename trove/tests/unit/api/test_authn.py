@@ -115,9 +115,8 @@ class HttpBasicTest(UsersFileCase):
         self.strategy = authn.make_strategy(self.new_conf(http_basic_auth_user_file=str(self.path)))
 
     def test_right(self) -> None:
-        self.assertEqual(
-            authn.Identity("alice", "p1", ("member",)), self.strategy.authenticate(header("alice", ALICE["password"]))  # type: ignore[arg-type]
-        )
+        proof = header("alice", ALICE["password"])  # type: ignore[arg-type]
+        self.assertEqual(authn.Identity("alice", "p1", ("member", "reader")), self.strategy.authenticate(proof))
 
     def test_wrong(self) -> None:
         for given in (
@@ -170,4 +169,4 @@ class NoAuthTest(base.UnitTestCase):
         self.assertEqual(("member", "reader"), strategy.authenticate({}).roles)
         self.assertIsNone(strategy.authenticate({}).project_id)
         admin = authn.make_strategy(self.new_conf(auth_strategy="noauth", noauth_admin=True, noauth_roles=["x"]))
-        self.assertEqual(("x", "admin"), admin.authenticate({}).roles)
+        self.assertEqual(("x", "admin", "manager", "member", "reader"), admin.authenticate({}).roles)
