@@ -5,17 +5,27 @@ The server reads this file and no other (``--defaults-file``). Every variable th
 ones in ``parameters.yaml``; a test keeps the two together. Passwords are never configuration.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from trove.datastores.mysql_family.sizing import Sizing
+
+GENERAL_LOG = "general"
+SLOW_LOG = "slow_query"
+#: What ``SET GLOBAL`` and ``my.cnf`` call the switch of each; the file is the switch with ``_file``.
+LOG_SWITCHES = {GENERAL_LOG: "general_log", SLOW_LOG: "slow_query_log"}
+#: Longest line of an option file, in bytes. The servers read 4095 at a time, and would take what follows for a line of
+#: its own.
+_MAX_LINE_BYTES = 4000
 
 
 @dataclass(frozen=True)
 class Settings:
     """What the configuration of one instance is made of.
 
+    :ivar log_dir: directory of the logs that the owner may switch on.
+    :ivar logs: those that are on: :data:`GENERAL_LOG`, :data:`SLOW_LOG`.
     :ivar init_file: statements that the first start carries out before anybody can connect.
     """
 
@@ -25,6 +35,8 @@ class Settings:
     socket: Path
     pid_file: Path
     tmp_dir: Path
+    log_dir: Path
+    logs: Collection[str] = ()
     init_file: Path | None = None
 
 
@@ -36,6 +48,8 @@ def quote(value: object) -> str:
     text = str(value)
     if "\n" in text or "\r" in text or "\0" in text:
         raise ValueError("a configuration value cannot hold a line break")
+    if len(text.encode()) * 2 > _MAX_LINE_BYTES:
+        raise ValueError("a configuration value cannot be longer than 2000 bytes")
     return '"' + text.replace("\\", "\\\\") + '"'
 
 
@@ -65,17 +79,46 @@ def common(settings: Settings) -> dict[str, str]:
         "innodb_log_buffer_size": f"{sizing.log_buffer}M",
         "innodb_temp_data_file_path": f"ibtmp1:12M:autoextend:max:{sizing.temporary_max}M",
         "performance_schema": "ON" if sizing.performance_schema else "OFF",
-        "general_log": "OFF",
+        "log_output": "FILE",
+        **{switch: "ON" if name in settings.logs else "OFF" for name, switch in LOG_SWITCHES.items()},
+        **{f"{switch}_file": str(log_file(settings.log_dir, name)) for name, switch in LOG_SWITCHES.items()},
     }
     if settings.init_file is not None:
         values["init_file"] = str(settings.init_file)
     return values
 
 
-def render(values: Mapping[str, str]) -> str:
-    """Return the text of ``my.cnf``; an option with an empty value is written without one."""
-    lines = [f"{name} = {quote(value)}" if value else name for name, value in values.items()]
-    return "# Written by Trove; changes made here are lost.\n[mysqld]\n" + "\n".join(lines) + "\n"
+def log_file(log_dir: Path, log: str) -> Path:
+    """Return the file of a log that the owner may switch on."""
+    return log_dir / f"{log}.log"
+
+
+def spell(value: bool | int | float | str) -> str:
+    """Return a value of a configuration group as an option file has it.
+
+    :raises ValueError: for what the file cannot hold.
+    """
+    if isinstance(value, bool):
+        return "ON" if value else "OFF"
+    text = str(value)
+    quote(text)
+    return text
+
+
+def render(values: Mapping[str, str], group: Mapping[str, str] | None = None) -> str:
+    """Return the text of ``my.cnf``; an option with an empty value is written without one.
+
+    :param group: the values of a configuration group; they are a part of their own, and win.
+    """
+    own = [_line(name, value) if value else name for name, value in values.items() if name not in (group or {})]
+    lines = ["# Written by Trove; changes made here are lost.", "[mysqld]", *own]
+    if group:
+        lines += ["# Of the configuration group.", *(_line(name, value) for name, value in sorted(group.items()))]
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name} = {quote(value)}"
 
 
 def parse(text: str) -> dict[str, str]:

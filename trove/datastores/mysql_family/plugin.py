@@ -9,8 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trove.datastores import spi
-from trove.datastores.mysql_family import facts, installations
+from trove.datastores import defaults, spi
+from trove.datastores.mysql_family import config, facts, installations, sizing
+from trove.datastores.mysql_family.protected import PROTECTION
+from trove.datastores.parameters import Parameters, Value, load
+from trove.wire import command
+
+_DATASTORES = Path(__file__).resolve().parent.parent
 
 
 class FamilyPlugin:
@@ -19,7 +24,7 @@ class FamilyPlugin:
     family: facts.Family
     name: str
     versions: Sequence[str]
-    capabilities = frozenset(spi.Capability) - {spi.Capability.CONFIGURATION, spi.Capability.LOGS}
+    capabilities = frozenset(spi.Capability)
     port = facts.PORT
     root_name = facts.ROOT
 
@@ -75,6 +80,22 @@ class FamilyPlugin:
     def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
         """See :meth:`trove.datastores.spi.Plugin.detect`."""
         return installations.find(self.family, root)
+
+    def variables(self, settings: config.Settings, version: str) -> Mapping[str, str]:
+        """Return what ``my.cnf`` sets for an instance without a configuration group."""
+        raise NotImplementedError
+
+    def parameters(self, version: str) -> Parameters:
+        """See :meth:`trove.datastores.spi.Plugin.parameters`."""
+        path = _DATASTORES / self.family.name / "parameters.yaml"
+        return defaults.protect(load(path, version), PROTECTION)
+
+    def default_configuration(self, version: str, shape: command.ShapeSpec) -> Mapping[str, Value]:
+        """See :meth:`trove.datastores.spi.Plugin.default_configuration`."""
+        sized = sizing.compute(shape.vcpus, shape.ram_mib, shape.volume_gib)
+        # What depends on a place is protected and so not among the defaults.
+        template = self.variables(config.Settings(sized, "", self.port, Path(), Path(), Path(), Path()), version)
+        return defaults.configuration(self.parameters(version), template)
 
 
 def _repeated(names: Sequence[str]) -> list[str]:

@@ -6,11 +6,19 @@ and not later in the guest. PostgreSQL has no notion of a user's host: it is rep
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trove.datastores import spi
-from trove.datastores.postgresql import facts, installations, sizing
+from trove.datastores import defaults, spi
+from trove.datastores.parameters import Parameters, Value, load
+from trove.datastores.postgresql import config, facts, installations, sizing
+from trove.datastores.postgresql.protected import PROTECTION
+from trove.wire import command
+
+_PARAMETERS = Path(__file__).with_name("parameters.yaml")
+#: With less than "replica" neither backups nor replicas could be made.
+_WAL_LEVELS = ("replica", "logical")
 
 
 class PostgreSQL:
@@ -25,6 +33,8 @@ class PostgreSQL:
             spi.Capability.ACCESS,
             spi.Capability.ROOT,
             spi.Capability.VOLUME,
+            spi.Capability.CONFIGURATION,
+            spi.Capability.LOGS,
         }
     )
     port = facts.PORT
@@ -84,6 +94,19 @@ class PostgreSQL:
     def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
         """See :meth:`trove.datastores.spi.Plugin.detect`."""
         return installations.find(root)
+
+    def parameters(self, version: str) -> Parameters:
+        """See :meth:`trove.datastores.spi.Plugin.parameters`."""
+        found = dict(defaults.protect(load(_PARAMETERS, version), PROTECTION))
+        found["wal_level"] = replace(found["wal_level"], values=_WAL_LEVELS)
+        return found
+
+    def default_configuration(self, version: str, shape: command.ShapeSpec) -> Mapping[str, Value]:
+        """See :meth:`trove.datastores.spi.Plugin.default_configuration`."""
+        sized = sizing.compute(shape.vcpus, shape.ram_mib, shape.volume_gib)
+        # What depends on a place is protected and so not among the defaults.
+        template = config.parameters(config.Settings(sized, "", self.port, Path(), Path()))
+        return defaults.configuration(self.parameters(version), template)
 
 
 def _duplicates(names: Sequence[str], what: str) -> list[str]:

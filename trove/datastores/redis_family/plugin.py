@@ -9,16 +9,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from trove.datastores import spi
-from trove.datastores.redis_family import facts, installations, sizing
+from trove.datastores import defaults, spi
+from trove.datastores.parameters import Parameters, Value, load
+from trove.datastores.redis_family import config, facts, installations, sizing
 from trove.datastores.redis_family.product import Product
+from trove.datastores.redis_family.protected import PROTECTION
+from trove.wire import command
+
+_DATASTORES = Path(__file__).resolve().parent.parent
 
 
 class FamilyPlugin:
     """Implements :class:`trove.datastores.spi.Plugin` for the engine that a subclass names."""
 
     product: ClassVar[Product]
-    capabilities = frozenset({spi.Capability.USERS, spi.Capability.ROOT, spi.Capability.VOLUME})
+    capabilities = frozenset(
+        {
+            spi.Capability.USERS,
+            spi.Capability.ROOT,
+            spi.Capability.VOLUME,
+            spi.Capability.CONFIGURATION,
+            spi.Capability.LOGS,
+        }
+    )
     port = facts.PORT
     root_name = facts.ROOT
 
@@ -68,3 +81,15 @@ class FamilyPlugin:
     def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
         """See :meth:`trove.datastores.spi.Plugin.detect`."""
         return installations.find(self.product, root)
+
+    def parameters(self, version: str) -> Parameters:
+        """See :meth:`trove.datastores.spi.Plugin.parameters`."""
+        path = _DATASTORES / self.product.name / "parameters.yaml"
+        return defaults.protect(load(path, version), PROTECTION)
+
+    def default_configuration(self, version: str, shape: command.ShapeSpec) -> Mapping[str, Value]:
+        """See :meth:`trove.datastores.spi.Plugin.default_configuration`."""
+        sized = sizing.compute(shape.vcpus, shape.ram_mib, shape.volume_gib)
+        # What depends on a place is protected and so not among the defaults.
+        template = config.parameters(config.Settings(sized, "", self.port, Path(), Path(), Path()))
+        return defaults.configuration(self.parameters(version), template)

@@ -204,6 +204,7 @@ class FamilyHandler:
             socket=self._address(known).socket,
             pid_file=self._own_dir / "mysqld.pid",
             tmp_dir=self._data.tmp_dir,
+            log_dir=self._own_dir,
             init_file=init_file,
         )
 

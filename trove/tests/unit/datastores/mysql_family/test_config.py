@@ -25,6 +25,7 @@ def settings(*, ram: int = 1024, volume: int = 10, directory: str = "/d", init: 
         socket=Path(directory, "s"),
         pid_file=Path(directory, "p"),
         tmp_dir=Path(directory, "t"),
+        log_dir=Path(directory),
         init_file=Path(init) if init else None,
     )
 
