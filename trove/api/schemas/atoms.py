@@ -23,6 +23,13 @@ UUID: Schema = {
 BOOL_INT: Schema = {"enum": [0, 1, False, True], "x-message": "must be true or false"}
 BOOLEAN: Schema = {"type": "boolean"}
 
+NULLABLE_NAME: Schema = {"anyOf": [NAME, {"type": "null"}], "x-message": NAME["x-message"]}
+NULLABLE_UUID: Schema = {"anyOf": [UUID, {"type": "null"}], "x-message": UUID["x-message"]}
+#: Of an object that 1.0 clients may decorate with members the service does not know.
+TOLERANT: Schema = {"x-ignore-unknown-until": "1.1"}
+#: What stands behind an action that needs to know nothing.
+EMPTY: Schema = {"type": ["object", "null"], "properties": {}, "additionalProperties": False, **TOLERANT}
+
 TIMESTAMP: Schema = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}$"}
 LINKS: Schema = {
     "type": "array",
@@ -64,6 +71,11 @@ def collection(name: str, item: Schema, *, paged: bool = False) -> Schema:
     if paged:
         properties["links"] = NEXT_LINKS
     return document(properties, optional=("links",))
+
+
+def empty_collection(name: str) -> Schema:
+    """Return the schema of ``{name: []}``: a list of what the service makes none of."""
+    return document({name: {"type": "array", "maxItems": 0}})
 
 
 def query(properties: Schema) -> Schema:

@@ -8,7 +8,7 @@ from trove.api.schemas import atoms
 #: Objects that 1.0 clients may decorate with members the service does not know.
 _TOLERANT: dict[str, Any] = {"x-ignore-unknown-until": "1.1"}
 
-_FLAVOR_REFERENCE = {
+FLAVOR_REFERENCE = {
     "anyOf": [{"type": "string", "minLength": 1, "maxLength": 1024}, {"type": "integer", "minimum": 0}],
     "x-message": "must be the id of a flavor",
 }
@@ -21,7 +21,7 @@ _SIZE = {
 }
 _NULLABLE_NAME = {"anyOf": [atoms.NAME, {"type": "null"}], "x-message": atoms.NAME["x-message"]}
 _VOLUME = atoms.document({"size": _SIZE, "type": _NULLABLE_NAME}, optional=("type",), **_TOLERANT)
-_VOLUME_OR_NULL = {**_VOLUME, "type": ["object", "null"]}
+VOLUME_OR_NULL = {**_VOLUME, "type": ["object", "null"]}
 
 #: Members that a later release honours; a request that really uses one is refused with the capability it needs.
 _ANY_OBJECT: dict[str, Any] = {"type": ["object", "null"]}
@@ -62,9 +62,9 @@ _NULLABLE_UUID = {"anyOf": [atoms.UUID, {"type": "null"}], "x-message": "must be
 
 _CREATE = {
     "name": atoms.NAME,
-    "flavorRef": _FLAVOR_REFERENCE,
-    "flavor": _FLAVOR_REFERENCE,
-    "volume": _VOLUME_OR_NULL,
+    "flavorRef": FLAVOR_REFERENCE,
+    "flavor": FLAVOR_REFERENCE,
+    "volume": VOLUME_OR_NULL,
     "datastore": _DATASTORE,
     "databases": {"type": "array", "items": DATABASE, "maxItems": 1000},
     "users": {"type": "array", "items": USER, "maxItems": 1000},
@@ -100,7 +100,7 @@ def _change(properties: dict[str, Any]) -> dict[str, Any]:
 
 _EMPTY = {"type": ["object", "null"], "properties": {}, "additionalProperties": False, **_TOLERANT}
 _RESIZE_VOLUME = atoms.document({"volume": {"anyOf": [_SIZE, _VOLUME], "x-message": "must be a size in GB"}})
-_RESIZE_FLAVOR = atoms.document({"flavorRef": _FLAVOR_REFERENCE})
+_RESIZE_FLAVOR = atoms.document({"flavorRef": FLAVOR_REFERENCE})
 _ACTION = {
     "type": "object",
     "properties": {
@@ -110,6 +110,8 @@ _ACTION = {
             "anyOf": [_RESIZE_VOLUME, _RESIZE_FLAVOR],
             "x-message": "must have either volume with a size in GB, or flavorRef",
         },
+        "promote_to_replica_source": atoms.EMPTY,
+        "eject_replica_source": atoms.EMPTY,
         "reset_status": {
             "type": ["object", "null"],
             "properties": {"force_delete": {}},
@@ -122,14 +124,16 @@ _ACTION = {
     "additionalProperties": False,
 }
 
-_ADDRESS = atoms.document(
+ADDRESS = atoms.document(
     {"address": {"type": "string"}, "type": {"enum": ["private", "public"]}, "network": {"type": "string"}},
     optional=("network",),
 )
+#: The words that an instance reads while it is there.
+STATUSES = ["BUILD", "ACTIVE", "REBOOT", "RESIZE", "UPDATING", "RESTART_REQUIRED", "ERROR", "SHUTDOWN"]
 _SUMMARY: dict[str, Any] = {
     "id": atoms.UUID,
     "name": {"type": "string"},
-    "status": {"enum": ["BUILD", "ACTIVE", "REBOOT", "RESIZE", "UPDATING", "RESTART_REQUIRED", "ERROR", "SHUTDOWN"]},
+    "status": {"enum": STATUSES},
     "operating_status": {"type": "string"},
     "links": atoms.LINKS,
     "flavor": atoms.document({"id": {"type": "string"}, "links": atoms.LINKS}),
@@ -139,7 +143,7 @@ _SUMMARY: dict[str, Any] = {
     ),
     "tenant_id": {"type": "string"},
     "ip": {"type": "array", "items": {"type": "string"}},
-    "addresses": {"type": "array", "items": _ADDRESS},
+    "addresses": {"type": "array", "items": ADDRESS},
     "endpoints": {
         "type": "array",
         "items": atoms.document(
@@ -168,7 +172,7 @@ _SHORT = atoms.document(
     },
     optional=_OPTIONAL_SUMMARY,
 )
-_DETAIL = atoms.document(
+DETAIL = atoms.document(
     {
         **_SUMMARY,
         "datastore": atoms.document({**_STORED_IN, "version_number": {"type": "string"}}),
@@ -212,6 +216,6 @@ SCHEMAS = {
     "instance.edit": _change(_EDIT),
     "instance.action": _ACTION,
     "instances": atoms.collection("instances", _SHORT, paged=True),
-    "instances.detail": atoms.collection("instances", _DETAIL, paged=True),
-    "instance": atoms.document({"instance": _DETAIL}),
+    "instances.detail": atoms.collection("instances", DETAIL, paged=True),
+    "instance": atoms.document({"instance": DETAIL}),
 }
