@@ -30,7 +30,7 @@ from trove.common import clock, exception, ids
 from trove.domain import notices as domain_notices
 from trove.domain import operations
 from trove.domain.notices import Notice
-from trove.objects import guest_command, heartbeat, quota, secret
+from trove.objects import fault, guest_command, heartbeat, quota, secret
 from trove.objects.instance import Instance
 from trove.wire.command import Command
 from trove.workflow.listing import Operation
@@ -43,6 +43,11 @@ T = TypeVar("T")
 _COLLISIONS = (exception.StaleObject, db_exception.DBDeadlock)
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.02
+
+_NOT_CONFIGURED = (
+    "The operator ended the change of the configuration, so the database may run with other values; "
+    "change a value of the configuration group, or detach and attach it, to apply them again."
+)
 
 #: Seconds a guest has for a change inside its database.
 EDIT_SECONDS = 240.0
@@ -149,14 +154,19 @@ class Work:
             locked = self._active(instance)
             if locked is not None and locked.state == State.PARKED:
                 return self.delete(instance)
-        instance.process_event(self.session, "delete")
+        self._forget_configuring(active)
+        instance.process_event(self.session, "delete", configuration_id=None)
         self.submit(operations.INSTANCE_DELETE, instance, {}, after=active.id if active is not None else None)
 
     def reset(self, instance: Instance) -> None:
         """Declare ``instance`` idle: whatever is in progress on it, or queued, ends without being undone."""
+        ended = set()
         while (active := self._active(instance)) is not None:
+            ended.add(active.kind)
             self.abandon(instance, active.id, "workflow.reset", "an operator has reset the status of the instance")
         instance.process_event(self.session, "reset")
+        if operations.INSTANCE_CONFIGURE.name in ended:
+            fault.set_fault(self.session, instance.id, "configuration.unknown", _NOT_CONFIGURED)
         self.announce("instance_reset_status", {"instance_id": instance.id}, instance.project_id)
         heartbeat.reset(self.session, instance.id)
 
@@ -176,8 +186,15 @@ class Work:
         return self.req.services.store.active(self.session, operations.instance_claim(instance.id))
 
     def _ends_in_deletion(self, active: Operation) -> bool:
-        following = self.req.services.store.successor(self.session, active.id)
-        return operations.INSTANCE_DELETE.name in (active.kind, following.kind if following is not None else None)
+        following = self.req.services.store.successors(self.session, active.id)
+        return operations.INSTANCE_DELETE.name in (active.kind, *(item.kind for item in following))
+
+    def _forget_configuring(self, active: Operation | None) -> None:
+        """End what would configure the engine later: it goes."""
+        for item in [] if active is None else self.req.services.store.successors(self.session, active.id):
+            if item.kind == operations.INSTANCE_CONFIGURE.name:
+                detail = "a deletion has taken its place"
+                self.req.services.store.abandon(self.session, item.id, "workflow.superseded", detail)
 
 
 def transactional(decide: Callable[[ApiRequest, Work], Reply]) -> Callable[[ApiRequest], Reply]:

@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from trove.domain.parameter_rule import Rule
+
 #: What a value can be, as JSON has it.
 Value = str | int | float | bool
 Number = int | float
@@ -36,9 +38,6 @@ _PUBLIC_TYPE = {
     "octal": "string",
     "size-or-percent": "string",
 }
-
-#: The types that an operator's rule may have.
-RULE_TYPES = ("integer", "float", "boolean", "string")
 
 _WORDS = {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}
 _BYTES = {"B": 1, "kB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
@@ -75,21 +74,6 @@ class Parameter:
     def public_type(self) -> str:
         """The type in the words of API clients: ``integer``, ``float``, ``boolean`` or ``string``."""
         return _PUBLIC_TYPE.get(self.type, "string")
-
-
-@dataclass(frozen=True)
-class Rule:
-    """An operator's correction of the data: a parameter added, changed or (``hidden``) taken away.
-
-    :ivar type: one of :data:`RULE_TYPES`.
-    """
-
-    name: str
-    type: str
-    restart: bool
-    min: Number | None = None
-    max: Number | None = None
-    hidden: bool = False
 
 
 Parameters = Mapping[str, Parameter]

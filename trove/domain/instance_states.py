@@ -51,6 +51,7 @@ MACHINE = Machine(
         Transition(UPDATING, "updated", ACTIVE),
         Transition(UPDATING, "updated_for_restart", RESTART_REQUIRED),
         Transition(UPDATING, "update_failed", ACTIVE),
+        Transition(UPDATING, "update_failed_for_restart", RESTART_REQUIRED),
         Transition(RESTART_REQUIRED, "update", UPDATING),
         Transition(RESTART_REQUIRED, "restart", REBOOT),
         Transition(RESTART_REQUIRED, "resize", RESIZE),

@@ -20,19 +20,25 @@ class Kind:
     :ivar version: version that new requests are submitted with.
     :ivar timeout: seconds until it counts as failed.
     :ivar exclusive: whether it claims its resource, so that only one such workflow is active at a time.
+    :ivar supersedes: whether it removes whatever one that ended badly has left, so that nobody need repair that first.
     """
 
     name: str
     version: int
     timeout: float
     exclusive: bool
+    supersedes: bool = False
 
 
 INSTANCE_CREATE = Kind("instance.create", 1, 1800, True)
-INSTANCE_DELETE = Kind("instance.delete", 1, 7200, True)
+INSTANCE_DELETE = Kind("instance.delete", 1, 7200, True, supersedes=True)
 INSTANCE_RESTART = Kind("instance.restart", 1, 600, True)
+INSTANCE_REBOOT = Kind("instance.reboot", 1, 1800, True)
+INSTANCE_MIGRATE = Kind("instance.migrate", 1, 7200, True)
 INSTANCE_RESIZE_FLAVOR = Kind("instance.resize_flavor", 1, 1800, True)
 INSTANCE_RESIZE_VOLUME = Kind("instance.resize_volume", 1, 1800, True)
+#: Fit the engine to the values of its configuration group. It may have to wait for another one that is under way.
+INSTANCE_CONFIGURE = Kind("instance.configure", 1, 7200, True)
 
 #: Changes inside a running database: one guest command each, in the order of acceptance.
 DATABASE_CREATE = Kind("database.create", 1, 300, False)
@@ -44,6 +50,7 @@ USER_GRANT = Kind("user.grant", 1, 300, False)
 USER_REVOKE = Kind("user.revoke", 1, 300, False)
 ROOT_ENABLE = Kind("root.enable", 1, 300, False)
 ROOT_DISABLE = Kind("root.disable", 1, 300, False)
+DATASTORE_STOP = Kind("datastore.stop", 1, 300, False)
 
 KINDS = {
     kind.name: kind
@@ -51,8 +58,11 @@ KINDS = {
         INSTANCE_CREATE,
         INSTANCE_DELETE,
         INSTANCE_RESTART,
+        INSTANCE_REBOOT,
+        INSTANCE_MIGRATE,
         INSTANCE_RESIZE_FLAVOR,
         INSTANCE_RESIZE_VOLUME,
+        INSTANCE_CONFIGURE,
         DATABASE_CREATE,
         DATABASE_DELETE,
         USER_CREATE,
@@ -62,6 +72,7 @@ KINDS = {
         USER_REVOKE,
         ROOT_ENABLE,
         ROOT_DISABLE,
+        DATASTORE_STOP,
     )
 }
 

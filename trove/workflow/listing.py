@@ -65,10 +65,16 @@ class Listing:
         """Return the workflow that holds ``claim``."""
         return _first(_operations(session, sa.select(_W).where(_W.c.claim_key == claim)))
 
-    def successor(self, session: Session, workflow_id: str) -> Operation | None:
-        """Return the first workflow that is queued behind another one and has not started."""
+    def successors(self, session: Session, workflow_id: str, *, lock: bool = False) -> list[Operation]:
+        """Return the workflows that are queued behind another one and have not started, in their order.
+
+        :param lock: lock that one first, so that it does not end, and none of these starts, before the caller's
+            transaction does.
+        """
+        if lock:
+            session.execute(sa.select(_W.c.id).where(_W.c.id == workflow_id).with_for_update())
         waiting = (_W.c.after_id == workflow_id) & (_W.c.state == State.QUEUED.value) & _W.c.wake_at.is_(None)
-        return _first(_operations(session, sa.select(_W).where(waiting).order_by(_W.c.created_at, _W.c.id).limit(1)))
+        return _operations(session, sa.select(_W).where(waiting).order_by(_W.c.created_at, _W.c.id))
 
     def list_operations(
         self, session: Session, resource_id: str, *, limit: int, marker: str | None = None

@@ -278,8 +278,8 @@ class Store(listing.Listing):
             draft = run.draft(self.db.now(session))
             change(draft)
             settle(draft)
-            if draft.state is State.PARKED and self.successor(session, run.id) is not None:
-                # Somebody waits for the end of this, a deletion for example, and removes by tag whatever is left of it.
+            if draft.state is State.PARKED and self._is_superseded(session, run.id):
+                # A deletion waits for the end of this, and removes by tag whatever is left of it.
                 draft.state = State.REVERTED
             ended = draft.state in FINAL
             ending = {"claim_key": None, "wanted_claim": None, "finished_at": draft.now} if ended else {}
@@ -323,6 +323,10 @@ class Store(listing.Listing):
             return rows.matched(session, sa.update(_W).where(mine).values(owner=None, lease_until=None))
 
     # -- within
+
+    def _is_superseded(self, session: Session, workflow_id: str) -> bool:
+        known = [operations.KINDS.get(item.kind) for item in self.successors(session, workflow_id)]
+        return any(kind is not None and kind.supersedes for kind in known)
 
     @staticmethod
     def _holder(session: Session, claim: str) -> str | None:

@@ -97,7 +97,7 @@ class Worker:
             thread.join(max(0.0, until - clock.monotonic()))
         self._stopped.set()  # only now: leases are renewed while steps finish
         for thread in self._threads[:1]:
-            thread.join(1.0)
+            thread.join(max(1.0, until - clock.monotonic()))
         with self._lock:
             late = dict(self._held)
         for token in late.values():

@@ -2,12 +2,22 @@
 """Every kind of long work, one module each; :func:`register_all` makes them known to a worker."""
 
 from trove.taskmanager.announce import announcing
-from trove.taskmanager.flows import create, delete, edit, resize, restart
+from trove.taskmanager.flows import configure, create, delete, edit, reboot, resize, restart
 from trove.workflow.registry import Registry
 
 
 def register_all(registry: Registry) -> Registry:
     """Register every flow that may be in flight, old versions included, and return ``registry``."""
-    for flow in (create.FLOW, delete.FLOW, restart.FLOW, resize.FLAVOR, resize.VOLUME, *edit.FLOWS):
+    for flow in (
+        create.FLOW,
+        delete.FLOW,
+        restart.FLOW,
+        reboot.REBOOT,
+        reboot.MIGRATE,
+        resize.FLAVOR,
+        resize.VOLUME,
+        configure.FLOW,
+        *edit.FLOWS,
+    ):
         registry.register(announcing(flow))
     return registry

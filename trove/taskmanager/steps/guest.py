@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from trove.common import ids
 from trove.domain import instance_states, operations
-from trove.objects import errors, guest_command, heartbeat, secret
+from trove.objects import configuration, errors, guest_command, heartbeat, secret
 from trove.objects.guest import forget as forget_guest
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
@@ -32,32 +32,35 @@ EDIT_TIMEOUT = 240.0
 #: Seconds an engine has to stop before its server is removed anyway.
 STOP_TIMEOUT = 15.0
 
+#: Symbol of a guest whose engine refused a value; everything is as before then.
+CONFIGURATION_REFUSED = "configuration.refused"
+
 _NO_GUEST = Failed("guest.not_found", "The instance has no guest agent; delete it and make a new one.")
 
 MakeCommand = Callable[[StepContext, Instance], command.Command | None]
 
 
 def outcome(ctx: StepContext, what: str) -> Result:
-    """Turn the signal of a finished command into a step's answer."""
+    """Turn the signal of a finished command into a step's answer; what the guest said of a success is the output."""
     assert ctx.signal is not None
     payload = ctx.signal.payload
     if payload.get("state") == "DONE":
-        return Done()
+        return Done(payload.get("result"))
     symbol = payload.get("error_symbol") or "guest.failed"
     message = payload.get("error_message") or f"The guest could not {what}."
     return Failed(symbol, message, payload.get("log_tail"))
 
 
-def _submit(ctx: StepContext, made: command.Command, purpose: str, timeout: float) -> AwaitSignal | Done | None:
+def submit(ctx: StepContext, made: command.Command, purpose: str, timeout: float) -> AwaitSignal | Done | None:
     """Have ``made`` submitted at the checkpoint and await its result, unless an earlier attempt has got it done;
     ``None`` when there is no guest to ask."""
     env: Environment = ctx.env
     with env.db.reader() as session:
         if not _has_guest(session, ctx.resource_id):
             return None
-        command_id = _next_id(session, ctx.token, purpose)
-    if command_id is None:
-        return Done()
+        command_id, done = _next_id(session, ctx.token, purpose)
+    if done is not None:
+        return done
 
     def write(session: Session) -> None:
         guest_command.submit(
@@ -86,8 +89,9 @@ def _has_guest(session: Session, instance_id: str) -> bool:
     return True
 
 
-def _next_id(session: Session, token: str, purpose: str) -> str | None:
-    """Return the id of the step's command that is under way, or that comes next; ``None`` when one is done.
+def _next_id(session: Session, token: str, purpose: str) -> tuple[str, Done | None]:
+    """Return the id of the step's command that is under way, or that comes next; or of the one that is done, with what
+    the guest said of it.
 
     Nobody else makes these ids, and the checkpoint holds only while this worker owns the workflow, so what is read here
     still holds there.
@@ -95,13 +99,13 @@ def _next_id(session: Session, token: str, purpose: str) -> str | None:
     for number in itertools.count():
         command_id = str(uuid.uuid5(uuid.UUID(token), f"{purpose}-{number}"))
         try:
-            state = guest_command.get(session, command_id).state
+            known = guest_command.get(session, command_id)
         except errors.CommandNotFound:
-            return command_id
-        if state not in guest_command.FINAL:
-            return command_id
-        if state == guest_command.DONE:
-            return None
+            return command_id, None
+        if known.state not in guest_command.FINAL:
+            return command_id, None
+        if known.state == guest_command.DONE:
+            return command_id, Done(known.result)
     raise AssertionError("unreachable")
 
 
@@ -129,32 +133,45 @@ class GuestStep:
 
     :param make: builds the command, or returns ``None`` when there is nothing to do.
     :param what: ends the sentence "The guest could not …".
+    :param keep: what the guest says of a success is the step's output.
     :param unmake: builds the command that undoes it; ``None``: the removal of the server undoes it.
     """
 
     def __init__(
-        self, name: str, make: MakeCommand, what: str, *, timeout: float, unmake: MakeCommand | None = None
+        self,
+        name: str,
+        make: MakeCommand,
+        what: str,
+        *,
+        timeout: float,
+        unmake: MakeCommand | None = None,
+        keep: bool = False,
     ) -> None:
         self.name = name
         self._make = make
         self._what = what
         self._timeout = timeout
         self._unmake = unmake
+        self._keep = keep
 
     def run(self, ctx: StepContext) -> Result:
+        answer = self._run(ctx)
+        return Done() if isinstance(answer, Done) and not self._keep else answer
+
+    def _run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:
             return outcome(ctx, self._what)
         if ctx.timed_out:
             return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
         made = self._make(ctx, outside.load_instance(ctx))
-        return Done() if made is None else _submit(ctx, made, "run", self._timeout) or _NO_GUEST
+        return Done() if made is None else submit(ctx, made, "run", self._timeout) or _NO_GUEST
 
     def undo(self, ctx: StepContext) -> Result:
         # Whatever the answer was: the operating status shows what the engine does, and a second try would not help.
         if self._unmake is None or ctx.signal is not None or ctx.timed_out or outside.being_deleted(ctx):
             return Done()
         made = self._unmake(ctx, outside.load_instance(ctx))
-        return Done() if made is None else _submit(ctx, made, "undo", self._timeout) or Done()
+        return Done() if made is None else submit(ctx, made, "undo", self._timeout) or Done()
 
 
 class StopDatastore:
@@ -165,7 +182,7 @@ class StopDatastore:
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None or ctx.timed_out or not self._reachable(ctx):
             return Done()
-        return _submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
+        return submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
@@ -193,7 +210,8 @@ class AwaitEdit:
 
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:
-            return outcome(ctx, "make this change")
+            answer = outcome(ctx, "make this change")
+            return Done() if isinstance(answer, Done) else answer
         if ctx.timed_out:
             return Failed(
                 "guest.timeout", "The guest did not make the change in time; check the instance and try again."
@@ -225,13 +243,14 @@ def _shape_spec(vcpus: int, ram_mib: int, volume_gib: int) -> command.ShapeSpec:
     return command.ShapeSpec(vcpus=vcpus, ram_mib=ram_mib, volume_gib=volume_gib)
 
 
-def make_prepare(_ctx: StepContext, instance: Instance) -> command.Command:
+def make_prepare(ctx: StepContext, instance: Instance) -> command.Command:
     """Build the command that turns an empty volume into a running engine."""
     return command.Prepare(
         shape=_shape_spec(instance.vcpus, instance.ram_mib, instance.volume_gib),
         address=instance.addresses[0]["address"],
         port=instance.port,
         admin_password=ids.new_password(),
+        configuration=_values(ctx, instance.configuration_id),
     )
 
 
@@ -251,6 +270,29 @@ def make_create_users(ctx: StepContext, _instance: Instance) -> command.Command 
     with ctx.env.db.reader() as session:
         users = secret.get(session, secret_id)
     return command.CreateUsers(users=[command.UserSpec(**item) for item in users])
+
+
+def make_start(_ctx: StepContext, _instance: Instance) -> command.Command:
+    """Build the command that starts an engine that was stopped."""
+    return command.StartEngine()
+
+
+def make_configure(ctx: StepContext, instance: Instance) -> command.Command:
+    """Build the command that makes the engine run with the present values of its configuration group."""
+    return command.Configure(values=_values(ctx, instance.configuration_id))
+
+
+def make_unconfigure(ctx: StepContext, _instance: Instance) -> command.Command | None:
+    """Build the command that puts the values of the group before back; ``None`` when it was the same group, or when
+    the guest has put them back itself."""
+    if "previous" not in ctx.inputs or (ctx.error is not None and ctx.error.symbol == CONFIGURATION_REFUSED):
+        return None
+    return command.Configure(values=_values(ctx, ctx.inputs["previous"]))
+
+
+def _values(ctx: StepContext, configuration_id: str | None) -> dict[str, command.ConfigValue]:
+    with ctx.env.db.reader() as session:
+        return configuration.values_of(session, configuration_id)
 
 
 def make_restart(_ctx: StepContext, _instance: Instance) -> command.Command:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from pathlib import Path
+from typing import Any
 
 from trove.datastores import parameters
+from trove.domain.parameter_rule import Rule
 from trove.tests import base
 
 POSTGRESQL = Path(parameters.__file__).parent / "postgresql" / "parameters.yaml"
@@ -63,37 +65,35 @@ class TestMerge(base.UnitTestCase):
             "c": P("c", "string", protected=True),
         }
 
-    def merge(self, *rules: parameters.Rule) -> parameters.Parameters:
+    def merge(self, *rules: Rule) -> parameters.Parameters:
         return parameters.merge(self.known, rules)
 
     def test_a_rule_adds(self) -> None:
-        added = self.merge(parameters.Rule("AA", "float", True, min=0.5))
+        added = self.merge(Rule("AA", "float", True, min=0.5))
         self.assertEqual(["AA", "a", "b", "c"], list(added))
         self.assertEqual(P("AA", "float", min=0.5, restart=True), added["AA"])
 
     def test_a_rule_changes_bounds_and_keeps_the_engine_s_spelling(self) -> None:
         self.assertEqual(
-            P("a", "integer", min=1, max=5, restart=True), self.merge(parameters.Rule("A", "integer", True, max=5))["a"]
+            P("a", "integer", min=1, max=5, restart=True), self.merge(Rule("A", "integer", True, max=5))["a"]
         )
 
     def test_an_enumeration_stays_one_unless_the_type_is_another(self) -> None:
-        self.assertEqual(("x", "y"), self.merge(parameters.Rule("b", "string", True))["b"].values)
-        self.assertEqual(
-            P("b", "integer", min=1, max=2), self.merge(parameters.Rule("b", "integer", False, min=1, max=2))["b"]
-        )
+        self.assertEqual(("x", "y"), self.merge(Rule("b", "string", True))["b"].values)
+        self.assertEqual(P("b", "integer", min=1, max=2), self.merge(Rule("b", "integer", False, min=1, max=2))["b"])
 
     def test_a_rule_hides_but_never_frees_what_is_protected(self) -> None:
-        self.assertEqual(["b", "c"], list(self.merge(parameters.Rule("a", "integer", False, hidden=True))))
-        for rule in (parameters.Rule("c", "string", False, hidden=True), parameters.Rule("C", "integer", False)):
+        self.assertEqual(["b", "c"], list(self.merge(Rule("a", "integer", False, hidden=True))))
+        for rule in (Rule("c", "string", False, hidden=True), Rule("C", "integer", False)):
             self.assertEqual(self.known, dict(self.merge(rule)))
 
 
 class TestValues(base.UnitTestCase):
-    def accepts(self, parameter: P, *values: object) -> None:
+    def accepts(self, parameter: P, *values: Any) -> None:
         for value in values:
             self.assertIsNone(parameters.check(parameter, value), value)
 
-    def refuses(self, parameter: P, *values: object) -> None:
+    def refuses(self, parameter: P, *values: Any) -> None:
         for value in values:
             self.assertIn(parameter.name, parameters.check(parameter, value) or "", value)
 
@@ -167,6 +167,6 @@ class TestValues(base.UnitTestCase):
     def test_real_data(self) -> None:
         known = parameters.load(POSTGRESQL, "17.12")
         kept, reasons = parameters.judge(known, {"WORK_MEM": "16MB", "timezone": "UTC", "max_connections": 50})
-        self.assertEqual([], reasons)
+        self.assertFalse(reasons)
         self.assertEqual({"work_mem": "16MB", "TimeZone": "UTC", "max_connections": 50}, kept)
         self.assertEqual((False, True), (known["work_mem"].restart, known["max_connections"].restart))

@@ -8,6 +8,7 @@ from typing import Any
 import fixtures
 
 from trove.common import exception
+from trove.domain import operations
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.unit.workflow import flows
@@ -307,21 +308,8 @@ class TestUnwinding(EngineTestCase):
         self.assertIs(State.REVERTED, self.run_to_end())
         self.assertEqual({}, self.case.env.things)
 
-    def test_what_would_park_ends_when_a_successor_waits(self) -> None:
-        self.begin(Ensure("a"), Call("b", lambda ctx: NO, lambda ctx: NO), max_attempts=2)
-        with self.db.writer() as session:
-            follower = self.store.submit(
-                session,
-                kind=KIND,
-                resource_type="sample",
-                resource_id=self.case.row()["resource_id"],
-                project_id="p",
-                request_id=None,
-                inputs={},
-                claim=self.case.row()["claim_key"],
-                after=self.case.workflow_id,
-            )
-        claim = self.case.row()["claim_key"]
+    def test_what_would_park_ends_when_a_deletion_waits(self) -> None:
+        follower, claim = self.park_before(operations.INSTANCE_DELETE)
         self.assertIs(State.REVERTED, self.run_to_end())
         self.assertIn("undo of b failed", self.case.row()["error_detail"])
         self.assertIsNone(self.case.row()["claim_key"])
@@ -329,6 +317,31 @@ class TestUnwinding(EngineTestCase):
             row = self.store.describe(session, follower)
         self.assertEqual(claim, row["claim_key"])
         self.assertIsNotNone(row["wake_at"])
+
+    def test_anything_else_waits_until_what_is_parked_has_ended(self) -> None:
+        follower, claim = self.park_before(KIND)
+        self.assertIs(State.PARKED, self.run_to_end())
+        self.assertEqual(claim, self.case.row()["claim_key"])
+        with self.db.reader() as session:
+            self.assertIsNone(self.store.describe(session, follower)["wake_at"])
+
+    def park_before(self, kind: operations.Kind) -> tuple[str, str]:
+        """Begin what parks, and queue a workflow behind it; return that one's id, and the claim of both."""
+        self.begin(Ensure("a"), Call("b", lambda ctx: NO, lambda ctx: NO), max_attempts=2)
+        row = self.case.row()
+        with self.db.writer() as session:
+            follower = self.store.submit(
+                session,
+                kind=kind,
+                resource_type="sample",
+                resource_id=row["resource_id"],
+                project_id="p",
+                request_id=None,
+                inputs={},
+                claim=row["claim_key"],
+                after=self.case.workflow_id,
+            )
+        return follower, row["claim_key"]
 
     def test_after_the_pivot_it_retries_then_parks_then_goes_on(self) -> None:
         broken = [True]

@@ -116,7 +116,7 @@ class TestSuccessors(StoreTestCase):
         second = self.submit(claim="c", after=first)
         self.assertIsNone(self.run_due(second))
         with self.db.reader() as session:
-            self.assertEqual(second, self.store.successor(session, first).id)
+            self.assertEqual([second], [item.id for item in self.store.successors(session, first, lock=True)])
         with self.db.writer() as session:
             self.store.request_cancel(session, first)
         self.assertIs(State.REVERTED, self.run_due(first))
@@ -124,7 +124,7 @@ class TestSuccessors(StoreTestCase):
         self.assertEqual(("c", None), (row["claim_key"], row["wanted_claim"]))
         self.assertIs(State.WAITING, self.run_due(second))
         with self.db.reader() as session:
-            self.assertIsNone(self.store.successor(session, first))
+            self.assertEqual([], self.store.successors(session, first))
 
     def test_it_starts_when_its_predecessor_is_abandoned(self) -> None:
         first = self.submit(claim="c")

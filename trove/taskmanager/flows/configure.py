@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fit the engine of an instance to the values of its configuration group, or to none.
+
+The request has written the group into the instance's row; the flow reads the group's values when it comes to them, so
+one that waits behind others takes over all that was changed meanwhile. What the running engine cannot take over makes
+the instance RESTART_REQUIRED.
+
+Inputs: ``was``, the status that the request moved the instance from; without it the flow had to wait, and moves the
+instance itself. When the request attached or detached: ``configuration_id``, ``previous`` (ids or null) and
+``previous_revision`` of the group before, which a failure puts back, in the engine and in the row.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from trove.domain import instance_states, operations
+from trove.objects import errors
+from trove.objects.configuration import Configuration
+from trove.objects.instance import Instance
+from trove.objects.scope import Scope
+from trove.taskmanager import settle
+from trove.taskmanager.steps import guest, outside
+from trove.workflow.model import Done, Flow, Result, StepContext
+from trove.workflow.store import Store
+
+
+class BeginUpdate:
+    """Move an instance that was busy when the change was asked for. One that failed or is being deleted meanwhile has
+    no engine to configure, and is left alone."""
+
+    name = "begin-update"
+
+    def run(self, ctx: StepContext) -> Result:
+        if "was" in ctx.inputs:
+            return Done({"was": ctx.inputs["was"]})
+        status = outside.load_instance(ctx).status
+        if not instance_states.MACHINE.allows(status, "update"):
+            return Done({"was": None})
+
+        def move(session: Session) -> None:
+            Instance.get(session, Scope.ALL, ctx.resource_id).process_event(session, "update")
+
+        ctx.at_checkpoint(move)
+        return Done({"was": status})
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+def _was(ctx: StepContext) -> str | None:
+    begun: Mapping[str, Any] = ctx.outputs.get(BeginUpdate.name) or ctx.inputs
+    return begun.get("was")
+
+
+def _make(ctx: StepContext, instance: Instance) -> Any:
+    return None if _was(ctx) is None else guest.make_configure(ctx, instance)
+
+
+def _configured(ctx: StepContext, session: Session) -> None:
+    if _was(ctx) is None:
+        return
+    said = ctx.outputs.get("configure-datastore") or {}
+    settle.succeeded(session, ctx, "updated_for_restart" if said.get("restart_required") else "updated")
+
+
+def _failed(ctx: StepContext, session: Session) -> None:
+    waits = _was(ctx) == instance_states.RESTART_REQUIRED
+    instance = settle.failed(session, ctx, "update_failed_for_restart" if waits else "update_failed")
+    # Deleted meanwhile, it has no group any more and gets none back.
+    if "previous" in ctx.inputs and instance.status != instance_states.SHUTDOWN and not instance.deleted:
+        _put_back(ctx, session, instance)
+
+
+def _put_back(ctx: StepContext, session: Session, instance: Instance) -> None:
+    previous, revision = ctx.inputs["previous"], None
+    if previous is not None:
+        try:
+            revision = Configuration.get(session, Scope.ALL, previous, for_update=True).revision
+        except errors.ConfigurationNotFound:
+            previous = None
+    instance.assign({"configuration_id": previous})
+    instance.save(session)
+    if revision != ctx.inputs["previous_revision"] and ctx.env is not None:
+        # The group was changed or deleted while nobody could know that this instance would have it again.
+        _follow_up(ctx, session, instance)
+
+
+def _follow_up(ctx: StepContext, session: Session, instance: Instance) -> None:
+    store, claim = Store(ctx.env.db), operations.instance_claim(instance.id)
+    holder = store.active(session, claim)
+    store.submit(
+        session,
+        kind=operations.INSTANCE_CONFIGURE,
+        resource_type="instance",
+        resource_id=instance.id,
+        project_id=instance.project_id,
+        request_id=ctx.request_id,
+        inputs={},
+        claim=claim,
+        after=holder.id if holder is not None else None,
+    )
+
+
+def _parked(ctx: StepContext, session: Session) -> None:
+    settle.parked(session, ctx, _failed)
+
+
+FLOW = Flow(
+    kind=operations.INSTANCE_CONFIGURE.name,
+    version=operations.INSTANCE_CONFIGURE.version,
+    steps=(
+        BeginUpdate(),
+        guest.GuestStep(
+            "configure-datastore",
+            _make,
+            "take over the configuration",
+            timeout=guest.EDIT_TIMEOUT,
+            unmake=guest.make_unconfigure,
+            keep=True,
+        ),
+    ),
+    on_success=_configured,
+    on_reverted=_failed,
+    on_parked=_parked,
+    timeout=operations.INSTANCE_CONFIGURE.timeout,
+)
