@@ -187,7 +187,7 @@ class EndToEndTestCase(base.FunctionalTestCase):
             dbname=database,
             user=user,
             password=password,
-            connect_timeout=10,
+            connect_timeout=30,
         )
         connection.autocommit = True
         self.addCleanup(connection.close)

@@ -17,7 +17,7 @@ class ServerTest(base.ApiTestCase):
         self.server = server.ApiServer(self.conf, self.app.app)
         self.server.start()
         self.addCleanup(self.server.stop)
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=10)
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         self.addCleanup(self.connection.close)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
@@ -59,7 +59,7 @@ class ServerTest(base.ApiTestCase):
             b"GET / HTTP/9.9\r\n\r\n",
             b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
         ):
-            with socket.create_connection(("127.0.0.1", self.server.port), timeout=10) as raw:
+            with socket.create_connection(("127.0.0.1", self.server.port), timeout=30) as raw:
                 raw.sendall(data)
                 raw.recv(1000)
         self.assertEqual(200, self.ask("GET", "/")[0])
@@ -79,7 +79,7 @@ class BasicServerTest(base.ApiTestCase):
         served = server.ApiServer(conf, self.make_app(conf).app)
         served.start()
         self.addCleanup(served.stop)
-        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
         self.addCleanup(connection.close)
         for authorization, expected in (("Basic dTpw", 200), ("Basic dTpx", 401), ("", 401)):
             connection.request("GET", f"/v1.0/{base.PROJECT}/flavors", headers={"Authorization": authorization})

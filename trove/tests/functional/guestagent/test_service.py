@@ -99,14 +99,14 @@ class TestService(FunctionalTestCase):
 
         def during(name: str) -> None:
             began.set()
-            go.wait(20)
+            go.wait(60)
 
         self.handler.during = during
         self.addCleanup(go.set)
         command_id = self.control.submit(self.instance_id, command.Restart())
-        self.assertTrue(began.wait(20))
+        self.assertTrue(began.wait(60))
         seen = self.beat()["reported_at"]
-        wait_for(lambda: self.beat()["reported_at"] > seen, 10, "a heartbeat")
+        wait_for(lambda: self.beat()["reported_at"] > seen, what="a heartbeat")
         wait_for(lambda: self.control.world.command(command_id).state == "ACCEPTED", what="acceptance")
         supervised = self.handler.supervised
         threading.Event().wait(0.3)
@@ -131,12 +131,12 @@ class TestService(FunctionalTestCase):
 
         def interrupted(name: str) -> None:
             began.set()
-            go.wait(30)
+            go.wait(60)
             raise SystemExit  # its agent is gone by now: nothing of this may be seen
 
         self.handler.during = interrupted
         command_id = self.control.submit(self.instance_id, create("a"))
-        self.assertTrue(began.wait(20))
+        self.assertTrue(began.wait(60))
         self.service._timing = Timing(stop_grace=0.2)
         self.stop()
         self.handler.during = lambda name: None
@@ -162,5 +162,5 @@ class TestService(FunctionalTestCase):
         self.beat()
         self.journal._connection.execute("DROP TABLE outbox")
         self.control.submit(self.instance_id, create("a"))
-        self.assertTrue(self.service.finished.wait(20))
+        self.assertTrue(self.service.finished.wait(60))
         self.assertEqual("JournalRefused", type(self.service.failure).__name__)

@@ -55,7 +55,7 @@ class RabbitFixtureTest(base.FunctionalTestCase):
         with kombu.Connection(broker.url.replace("rabbit://", "amqp://")) as connection:
             queue = connection.SimpleQueue("q")
             queue.put({"hint": 1})
-            self.assertEqual({"hint": 1}, queue.get(timeout=10).payload)
+            self.assertEqual({"hint": 1}, queue.get(timeout=60).payload)
 
     def test_account_is_limited_to_its_virtual_host(self) -> None:
         broker = self.useFixture(rabbitmq.RabbitFixture())

@@ -30,7 +30,7 @@ class TestHints(base.FunctionalTestCase):
         server.start()
         self.addCleanup(server.stop)
         taskmanager.TaskManagerClient(conf, bus).wake("w")
-        self.assertTrue(told.event.wait(10))
+        self.assertTrue(told.event.wait(60))
         self.assertEqual(["w"], told.heard)
 
     def test_every_conductor_is_told(self) -> None:
@@ -43,7 +43,7 @@ class TestHints(base.FunctionalTestCase):
             self.addCleanup(server.stop)
         conductor.ConductorClient(conf, bus).deliver("i")
         for told in all_told:
-            self.assertTrue(told.event.wait(10))
+            self.assertTrue(told.event.wait(60))
 
     def test_a_broker_that_is_away_holds_nobody(self) -> None:
         conf = self.new_conf()
@@ -51,6 +51,6 @@ class TestHints(base.FunctionalTestCase):
         began = clock.monotonic()
         for _ in range(3):
             taskmanager.TaskManagerClient(conf, bus).wake("w")
-        self.assertLess(clock.monotonic() - began, 5)
+        self.assertLess(clock.monotonic() - began, 30)
         self.assertIn("was lost", self.logs.text())
         self.assertNotIn("hunter2", self.logs.text())

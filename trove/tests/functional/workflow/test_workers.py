@@ -45,7 +45,7 @@ class _Workers:
             yield
         finally:
             for worker in workers:
-                worker.stop(10.0)
+                worker.stop(60.0)
 
     @retry_on_conflict
     def submit(self, **options: Any) -> str:
@@ -177,7 +177,7 @@ class _Workers:
             mock.patch.object(first._store, "renew", autospec=True, side_effect=failure),
             self.running(first, self.worker(flow, lease_ttl=1.0)),
         ):
-            self.assertTrue(paused.wait(20.0))
+            self.assertTrue(paused.wait(60.0))
             self.await_states(made)
             self.await_(tokens[0].is_set)
             go_on.set()
@@ -204,8 +204,8 @@ class _Workers:
         made = self.submit()
         first = self.worker(flow)
         first.start()
-        self.assertTrue(started.wait(20.0))
-        first.stop(20.0)
+        self.assertTrue(started.wait(60.0))
+        first.stop(60.0)
         row = self.row(made)
         self.assertEqual((None, ["DONE", "PENDING"]), (row["owner"], [s["state"] for s in row["steps"]]))
         with self.running(self.worker(flow)):
@@ -228,7 +228,7 @@ class _Workers:
         made = self.submit()
         first = self.worker(flow)
         first.start()
-        self.assertTrue(started.wait(20.0))
+        self.assertTrue(started.wait(60.0))
         first.stop(0.2)
         with self.running(self.worker(flow)):
             self.await_states(made)
