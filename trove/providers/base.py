@@ -65,11 +65,26 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True)
 class PortSpec:
-    """An address for one server. ``port`` is the engine's standard TCP port."""
+    """An address for one server. ``port`` is the engine's standard TCP port.
+
+    :ivar network: id of the network; ``None``: the provider's own choice. ``subnet`` and ``address`` narrow it down.
+        Needs :attr:`Capability.NETWORKS`.
+    """
 
     tag: str
     port: int
     network: str | None = None
+    subnet: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may reach a port: whether it has a public address, and from which networks it takes connections."""
+
+    is_public: bool = False
+    #: In CIDR notation; empty means from everywhere.
+    allowed_cidrs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,16 @@ class Port:
     address: str
     port: int
     network: str | None = None
+    public_address: str | None = None
+
+
+@dataclass(frozen=True)
+class ServerGroup:
+    """Servers that are placed by one ``policy``: affinity, anti-affinity, soft-affinity or soft-anti-affinity. It is
+    made with the first server that names it."""
+
+    tag: str
+    policy: str
 
 
 @dataclass(frozen=True)
@@ -109,6 +134,8 @@ class ServerSpec:
     :ivar engine_home: directory with the engine's programs, for providers that run guests on this host.
     :ivar root_image: name of a root file system of such a provider, in which the engine runs and ``engine_home`` is
         meant.
+    :ivar availability_zone: where to place it. Needs :attr:`Capability.AVAILABILITY_ZONES`.
+    :ivar group: what to place it with, or apart from. Needs :attr:`Capability.SERVER_GROUPS`.
     :ivar bootstrap: the JSON document of :class:`trove.wire.bootstrap.Bootstrap`; holds a secret, never logged, and
         only used when the server is made. Providers fill in what only they know (directories) before they hand it on.
     """
@@ -122,6 +149,8 @@ class ServerSpec:
     image: str | None = None
     engine_home: str | None = None
     root_image: str | None = None
+    availability_zone: str | None = None
+    group: ServerGroup | None = None
     bootstrap: bytes = field(default=b"", repr=False)
     metadata: tuple[tuple[str, str], ...] = ()
 
@@ -142,6 +171,13 @@ class Capability(enum.Enum):
     GROW_VOLUME_ONLINE = "grow-volume-online"
     VOLUME_TYPES = "volume-types"
     REAL_VOLUME_SIZE = "real-volume-size"
+    REBOOT_SERVER = "reboot-server"
+    MIGRATE_SERVER = "migrate-server"
+    NETWORKS = "networks"
+    PUBLIC_ADDRESSES = "public-addresses"
+    ACCESS_RULES = "access-rules"
+    AVAILABILITY_ZONES = "availability-zones"
+    SERVER_GROUPS = "server-groups"
 
 
 @runtime_checkable
@@ -154,6 +190,14 @@ class Provider(Protocol):
     def find_port(self, tag: str) -> Port | None: ...
 
     def ensure_port(self, spec: PortSpec) -> Port: ...
+
+    def set_access(self, tag: str, access: Access) -> Port:
+        """Let exactly these reach the port. Safe to repeat. Connections that exist may go on. Needs
+        :attr:`Capability.ACCESS_RULES`, and :attr:`Capability.PUBLIC_ADDRESSES` for a public one.
+
+        :raises NotFoundError: when no port has the tag.
+        :raises FatalError: when the provider cannot do that for this port.
+        """
 
     def remove_port(self, tag: str) -> None: ...
 
@@ -182,11 +226,28 @@ class Provider(Protocol):
     def remove_server(self, tag: str) -> bool:
         """Begin or go on removing the server; ``True`` once it is gone."""
 
+    def remove_server_group(self, tag: str) -> None:
+        """Remove the group of a server that was the last of it.
+
+        :raises ConflictError: while a server is in it.
+        """
+
     def restart_server(self, tag: str) -> Server:
         """Restart the machine, not only the engine. While the answer is PENDING, ask again with the same call; after
-        READY, the same call restarts it again.
+        READY, the same call restarts it again. Needs :attr:`Capability.REBOOT_SERVER`.
 
         :raises NotFoundError: when no server has the tag.
+        """
+
+    def migrate_server(self, tag: str, host: str | None) -> Server:
+        """Move the server with its volume to another host, which restarts it. While the answer is PENDING, ask again
+        with the same call; FAILED when it could not be moved, which leaves it where it was. Needs
+        :attr:`Capability.MIGRATE_SERVER`.
+
+        :param host: where to; a server that is there already is READY. ``None``: the provider chooses, at each call
+            after READY again.
+        :raises NotFoundError: when no server has the tag, or there is no such host.
+        :raises FatalError: when the provider cannot move servers.
         """
 
 

@@ -28,10 +28,18 @@ from trove.providers import base
 _NAMESPACE = uuid.UUID("5f0c4c5e-8a55-4c2b-9a1e-3d6f0d7a9b10")
 
 #: Methods whose effect can take time.
-SLOW_METHODS = frozenset({"ensure_volume", "ensure_server", "resize_server", "restart_server", "remove_server"})
+SLOW_METHODS = frozenset(
+    {"ensure_volume", "ensure_server", "resize_server", "restart_server", "migrate_server", "remove_server"}
+)
 
 #: Methods that can fail or lose their reply: all of them.
-METHODS = SLOW_METHODS | {"find_port", "ensure_port", "remove_port", "find_volume", "remove_volume", "find_server"}
+METHODS = SLOW_METHODS | {"find_port", "ensure_port", "remove_port", "find_volume", "remove_volume", "find_server",
+                          "set_access", "remove_server_group"}  # fmt: skip
+
+#: Where servers can be.
+HOSTS = ("host-1", "host-2", "host-3")
+#: What every such cloud can do.
+CAPABILITIES = frozenset(base.Capability)
 
 _Thing = TypeVar("_Thing", base.Volume, base.Server)
 _Spec = TypeVar("_Spec", base.VolumeSpec, base.ServerSpec)
@@ -70,6 +78,8 @@ class _Slow(Generic[_Thing, _Spec]):
     delay: _Delay | None = None
     removing: bool = False
     restarting: bool = False
+    migrating: bool = False
+    host: str = HOSTS[0]
 
     def look(self) -> _Thing:
         """Return the thing as of now; counts as one poll."""
@@ -106,6 +116,8 @@ class FakeProvider:
         self._ports: dict[str, base.Port] = {}
         self._volumes: dict[str, _Slow[base.Volume, base.VolumeSpec]] = {}
         self._servers: dict[str, _Slow[base.Server, base.ServerSpec]] = {}
+        self._access: dict[str, base.Access] = {}
+        self._groups: dict[str, str] = {}
         self._made: dict[str, int] = {}
         self._failures: dict[str, deque[base.ProviderError]] = {}
         self._losses: dict[str, int] = {}
@@ -162,6 +174,26 @@ class FakeProvider:
         with self._lock:
             return self._servers[tag].spec.bootstrap
 
+    def access(self, tag: str) -> base.Access:
+        """Return who may reach the port with ``tag``."""
+        with self._lock:
+            return self._access.get(tag, base.Access())
+
+    def groups(self) -> dict[str, str]:
+        """Return the policies of all server groups by tag."""
+        with self._lock:
+            return dict(self._groups)
+
+    def spec(self, tag: str) -> base.ServerSpec:
+        """Return what the server with ``tag`` was made from."""
+        with self._lock:
+            return self._servers[tag].spec
+
+    def host(self, tag: str) -> str:
+        """Return where the server with ``tag`` is."""
+        with self._lock:
+            return self._servers[tag].host
+
     # the provider
 
     def find_port(self, tag: str) -> base.Port | None:
@@ -171,13 +203,28 @@ class FakeProvider:
         def make() -> base.Port:
             port = self._ports.get(spec.tag)
             if port is None:
-                port = base.Port(spec.tag, self._new_id(spec.tag), self._address(spec.tag), spec.port, spec.network)
+                address = spec.address or self._address(spec.tag)
+                port = base.Port(spec.tag, self._new_id(spec.tag), address, spec.port, spec.network)
                 self._ports[spec.tag] = port
             return port
 
         return self._call("ensure_port", spec.tag, make)
 
+    def set_access(self, tag: str, access: base.Access) -> base.Port:
+        def change() -> base.Port:
+            port = self._ports.get(tag)
+            if port is None:
+                raise base.NotFoundError(f"there is no port {tag}")
+            self._access[tag] = access
+            # From 203.0.113.0/24, which RFC 5737 sets aside for examples.
+            public = f"203.0.113.{port.address.rpartition('.')[2]}" if access.is_public else None
+            self._ports[tag] = replace(port, public_address=public)
+            return self._ports[tag]
+
+        return self._call("set_access", tag, change)
+
     def remove_port(self, tag: str) -> None:
+        self._access.pop(tag, None)
         self._call("remove_port", tag, lambda: self._ports.pop(tag, None))
 
     def find_volume(self, tag: str) -> base.Volume | None:
@@ -214,6 +261,8 @@ class FakeProvider:
             entry = self._servers.get(spec.tag)
             if entry is None:
                 self._require(spec)
+                if spec.group is not None:
+                    self._groups[spec.group.tag] = spec.group.policy
                 server = base.Server(spec.tag, self._new_id(spec.tag), spec.shape, base.Status.READY)
                 entry = self._servers[spec.tag] = _Slow(server, spec)
                 entry.begin(self._until("ensure_server"))
@@ -244,6 +293,22 @@ class FakeProvider:
 
         return self._call("restart_server", tag, restart)
 
+    def migrate_server(self, tag: str, host: str | None) -> base.Server:
+        def migrate() -> base.Server:
+            if base.Capability.MIGRATE_SERVER not in self.capabilities:
+                raise base.FatalError("this cloud cannot move servers")
+            entry = self._existing_server(tag)
+            if host is not None and host not in HOSTS:
+                raise base.NotFoundError(f"there is no host {host}")
+            if not entry.migrating and host != entry.host:
+                entry.host = host or HOSTS[(HOSTS.index(entry.host) + 1) % len(HOSTS)]
+                entry.begin(self._until("migrate_server"))
+            server = entry.look()
+            entry.migrating = server.status is base.Status.PENDING
+            return server
+
+        return self._call("migrate_server", tag, migrate)
+
     def remove_server(self, tag: str) -> bool:
         def remove() -> bool:
             entry = self._servers.get(tag)
@@ -258,6 +323,15 @@ class FakeProvider:
             return True
 
         return self._call("remove_server", tag, remove)
+
+    def remove_server_group(self, tag: str) -> None:
+        def remove() -> None:
+            for server_tag, entry in self._servers.items():
+                if entry.spec.group is not None and entry.spec.group.tag == tag:
+                    raise base.ConflictError(f"server {server_tag} is in group {tag}")
+            self._groups.pop(tag, None)
+
+        self._call("remove_server_group", tag, remove)
 
     # inside
 

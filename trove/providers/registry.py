@@ -5,6 +5,7 @@ A provider is a factory ``(conf) -> Provider`` in the entry-point group ``trove.
 ship one in a package of its own. Only the chosen one is imported.
 """
 
+import importlib
 from importlib import metadata
 from typing import Any
 
@@ -24,12 +25,27 @@ def load(name: str, conf: Any) -> base.Provider:
     :raises base.FatalError: when no such provider is installed, two packages claim the name, or what the factory makes
         is not a provider. What the factory itself raises passes through.
     """
+    entry = _find(name)
+    provider = entry.load()(conf)
+    if not isinstance(provider, base.Provider):
+        raise base.FatalError(f"provider '{name}' ({entry.value}) lacks methods of the provider interface")
+    return provider
+
+
+def capabilities(name: str) -> frozenset[str]:
+    """Return what the provider ``name`` can do wherever it runs, without making it: the constant ``CAPABILITIES`` of
+    its module. An API process refuses on this ground what would come to nothing.
+
+    :raises base.FatalError: when no such provider is installed, or two packages claim the name.
+    """
+    stated = getattr(importlib.import_module(_find(name).module), "CAPABILITIES", frozenset[base.Capability]())
+    return frozenset(capability.value for capability in stated)
+
+
+def _find(name: str) -> metadata.EntryPoint:
     found = list({entry.value: entry for entry in metadata.entry_points(group=GROUP, name=name)}.values())
     if not found:
         raise base.FatalError(f"no provider '{name}' is installed; there are: {', '.join(names()) or 'none'}")
     if len(found) > 1:
         raise base.FatalError(f"provider '{name}' is claimed by {' and '.join(sorted(entry.value for entry in found))}")
-    provider = found[0].load()(conf)
-    if not isinstance(provider, base.Provider):
-        raise base.FatalError(f"provider '{name}' ({found[0].value}) lacks methods of the provider interface")
-    return provider
+    return found[0]

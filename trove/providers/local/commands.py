@@ -27,11 +27,11 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=_PATH)
 
 
-def run(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+def run(program: str, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
     """Run a tool and return what it prints.
 
     :param env: added to the environment, which is not that of the service.
-
+    :param stdin: what the tool reads.
     :raises ToolError: when it fails or does not end in time.
     :raises base.FatalError: when this host does not have it.
     """
@@ -41,7 +41,7 @@ def run(program: str, *arguments: str, env: Mapping[str, str] | None = None) -> 
     environment = {"PATH": _PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         done = subprocess.run(
-            [path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            [path, *arguments], input=stdin, capture_output=True, text=True, errors="replace",
             timeout=TIMEOUT, check=False, env=environment, cwd=os.sep,
         )
     except subprocess.TimeoutExpired:

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from trove.domain.shape import Shape
-from trove.providers.local import cgroups, network
+from trove.providers.local import cgroups, guard, network
 from trove.providers.local.records import Record, slug
 
 
@@ -54,10 +54,20 @@ class Isolation:
         The caller holds the lock and has seen to the volume.
         """
         path = self.network.ensure(slug("port", port["tag"]), port["address"])
+        self.guard(port)
         trees = self.trees()
         trees.make(record["cgroups"], Shape(**record["shape"]))
         words = [f"cgroup={file}" for file in cgroups.join_files(record["cgroups"])]
         return [*words, f"netns={path}"]
+
+    def guard(self, port: Record) -> None:
+        """Let exactly those networks reach a port that its record names. The caller holds the lock.
+
+        Without a record of it there never were rules, and without a namespace they are loaded when it is made.
+        """
+        path = self.network.namespace(slug("port", port["tag"]))
+        if "allowed_cidrs" in port and path.exists():
+            guard.load(path.name, port["port"], port["allowed_cidrs"])
 
     def fit(self, record: Record) -> bool:
         """Set the limits of the server's shape; ``False`` while it needs more memory than that."""

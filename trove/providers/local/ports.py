@@ -78,11 +78,34 @@ class Ports:
         with self._store.lock():
             record = self._store.read("port", spec.tag)
             if record is None:
+                if spec.network or spec.subnet or spec.address:
+                    raise base.FatalError("this host has no networks to choose from")
                 isolated = self._isolation is not None and self._isolation.for_new
                 address, port = self._choose_isolated(spec) if isolated else self._choose(spec)
                 record = {"tag": spec.tag, "address": address, "port": port, "network": spec.network}
                 record["tier"] = 2 if isolated else 1
                 self._store.write("port", record)
+        return _port(record)
+
+    def set_access(self, tag: str, access: base.Access) -> base.Port:
+        """Let exactly these reach the port; written down first, so that a new namespace gets it too.
+
+        :raises base.FatalError: for a public address, and for rules on an address of the loopback network, which every
+            user of the host reaches.
+        """
+        if access.is_public:
+            raise base.FatalError("an instance on this host has no public address")
+        with self._store.lock():
+            record = self._store.read("port", tag)
+            if record is None:
+                raise base.NotFoundError(f"there is no port {tag}")
+            if record.get("tier") != 2 or self._isolation is None:
+                if access.allowed_cidrs:
+                    raise base.FatalError("an instance of tier 1 can be reached from everywhere on this host")
+                return _port(record)
+            record["allowed_cidrs"] = list(access.allowed_cidrs)
+            self._store.write("port", record)
+            self._isolation.guard(record)
         return _port(record)
 
     def remove(self, tag: str) -> None:

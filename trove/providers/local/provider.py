@@ -27,6 +27,7 @@ from trove.domain.shape import Shape
 from trove.providers import base
 from trove.providers.local import (
     disks,
+    guard,
     images,
     isolation,
     ports,
@@ -43,6 +44,17 @@ from trove.providers.local.records import Store
 LOG = logging.getLogger(__name__)
 
 MIB = 2**20
+
+#: What it can do in either tier.
+CAPABILITIES = frozenset(
+    {
+        base.Capability.RESIZE_SERVER_ONLINE,
+        base.Capability.GROW_VOLUME_ONLINE,
+        base.Capability.REBOOT_SERVER,
+        base.Capability.AVAILABILITY_ZONES,
+        base.Capability.SERVER_GROUPS,
+    }
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -119,8 +131,10 @@ class LocalProvider:
     @property
     def capabilities(self) -> frozenset[base.Capability]:
         """See :class:`trove.providers.base.Provider`."""
-        always = {base.Capability.RESIZE_SERVER_ONLINE, base.Capability.GROW_VOLUME_ONLINE}
-        return frozenset(always | ({base.Capability.REAL_VOLUME_SIZE} if self.tier == 2 else set()))
+        isolated = {base.Capability.REAL_VOLUME_SIZE}
+        if guard.available():
+            isolated.add(base.Capability.ACCESS_RULES)
+        return CAPABILITIES | (isolated if self.tier == 2 else set())
 
     def choose_tier(self, wanted: str, known: Mapping[str, str] | None = None) -> tiers.Tier:
         """Decide what new instances get; until then, tier 1.
@@ -165,6 +179,18 @@ class LocalProvider:
         return self._ports.ensure(spec)
 
     @_own_errors
+    def set_access(self, tag: str, access: base.Access) -> base.Port:
+        return self._ports.set_access(tag, access)
+
+    def remove_server_group(self, tag: str) -> None:
+        """A group is no more than a mark on its servers; with the last of them it is gone.
+
+        :raises base.ConflictError: while there is one.
+        """
+        if self._servers.grouped(tag):
+            raise base.ConflictError(f"servers are in group {tag}")
+
+    @_own_errors
     def remove_port(self, tag: str) -> None:
         self._ports.remove(tag)
 
@@ -199,6 +225,13 @@ class LocalProvider:
     @_own_errors
     def restart_server(self, tag: str) -> base.Server:
         return self._servers.restart(tag)
+
+    def migrate_server(self, tag: str, host: str | None) -> base.Server:
+        """There is only this host.
+
+        :raises base.FatalError: always.
+        """
+        raise base.FatalError("a server of this host cannot be moved to another one")
 
     @_own_errors
     def supervise(self) -> None:

@@ -41,6 +41,9 @@ GRACE = 5.0
 
 BOOTSTRAP = "bootstrap.json"
 
+#: The one availability zone there is.
+ZONE = "local"
+
 
 def agent_command() -> list[str]:
     """Return the command line of a guest agent without its ``--bootstrap FILE``."""
@@ -129,6 +132,10 @@ class Servers:
         if discarded is not None:
             self._store.sweep(discarded)
         return True
+
+    def grouped(self, tag: str) -> list[str]:
+        """Return the tags of the servers in the group ``tag``."""
+        return [record["tag"] for record in self._store.all("server") if record.get("group") == tag]
 
     def halt(self) -> bool:
         """End every agent and engine and keep their records; ``True`` once none is left."""
@@ -260,6 +267,10 @@ class Servers:
         volume, port = self._store.read("volume", spec.volume_tag), self._store.read("port", spec.port_tag)
         if port is None or volume is None:
             raise base.NotFoundError(f"server {spec.tag} needs port {spec.port_tag} and volume {spec.volume_tag}")
+        if spec.availability_zone not in (None, ZONE):
+            raise base.NotFoundError(f"this host is availability zone '{ZONE}', there is no other")
+        if spec.group is not None and spec.group.policy == "anti-affinity" and self.grouped(spec.group.tag):
+            raise base.QuotaError("there is no second host to keep the server apart from the others of its group")
         values = {
             "data_dir": str(self._volumes.data_dir(spec.volume_tag)),
             "state_dir": str(self._store.directory("server", spec.tag) / STATE),
@@ -278,6 +289,7 @@ class Servers:
             "desired": "running", "quick_ends": 0,
             "failure": None, "pid": None, "started": None, "boot": None, "spawned_at": 0.0, "stopping_since": 0.0,
             "stopping_boot": None, "tier": port.get("tier", 1), "cgroups": [],
+            "group": spec.group.tag if spec.group else None,
         }
         self._store.make_directory("server", record, STATE, {BOOTSTRAP: document})
         return record

@@ -5,6 +5,7 @@ Derive a test case from :class:`ProviderContract`, return a provider from :meth:
 overwrite the other hooks where they do not fit.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
 from concurrent import futures
@@ -51,14 +52,16 @@ class ProviderTestMixin:
     def volume_spec(self, size: int = 1, instance_id: str | None = None) -> base.VolumeSpec:
         return base.VolumeSpec(self.tag("volume", instance_id), size)
 
-    def server_spec(self, shape: Shape = SMALL, **options: Any) -> base.ServerSpec:
+    def server_spec(
+        self, shape: Shape = SMALL, *, group: base.ServerGroup | None = None, **options: Any
+    ) -> base.ServerSpec:
         document = Bootstrap(
             instance_id=self.instance_id, datastore_manager="none", datastore_version="1", transport="gateway",
             endpoint="http://127.0.0.1:9", one_time_key="5a" * 32, data_dir="", state_dir="", options=options,
         )
         return base.ServerSpec(
             self.tag("server"), "contract", shape, self.tag("port"), self.tag("volume"), "none",
-            bootstrap=json.dumps(document.to_wire()).encode(),
+            bootstrap=json.dumps(document.to_wire()).encode(), group=group,
         )
 
     def until(self, condition: Callable[[], Any]) -> Any:
@@ -126,6 +129,53 @@ class ProviderContract(ProviderTestMixin):
         self.lose("ensure_port", self.port_spec())
         made = self.provider.find_port(self.tag("port"))
         self.assertEqual(made, self.provider.ensure_port(self.port_spec()))
+
+    def test_a_port_open_to_everybody(self) -> None:
+        made = self.provider.ensure_port(self.port_spec())
+        for _ in range(2):
+            self.assertEqual(made, self.provider.set_access(self.tag("port"), base.Access()))
+        self.assertEqual(made, self.same_provider().find_port(self.tag("port")))
+
+    def test_who_may_reach_a_port(self) -> None:
+        some = base.Access(allowed_cidrs=("192.0.2.0/24", "2001:db8::/32"))
+        self.assertRaises(base.NotFoundError, self.provider.set_access, self.tag("port"), some)
+        made = self.provider.ensure_port(self.port_spec())
+        if base.Capability.ACCESS_RULES in self.provider.capabilities:
+            self.lose("set_access", self.tag("port"), some)
+            self.assertEqual(made, self.provider.set_access(self.tag("port"), some))
+            self.assertEqual(made, self.provider.set_access(self.tag("port"), base.Access()))
+        else:
+            self.assertRaises(base.FatalError, self.provider.set_access, self.tag("port"), some)
+        self.assertEqual(made, self.provider.find_port(self.tag("port")))
+
+    def test_a_public_address(self) -> None:
+        made = self.provider.ensure_port(self.port_spec())
+        if base.Capability.PUBLIC_ADDRESSES not in self.provider.capabilities:
+            self.assertRaises(base.FatalError, self.provider.set_access, made.tag, base.Access(is_public=True))
+            return
+        public = self.provider.set_access(made.tag, base.Access(is_public=True))
+        self.assertNotIn(public.public_address, (None, made.address))
+        self.assertEqual(public, self.provider.ensure_port(self.port_spec()))
+        self.assertEqual(made, self.provider.set_access(made.tag, base.Access()))
+
+    def test_a_network_to_choose(self) -> None:
+        spec = dataclasses.replace(self.port_spec(), network="n", subnet="s", address="192.0.2.7")
+        if base.Capability.NETWORKS not in self.provider.capabilities:
+            self.assertRaises(base.FatalError, self.provider.ensure_port, spec)
+            return
+        made = self.provider.ensure_port(spec)
+        self.assertEqual(("n", "192.0.2.7"), (made.network, made.address))
+
+    def test_a_group_ends_with_its_last_server(self) -> None:
+        tag = f"server-group:{self.instance_id}"
+        self.provider.remove_server_group(tag)
+        if base.Capability.SERVER_GROUPS not in self.provider.capabilities:
+            return
+        self.make_server(group=base.ServerGroup(tag, "anti-affinity"))
+        self.assertRaises(base.ConflictError, self.provider.remove_server_group, tag)
+        self.remove_server()
+        self.lose("remove_server_group", tag)
+        self.provider.remove_server_group(tag)
 
     def test_port_removed_twice(self) -> None:
         self.provider.ensure_port(self.port_spec())

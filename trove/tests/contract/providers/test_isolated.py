@@ -380,6 +380,71 @@ class VolumeTest(IsolatedTestCase):
         self.remove_volume()
 
 
+_LISTEN = "import socket, sys; s = socket.create_server((sys.argv[1], 15432)); print('', flush=True)\nwhile True: s.accept()"
+
+
+class AccessTest(IsolatedTestCase):
+    """Rules in the instance's own namespace."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        if base.Capability.ACCESS_RULES not in self.provider.capabilities:
+            self.skipTest("nft is missing: apt install nftables")
+
+    def listen(self) -> None:
+        """Have something listen where the engine would."""
+        command = ["nsenter", f"--net={self.namespace}", sys.executable, "-I", "-S", "-c", _LISTEN, self.address()]
+        listening = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.addCleanup(listening.communicate)
+        self.addCleanup(listening.kill)
+        assert listening.stdout is not None
+        self.assertEqual(b"\n", listening.stdout.readline())
+
+    def reachable(self) -> bool:
+        """Tell whether the host gets through: a packet that is dropped is not answered."""
+        try:
+            socket.create_connection((self.address(), 15432), timeout=1.5).close()
+        except TimeoutError:
+            return False
+        return True
+
+    def allow(self, *cidrs: str) -> None:
+        self.provider.set_access(self.tag("port"), base.Access(allowed_cidrs=cidrs))
+
+    def test_only_those_named_get_through(self) -> None:
+        self.make_server()
+        self.listen()
+        self.assertTrue(self.reachable())
+        self.allow("192.0.2.0/24", "2001:db8::/32")
+        self.assertFalse(self.reachable())
+        self.allow("192.0.2.0/24", f"{self.around.network.host_address()}/32")
+        self.assertTrue(self.reachable())
+        self.allow("192.0.2.0/24")
+        self.assertFalse(self.reachable())
+        self.allow()
+        self.assertTrue(self.reachable())
+
+    def test_rules_come_back_with_the_namespace(self) -> None:
+        self.make_server()
+        self.allow("192.0.2.0/24")
+        commands.run("ip", "netns", "del", self.namespace.name)
+        os.kill(self.record()["pid"], signal.SIGKILL)
+        record = {**self.record(), "quick_ends": 0, "spawned_at": 0.0}
+        self.until(lambda: self.provider.find_server(self.tag("server")).status is base.Status.PENDING)
+        (self.server_dir / "server.json").write_text(json.dumps(record))
+        self.provider.supervise()
+        self.until(lambda: self.namespace.exists())
+        self.listen()
+        self.assertFalse(self.reachable())
+
+    def test_before_there_is_a_server(self) -> None:
+        self.provider.ensure_port(self.port_spec())
+        self.allow("192.0.2.0/24")
+        self.make_server()
+        self.listen()
+        self.assertFalse(self.reachable())
+
+
 class TierTest(IsolatedTestCase):
     """Two tiers in one base_dir."""
 
