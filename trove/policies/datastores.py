@@ -16,6 +16,12 @@ def list_rules() -> Iterable[policy.RuleDefault]:
         base.rule("datastore:index", base.ANYBODY, "List datastores.", [("GET", "/datastores")]),
         base.rule("datastore:show", base.ANYBODY, "Show a datastore.", [("GET", "/datastores/{datastore}")]),
         base.rule(
+            "datastore:delete",
+            base.ADMIN,
+            "Delete a datastore without versions.",
+            [("DELETE", "/datastores/{datastore}")],
+        ),
+        base.rule(
             "datastore:version_index",
             base.ANYBODY,
             "List a datastore's versions.",

@@ -7,8 +7,10 @@ from sqlalchemy import orm
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import datastores as view
 from trove.api.views import flavors as flavor_view
+from trove.api.views import volume_types as volume_type_view
 from trove.common import exception, ids
-from trove.objects.catalog import Datastore, DatastoreVersion, Flavor
+from trove.objects import association
+from trove.objects.catalog import Datastore, DatastoreVersion
 
 
 def index(req: ApiRequest) -> Reply:
@@ -39,19 +41,17 @@ def show_by_id(req: ApiRequest) -> Reply:
 
 
 def flavors(req: ApiRequest) -> Reply:
-    """List the flavors a version may use: nothing restricts them, so these are all."""
+    """List the flavors a version may use: those it is restricted to, or all."""
     with req.services.db.reader() as session:
-        _find(req, session)
-        rows = Flavor.list(session)
+        rows = association.flavors(session, _find(req, session))
     return Reply({"flavors": [flavor_view.flavor(row, req.base_url, req.project_id) for row in rows]})
 
 
 def volume_types(req: ApiRequest) -> Reply:
-    """List the volume types a version may use: there are none to choose from, every volume gets the provider's
-    default."""
+    """List the volume types a version may use: those it is restricted to, or all that the caller may see."""
     with req.services.db.reader() as session:
-        _find(req, session)
-    return Reply({"volume_types": []})
+        rows = association.volume_types(session, _find(req, session), private=bool(req.context.is_admin))
+    return Reply({"volume_types": [volume_type_view.volume_type(row) for row in rows]})
 
 
 def _find(req: ApiRequest, session: orm.Session) -> DatastoreVersion:

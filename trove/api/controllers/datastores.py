@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Datastores: the engines that can be ordered. Named by id or by name."""
 
+from trove.api import lifecycle
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import datastores as view
 from trove.objects.catalog import Datastore, DatastoreVersion
@@ -25,3 +26,10 @@ def show(req: ApiRequest) -> Reply:
         store = Datastore.get_by_name_or_id(session, req.path["datastore"])
         versions = DatastoreVersion.list(session, datastore_id=store.id, active_only=True)
     return Reply({"datastore": view.datastore(req, store, versions)})
+
+
+@lifecycle.transactional
+def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+    """Delete a datastore that has no versions."""
+    Datastore.get_by_name_or_id(work.session, req.path["datastore"]).delete(work.session)
+    return Reply()

@@ -12,7 +12,7 @@ from trove.common import exception
 from trove.conf.quota import default_limits
 from trove.datastores import spi
 from trove.domain import operations, quota
-from trove.objects import catalog
+from trove.objects import association, catalog
 from trove.objects import quota as quotas
 from trove.objects.instance import Instance
 
@@ -52,7 +52,9 @@ def _resize_flavor(work: lifecycle.Work, instance: Instance, argument: Mapping[s
     flavor = instance_request.find_flavor(work.session, argument["flavorRef"])
     if flavor.id == instance.flavor_id:
         raise exception.BadRequest(f"Instance {instance.id} has flavor {flavor.id} already.")
-    plugin = _plugin(work, instance)
+    version = catalog.DatastoreVersion.get(work.session, instance.datastore_version_id)
+    association.check_flavor(work.session, version, flavor.id)
+    plugin = instance_request.find_plugin(work.req, version.manager)
     reasons = plugin.validate_size(flavor.ram_mib, instance.volume_gib)
     if reasons:
         raise exception.ValidationFailed(reasons)

@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from trove.api import engines
 from trove.api.request import ApiRequest
 from trove.common import exception
 from trove.datastores import spi
-from trove.objects import catalog, errors
+from trove.objects import association, catalog, errors
 
 #: Members that the service knows and cannot honour yet, with the capability it lacks.
 _UNAVAILABLE = {
     "availability_zone": "availability-zones",
-    "configuration": "configuration-groups",
     "locality": "locality",
     "modules": "modules",
     "nics": "networks",
@@ -51,6 +51,7 @@ class Wanted:
     version: catalog.DatastoreVersion
     flavor: catalog.Flavor
     volume_gib: int
+    volume_type: str | None
     databases: Sequence[Mapping[str, Any]]
     users: Sequence[Mapping[str, Any]]
 
@@ -135,6 +136,7 @@ def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wante
         req.services.conf.default_datastore,
     )
     plugin = find_plugin(req, version.manager)
+    engines.require_engine(req.services.conf, version)
     databases = [_database(item) for item in body.get("databases", [])]
     users = [_user(plugin, item) for item in body.get("users", [])]
     size = _volume_size(req, plugin, body)
@@ -147,10 +149,13 @@ def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wante
     if reference is None or size is None or reasons:
         raise exception.ValidationFailed(reasons)
     flavor = find_flavor(session, reference)
+    association.check_flavor(session, version, flavor.id)
+    volume_type = _volume_type(req, session, version, body) if size else None
+    version.hold(session)
     reasons = plugin.validate_size(flavor.ram_mib, size)
     if reasons:
         raise exception.ValidationFailed(reasons)
-    return Wanted(version, flavor, size, databases, users)
+    return Wanted(version, flavor, size, volume_type, databases, users)
 
 
 def host_of(plugin: spi.Plugin, host: str | None) -> str:
@@ -175,8 +180,6 @@ def _content_reasons(
 
 def _refuse_unavailable(req: ApiRequest, body: Mapping[str, Any]) -> None:
     reasons = [f"'{key}' needs the capability '{name}'" for key, name in sorted(_UNAVAILABLE.items()) if body.get(key)]
-    if (body.get("volume") or {}).get("type"):
-        reasons.append("'volume.type' needs the capability 'volume-types'")
     access = body.get("access") or {}
     if access.get("is_public"):
         reasons.append("'access.is_public' needs the capability 'public-addresses'")
@@ -202,6 +205,18 @@ def _volume_size(req: ApiRequest, plugin: spi.Plugin, body: Mapping[str, Any]) -
     size = int(volume["size"])
     check_volume(req, size)
     return size
+
+
+def _volume_type(
+    req: ApiRequest, session: Session, version: catalog.DatastoreVersion, body: Mapping[str, Any]
+) -> str | None:
+    return association.choose_volume_type(
+        session,
+        version,
+        body["volume"].get("type"),
+        req.services.conf.cinder_volume_type,
+        private=bool(req.context.is_admin),
+    )
 
 
 def _user(plugin: spi.Plugin, item: Mapping[str, Any]) -> dict[str, Any]:

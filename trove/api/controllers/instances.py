@@ -5,17 +5,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trove.api import lifecycle, notices, paging
-from trove.api.controllers import instance_request
+from trove.api.controllers import configuration_request, instance_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import instances as view
 from trove.common import exception
 from trove.conf.quota import default_limits
+from trove.datastores import spi
 from trove.domain import operations, quota
 from trove.objects import instance_listing, secret
 from trove.objects import quota as quotas
 from trove.objects.instance import Instance
 from trove.objects.instance_listing import InstanceRow
 from trove.objects.scope import Scope
+from trove.wire import command
 
 
 def index(req: ApiRequest) -> Reply:
@@ -53,9 +55,14 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     for key, rule in (("users", "instance:extension:user:create"), ("databases", "instance:extension:database:create")):
         if body.get(key):
             req.authorize(rule)
+    if body.get("configuration"):
+        req.authorize("instance:update")
     wanted = instance_request.resolve(req, work.session, body)
-    usage = quota.instance_usage(wanted.flavor.ram_mib, wanted.volume_gib)
-    quotas.consume(work.session, req.project_id, usage, default_limits(req.services.conf))
+    kind_of = wanted.version.datastore_id
+    group = _group(req, work, wanted, body.get("configuration"))
+    usage = quota.instance_usage(wanted.flavor.ram_mib, wanted.volume_gib, kind_of)
+    names = {quota.of_datastore(kind_of): quota.of_datastore(wanted.version.datastore_name)}
+    quotas.consume(work.session, req.project_id, usage, default_limits(req.services.conf), names)
     instance = Instance(
         project_id=req.project_id,
         user_id=req.context.user_id,
@@ -66,9 +73,10 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
         ram_mib=wanted.flavor.ram_mib,
         disk_gib=wanted.flavor.disk_gib,
         volume_gib=wanted.volume_gib,
-        volume_type=(body.get("volume") or {}).get("type"),
+        volume_type=wanted.volume_type,
         region=req.services.conf.region,
         access={"is_public": False},
+        configuration_id=group,
     )
     instance.create(work.session)
     # Passwords must not stand in a workflow's inputs.
@@ -78,6 +86,26 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     work.submit(operations.INSTANCE_CREATE, instance, inputs, told=[told])
     row = instance_listing.get_row(work.session, Scope.project(req.project_id), instance.id)
     return Reply({"instance": view.detail(req, row)})
+
+
+def _group(
+    req: ApiRequest, work: lifecycle.Work, wanted: instance_request.Wanted, configuration_id: str | None
+) -> str | None:
+    if configuration_id is None:
+        return None
+    plugin = instance_request.find_plugin(req, wanted.version.manager)
+    group = configuration_request.find_for(work.session, configuration_id, wanted.version, plugin, req.project_id)
+    return str(group.id)
+
+
+def configuration(req: ApiRequest) -> Reply:
+    """Show the configuration that Trove gives an instance of this size; its configuration group is not in it."""
+    with req.services.db.reader() as session:
+        row = instance_listing.get_row(session, req.scope, req.path["instance_id"])
+    plugin = instance_request.find_plugin(req, row.manager)
+    instance_request.require(plugin, spi.Capability.CONFIGURATION)
+    shape = command.ShapeSpec(vcpus=row.vcpus, ram_mib=row.ram_mib, volume_gib=row.volume_gib)
+    return Reply({"instance": {"configuration": dict(plugin.default_configuration(row.version_number, shape))}})
 
 
 @lifecycle.transactional

@@ -28,19 +28,10 @@ _DATASTORE = atoms.document(
     },
     optional=("default_version",),
 )
-_VOLUME_TYPE = atoms.document(
-    {
-        "id": {"type": "string"},
-        "name": {"type": "string"},
-        "is_public": {"type": "boolean"},
-        "description": {"type": ["string", "null"]},
-    }
-)
 
 SCHEMAS = {
     "datastores": atoms.collection("datastores", _DATASTORE),
     "datastore": atoms.document({"datastore": _DATASTORE}),
     "datastore_versions": atoms.collection("versions", _VERSION),
     "datastore_version": atoms.document({"version": _VERSION}),
-    "volume_types": atoms.collection("volume_types", _VOLUME_TYPE),
 }

@@ -43,8 +43,29 @@ def _nested(req: ApiRequest, row: DatastoreVersion) -> dict[str, Any]:
             "packages": row.packages,
             "image": row.image_id,
             "image_tags": list(row.image_tags),
-            # What handles the engine: the name of its plugin.
-            "registry_ext": row.manager,
-            "repl_strategy": "",
+            **_strategies(row),
         }
     return document
+
+
+def management(row: DatastoreVersion) -> dict[str, Any]:
+    """Return one version as operators see it in the management calls."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "version": row.version,
+        "datastore_id": row.datastore_id,
+        "datastore_name": row.datastore_name,
+        "datastore_manager": row.manager,
+        "image": row.image_id,
+        "image_tags": list(row.image_tags),
+        "packages": row.packages.split(",") if row.packages else [],
+        "active": row.active,
+        "default": row.is_default,
+        **_strategies(row),
+    }
+
+
+def _strategies(row: DatastoreVersion) -> dict[str, str]:
+    # What an operator has stored is shown and means nothing; what handles the engine is its plugin.
+    return {"registry_ext": row.registry_ext or row.manager, "repl_strategy": row.repl_strategy or ""}
