@@ -67,6 +67,8 @@ TRIALS = {
     "create": Trial(operations.INSTANCE_CREATE, None, {"databases": [{"name": "d"}]}),
     "delete": Trial(operations.INSTANCE_DELETE, "delete"),
     "restart": Trial(operations.INSTANCE_RESTART, "restart"),
+    "reboot": Trial(operations.INSTANCE_REBOOT, "restart"),
+    "migrate": Trial(operations.INSTANCE_MIGRATE, "update", {"host": "host-2", "restart_required": False}),
     "resize-larger": Trial(operations.INSTANCE_RESIZE_FLAVOR, "resize", {"old": _OLD, "new": _LARGER}),
     "resize-smaller": Trial(operations.INSTANCE_RESIZE_FLAVOR, "resize", {"old": _OLD, "new": _SMALLER}),
     "resize-volume": Trial(operations.INSTANCE_RESIZE_VOLUME, "resize", {"size_gib": 5, "old_size_gib": _VOLUME_GIB}),
@@ -83,6 +85,7 @@ TRIALS = {
     "user-revoke": Trial(operations.USER_REVOKE, edit=command.RevokeAccess(user=_KEY, database="d")),
     "root-enable": Trial(operations.ROOT_ENABLE, None, {"user_id": "me"}, command.EnableRoot(password="hunter2")),
     "root-disable": Trial(operations.ROOT_DISABLE, None, {"user_id": "me"}, command.DisableRoot()),
+    "datastore-stop": Trial(operations.DATASTORE_STOP, edit=command.StopEngine()),
 }
 
 
@@ -110,7 +113,7 @@ class InstanceCase:
             if trial.kind is not operations.INSTANCE_CREATE:
                 self._make_alive(session)
             self.workflow_id = self.submit(session, trial)
-        for method in ("ensure_volume", "ensure_server", "resize_server", "remove_server"):
+        for method in ("ensure_volume", "ensure_server", "resize_server", "restart_server", "migrate_server", "remove_server"):
             self.provider.delay_until(method, 1, always=True)
         script(self.provider)
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Steps around a restart of the whole machine: the engine is stopped while its guest can still be asked, and started
+again by the guest that comes back.
+
+A stopped engine stays stopped when its agent restarts, so nothing starts it behind the flow's back.
+"""
+
+from trove.providers import base
+from trove.taskmanager.steps import guest, outside
+from trove.wire import command
+from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
+
+#: Seconds a running engine has to stop cleanly before its machine goes down with it.
+STOP_TIMEOUT = 60.0
+
+
+class StopEngine:
+    """Have the engine stop cleanly. A guest that does not answer is no obstacle: it may be why the machine is to be
+    restarted.
+
+    :param machine: name of the step that restarts the machine; when it has not come to pass, undo starts the engine.
+    """
+
+    name = "stop-engine"
+
+    def __init__(self, machine: str) -> None:
+        self._machine = machine
+
+    def run(self, ctx: StepContext) -> Result:
+        if ctx.signal is not None or ctx.timed_out:
+            return Done()
+        return guest.submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        asked = ctx.signal is not None or ctx.timed_out
+        if asked or self._machine in ctx.outputs or outside.being_deleted(ctx):
+            return Done()
+        return guest.submit(ctx, command.StartEngine(), "undo", guest.EDIT_TIMEOUT) or Done()
+
+
+class RebootServer:
+    """Restart the machine and wait until it runs. A repeated step may restart it twice."""
+
+    name = "reboot-server"
+
+    def run(self, ctx: StepContext) -> Result:
+        try:
+            server = ctx.env.provider.restart_server(outside.tag(ctx, "server"))
+        except base.ProviderError as err:
+            return outside.refused(ctx, err, "restart of the server")
+        return _outcome(server, "The server could not be restarted; ask the operator.")
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+class MigrateServer:
+    """Move the machine to the host in ``inputs["host"]``, or to one that the provider chooses."""
+
+    name = "migrate-server"
+
+    def run(self, ctx: StepContext) -> Result:
+        try:
+            server = ctx.env.provider.migrate_server(outside.tag(ctx, "server"), ctx.inputs["host"])
+        except base.ProviderError as err:
+            return outside.refused(ctx, err, "other host")
+        return _outcome(server, "The server could not be moved; it stays where it is.")
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()
+
+
+def _outcome(server: base.Server, failure: str) -> Result:
+    if server.status is base.Status.FAILED:
+        return Failed("provider.server", failure, server.detail)
+    return Done({"server_id": server.id}) if server.status is base.Status.READY else Sleep(outside.POLL)
