@@ -21,8 +21,10 @@ class Route:
     :ivar body_optional: whether the body may be left out.
     :ivar query: schema of the query.
     :ivar response: schema of the answer; ``None``: empty body.
-    :ivar admin: refused with 401 (not 403, which existing clients take for something else) unless the caller is an
-        administrator.
+    :ivar admin: a refusal by policy is 401 (not 403, which existing clients take for something else), because by
+        default only administrators are allowed.
+    :ivar lacks: the capability without which the call never succeeds in this release. It is routed, checked and then
+        refused: 404 for a thing that cannot exist, 501 for one that cannot be made.
     :ivar public: needs no authentication.
     :ivar reason: why there is no policy.
     """
@@ -39,6 +41,7 @@ class Route:
     max_version: tuple[int, int] | None = None
     body_optional: bool = False
     admin: bool = False
+    lacks: str | None = None
     public: bool = False
     reason: str = ""
 
@@ -62,6 +65,23 @@ DATASTORE = f"{DATASTORES}/{{datastore}}"
 VERSION = f"{DATASTORE}/versions/{{version}}"
 OPERATIONS = f"{INSTANCE}/operations"
 MGMT_VERSIONS = f"{P}/mgmt/datastore-versions"
+BACKUPS = f"{P}/backups"
+BACKUP = f"{BACKUPS}/{{backup_id}}"
+STRATEGIES = f"{P}/backup_strategies"
+CLUSTERS = f"{P}/clusters"
+CLUSTER = f"{CLUSTERS}/{{cluster_id}}"
+SSL = f"{INSTANCE}/ssl"
+SECURITY_GROUPS = f"{P}/security-groups"
+MGMT_INSTANCES = f"{P}/mgmt/instances"
+MGMT_INSTANCE = f"{MGMT_INSTANCES}/{{instance_id}}"
+MGMT_CLUSTERS = f"{P}/mgmt/clusters"
+MGMT_CLUSTER = f"{MGMT_CLUSTERS}/{{cluster_id}}"
+QUOTAS = f"{P}/mgmt/quotas/{{quota_project_id}}"
+
+PARAMETERS = f"{VERSION}/parameters"
+MGMT_PARAMETERS = f"{P}/mgmt/datastores/versions/{{version}}/parameters"
+CONFIGURATIONS = f"{P}/configurations"
+CONFIGURATION = f"{CONFIGURATIONS}/{{configuration_id}}"
 
 DISCOVERY = "Discovery comes before authentication."
 
@@ -70,8 +90,21 @@ ACTION_POLICIES = (
     "instance:restart",
     "instance:resize_volume",
     "instance:resize_flavor",
+    "instance:promote_to_replica_source",
+    "instance:eject_replica_source",
     "instance:reset_status",
     "instance:force_delete",
+)
+
+#: Likewise of the actions on a cluster …
+CLUSTER_POLICIES = ("cluster:action", "cluster:reset-status", "cluster:force_delete")
+#: … and of what operators do to an instance.
+MGMT_POLICIES = (
+    "mgmt:instance:stop",
+    "mgmt:instance:reboot",
+    "mgmt:instance:migrate",
+    "mgmt:instance:rebuild",
+    "mgmt:instance:reset_task_status",
 )
 
 R = Route
@@ -160,7 +193,13 @@ ROUTES: tuple[Route, ...] = (
         admin=True,
     ),
     R("GET", PARAMETERS, "parameters:index", "configuration-parameter:index", response="parameters"),
-    R("GET", f"{PARAMETERS}/{{parameter_name}}", "parameters:show", "configuration-parameter:show", response="parameter"),
+    R(
+        "GET",
+        f"{PARAMETERS}/{{parameter_name}}",
+        "parameters:show",
+        "configuration-parameter:show",
+        response="parameter",
+    ),
     R(
         "GET",
         f"{DATASTORES}/versions/{{version}}/parameters",
@@ -227,7 +266,14 @@ ROUTES: tuple[Route, ...] = (
         response="configuration",
     ),
     R("GET", CONFIGURATION, "configurations:show", "configuration:show", response="configuration"),
-    R("PUT", CONFIGURATION, "configurations:update", "configuration:update", status=202, request="configuration.update"),
+    R(
+        "PUT",
+        CONFIGURATION,
+        "configurations:update",
+        "configuration:update",
+        status=202,
+        request="configuration.update",
+    ),
     R(
         "PATCH",
         CONFIGURATION,
@@ -343,5 +389,178 @@ ROUTES: tuple[Route, ...] = (
         "instance:operation:show",
         response="operation",
         min_version=(1, 1),
+    ),
+    R(
+        "GET",
+        BACKUPS,
+        "backups:index",
+        ("backup:index", "backup:index:all_projects"),
+        query="backup.query",
+        response="backups",
+    ),
+    R("POST", BACKUPS, "backups:create", "backup:create", status=202, request="backup.create", lacks="backups"),
+    R("GET", BACKUP, "backups:show", "backup:show", lacks="backups"),
+    R("DELETE", BACKUP, "backups:delete", "backup:delete", status=202, lacks="backups"),
+    R("GET", f"{INSTANCE}/backups", "backups:of_instance", "instance:backups", query="page", response="backups"),
+    R(
+        "GET",
+        STRATEGIES,
+        "backup_strategies:index",
+        "backup_strategy:index",
+        query="backup_strategy.query",
+        response="backup_strategies",
+    ),
+    R(
+        "POST",
+        STRATEGIES,
+        "backup_strategies:create",
+        "backup_strategy:create",
+        status=202,
+        request="backup_strategy.create",
+        lacks="backups",
+    ),
+    R(
+        "DELETE",
+        STRATEGIES,
+        "backup_strategies:delete",
+        "backup_strategy:delete",
+        status=202,
+        query="backup_strategy.query",
+    ),
+    R("GET", CLUSTERS, "clusters:index", "cluster:index", query="page", response="clusters"),
+    R("POST", CLUSTERS, "clusters:create", "cluster:create", request="cluster.create", lacks="clusters"),
+    R("GET", CLUSTER, "clusters:show", "cluster:show", lacks="clusters"),
+    R(
+        "POST",
+        CLUSTER,
+        "clusters:action",
+        CLUSTER_POLICIES,
+        status=202,
+        request="cluster.action",
+        lacks="clusters",
+    ),
+    R("DELETE", CLUSTER, "clusters:delete", "cluster:delete", status=202, lacks="clusters"),
+    R(
+        "GET",
+        f"{CLUSTER}/instances/{{member_id}}",
+        "clusters:show_instance",
+        "cluster:show_instance",
+        lacks="clusters",
+    ),
+    R("GET", f"{CLUSTER}/root", "clusters:root", "cluster:extension:root:index", lacks="clusters"),
+    R(
+        "POST",
+        f"{CLUSTER}/root",
+        "clusters:enable_root",
+        "cluster:extension:root:create",
+        request="root.create",
+        body_optional=True,
+        lacks="clusters",
+    ),
+    R(
+        "DELETE",
+        f"{CLUSTER}/root",
+        "clusters:disable_root",
+        "cluster:extension:root:delete",
+        status=204,
+        lacks="clusters",
+    ),
+    R("GET", SSL, "ssl:show", "instance:show", query="ssl.query", lacks="ssl"),
+    R("POST", SSL, "ssl:change", "instance:update", request="ssl.change", lacks="ssl"),
+    R("GET", SECURITY_GROUPS, "security_groups:index", "security_group:index", response="security_groups"),
+    R(
+        "GET",
+        f"{SECURITY_GROUPS}/{{group_id}}",
+        "security_groups:show",
+        "security_group:show",
+        lacks="security-groups",
+    ),
+    R(
+        "GET",
+        MGMT_INSTANCES,
+        "mgmt_instances:index",
+        "mgmt:instance:index",
+        query="mgmt.instance.query",
+        response="mgmt.instances",
+        admin=True,
+    ),
+    R(
+        "GET",
+        MGMT_INSTANCE,
+        "mgmt_instances:show",
+        "mgmt:instance:show",
+        response="mgmt.instance",
+        admin=True,
+    ),
+    R(
+        "POST",
+        f"{MGMT_INSTANCE}/action",
+        "mgmt_actions:run",
+        MGMT_POLICIES,
+        status=202,
+        request="mgmt.instance.action",
+        admin=True,
+    ),
+    R(
+        "GET",
+        f"{MGMT_INSTANCE}/root",
+        "mgmt_instances:root",
+        "mgmt:instance:root",
+        response="mgmt.root_history",
+        admin=True,
+    ),
+    R(
+        "GET",
+        f"{MGMT_INSTANCE}/diagnostics",
+        "mgmt_instances:diagnostics",
+        "mgmt:instance:diagnostics",
+        lacks="agent-diagnostics",
+        admin=True,
+    ),
+    R(
+        "GET",
+        f"{MGMT_INSTANCE}/hwinfo",
+        "mgmt_instances:hwinfo",
+        "mgmt:instance:hwinfo",
+        lacks="hardware-information",
+        admin=True,
+    ),
+    R(
+        "GET",
+        f"{MGMT_INSTANCE}/rpc_ping",
+        "mgmt_instances:rpc_ping",
+        "mgmt:instance:rpc_ping",
+        status=204,
+        admin=True,
+    ),
+    R(
+        "GET",
+        MGMT_CLUSTERS,
+        "mgmt_clusters:index",
+        "mgmt:cluster:index",
+        query="mgmt.cluster.query",
+        response="clusters",
+        admin=True,
+    ),
+    R("GET", MGMT_CLUSTER, "mgmt_clusters:show", "mgmt:cluster:show", lacks="clusters", admin=True),
+    R(
+        "POST",
+        f"{MGMT_CLUSTER}/action",
+        "mgmt_clusters:action",
+        "mgmt:cluster:action",
+        status=202,
+        request="mgmt.cluster.action",
+        lacks="clusters",
+        admin=True,
+    ),
+    R("GET", QUOTAS, "quotas:show", "mgmt:quota:show", response="quotas"),
+    R(
+        "PUT",
+        QUOTAS,
+        "quotas:update",
+        "mgmt:quota:update",
+        request="quotas.update",
+        response="quotas.updated",
+        admin=True,
     ),
 )

@@ -89,6 +89,14 @@ PAGE_OPTS = [
         "users_page_size", default=20, min=1, max=1000, help="Users per page, also the most a client can ask for."
     ),
     cfg.IntOpt(
+        "configurations_page_size",
+        default=20,
+        min=1,
+        max=1000,
+        help="Configuration groups per page, also the most a client can ask for; the same for the instances and the "
+        "history of one group.",
+    ),
+    cfg.IntOpt(
         "operations_page_size",
         default=20,
         min=1,

@@ -110,52 +110,52 @@ def configuration(req: ApiRequest) -> Reply:
 
 @lifecycle.transactional
 def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
-    """Change an instance (PUT)."""
-    return _change(req, work)
+    """Change an instance (PUT). Existing clients that detach its configuration group may send nothing at all."""
+    return _change(req, work, req.body["instance"] or {"configuration": None})
 
 
 @lifecycle.transactional
 def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
     """Change an instance (PATCH)."""
-    return _change(req, work)
+    return _change(req, work, req.body["instance"])
 
 
-def _change(req: ApiRequest, work: lifecycle.Work) -> Reply:
-    changes: Mapping[str, Any] = req.body["instance"]
+def _change(req: ApiRequest, work: lifecycle.Work, changes: Mapping[str, Any]) -> Reply:
     besides = [key for key in changes if key != "name"]
     if len(besides) > 1:
         raise exception.BadRequest(f"Only one of {', '.join(sorted(besides))} can be changed in one request.")
     instance = work.instance(req.path["instance_id"])
     for key in besides:
-        _REFUSALS[key](instance, changes[key])
+        _CHANGES[key](work, instance, changes[key])
     if "name" in changes:
         instance.assign({"name": changes["name"]})
         instance.save(work.session)
     return Reply()
 
 
-def _refuse_configuration(instance: Instance, wanted: str | None) -> None:
-    # Without one there is nothing to detach, which existing clients expect to succeed.
-    if wanted is not None:
-        raise exception.NotFound(f"Configuration group {wanted} was not found.")
+def _configure(work: lifecycle.Work, instance: Instance, wanted: str | None) -> None:
+    if wanted is None:
+        configuration_request.detach(work, instance)
+    else:
+        configuration_request.attach(work, instance, wanted)
 
 
-def _refuse_detaching(instance: Instance, _wanted: str | None) -> None:
+def _refuse_detaching(_work: lifecycle.Work, instance: Instance, _wanted: str | None) -> None:
     raise exception.BadRequest(f"Instance {instance.id} is not a replica.")
 
 
-def _refuse_access(_instance: Instance, _wanted: Mapping[str, Any]) -> None:
+def _refuse_access(_work: lifecycle.Work, _instance: Instance, _wanted: Mapping[str, Any]) -> None:
     raise exception.NotSupported("This service cannot do that: 'access' needs the capability 'access-rules'.")
 
 
-def _refuse_upgrade(_instance: Instance, _wanted: str) -> None:
+def _refuse_upgrade(_work: lifecycle.Work, _instance: Instance, _wanted: str) -> None:
     raise exception.NotSupported("This service cannot do that: 'datastore_version' needs the capability 'upgrade'.")
 
 
-#: What may stand beside the name in a change, and why it is refused.
-_REFUSALS: Mapping[str, Callable[[Instance, Any], None]] = {
+#: What may stand beside the name in a change.
+_CHANGES: Mapping[str, Callable[[lifecycle.Work, Instance, Any], None]] = {
     "access": _refuse_access,
-    "configuration": _refuse_configuration,
+    "configuration": _configure,
     "datastore_version": _refuse_upgrade,
     "replica_of": _refuse_detaching,
     "slave_of": _refuse_detaching,

@@ -65,6 +65,12 @@ def detail(req: ApiRequest, row: InstanceRow, *, with_usage: bool = False) -> di
     shown["datastore"]["version_number"] = row.version_number
     if row.fault_symbol is not None:
         shown["fault"] = fault(req, row)
+    if row.configuration_id is not None:
+        shown["configuration"] = {
+            "id": row.configuration_id,
+            "name": row.configuration_name,
+            "links": links.resource(req.base_url, req.project_id, "configurations", row.configuration_id),
+        }
     if req.context.is_admin:
         shown["server_id"] = row.server_id
         shown["volume_id"] = row.volume_id
