@@ -8,6 +8,7 @@ venv=$top/.venv
 work=$(mktemp -d)
 passed=0 failed=0 skipped=0
 summary=() verdicts=()
+keystone_job=
 
 usage() {
     cat <<'TXT'
@@ -18,12 +19,13 @@ Without arguments: lint unit functional contract e2e. Each argument is one of th
 
   lint         ruff, local checks, mypy, import contracts, sizes, test paths, documentation without warnings
   unit         no sockets, no processes; seconds
-  functional   real databases and a real broker, private and on loopback
+  functional   real databases, a real broker and a real Keystone, private and on loopback
   contract     one suite for all providers, one for all datastores
   e2e          the standalone service with real engines and the real clients
   docs         the documentation, the REST reference and the release notes only
+  keystone     no test: makes .venv-keystone, which the tests after unit need
 
-The first run makes .venv in the checkout and, as root, installs missing system packages (bindep.txt) without starting any
+The first run makes .venv and .venv-keystone in the checkout and, as root, installs missing system packages (bindep.txt) without starting any
 service. What fails in contract or e2e is run once more, alone: if it passes then, it is reported as UNSTEADY and the part
 succeeds. TROVE_TEST_CONCURRENCY (2) is the number of test processes; TROVE_TEST_TIMEOUT_FACTOR (1) multiplies time limits.
 TXT
@@ -84,6 +86,24 @@ prepare_system() {
     else
         die "system packages are missing: $missing"
     fi
+}
+
+begin_keystone() {
+    # Its many dependencies are installed while the linters and unit tests run.
+    # shellcheck source=tools/lib/keystone.sh
+    . "$top/tools/lib/keystone.sh"
+    prepare_keystone "$top" >"$work/keystone.log" 2>&1 </dev/null &
+    keystone_job=$!
+}
+
+await_keystone() {
+    # Before the first test that may need it.
+    local start=$SECONDS job=$keystone_job
+    [ -n "$job" ] || return 0
+    keystone_job=
+    wait "$job" || { tail -n 30 "$work/keystone.log" >&2; die "Keystone could not be installed into .venv-keystone"; }
+    cat "$work/keystone.log"
+    [ $((SECONDS - start)) -lt 2 ] || say "waited $((SECONDS - start)) s for Keystone"
 }
 
 record() {
@@ -147,7 +167,7 @@ stestr_once() {
     # stestr puts the path of its Python into a shell command, where a space would break it; a relative path has none.
     command=(env PYTHON=.venv/bin/python "$venv/bin/stestr" "$@")
     if [ "$servers" = yes ]; then
-        command=("$venv/bin/python" -m trove.tests.fixtures.servers mysql postgresql rabbit -- "${command[@]}")
+        command=("$venv/bin/python" -m trove.tests.fixtures.servers mysql postgresql rabbit keystone -- "${command[@]}")
     fi
     if [ -t 1 ]; then
         "${command[@]}" </dev/null 2>&1 | tee "$log" || status=$?
@@ -216,7 +236,9 @@ total() {
 
 run_part() {
     local parallel=(--concurrency "${TROVE_TEST_CONCURRENCY:-2}")
+    case $1 in lint | docs | unit) ;; *) await_keystone ;; esac
     case $1 in
+        keystone) ;;
         lint) say lint; part_lint ;;
         docs) say docs; documentation ;;
         unit) stestr_run unit no --test-path ./trove/tests/unit --top-dir ./ run "${parallel[@]}" ;;
@@ -244,14 +266,17 @@ main() {
     for part in "$@"; do
         case $part in
             -h | --help) usage; exit 0 ;;
-            lint | docs | unit | functional | contract | e2e | trove.tests.* | *trove/tests/*) ;;
+            lint | docs | unit | functional | contract | e2e | keystone | trove.tests.* | *trove/tests/*) ;;
             *) usage >&2; die "neither a part nor a test: $part" ;;
         esac
     done
     cd -- "$top" || exit 1
     prepare_python
     for part in "$@"; do
-        case $part in lint | docs | unit) ;; *) prepare_system; break ;; esac
+        case $part in lint | docs | unit) ;; *) begin_keystone; break ;; esac
+    done
+    for part in "$@"; do
+        case $part in lint | docs | unit | keystone) ;; *) prepare_system; break ;; esac
     done
     for part in "$@"; do run_part "$part"; done
     say summary
