@@ -19,7 +19,7 @@ import msgspec
 import webob
 from oslo_db import exception as db_exception
 
-from trove.api import authn, body, errors, links, microversions, query, router
+from trove.api import authn, authz, body, errors, links, microversions, query, router
 from trove.api.rates import RateLimiter
 from trove.api.request import ApiRequest, Reply
 from trove.api.routes import Route
@@ -208,13 +208,14 @@ class Dispatcher:
         return context
 
     def _authorize(self, route: Route, context: RequestContext) -> None:
-        if route.admin and not context.is_admin:
-            raise exception.AdminRequired
         enforcer, rules = self._services.enforcer, route.policies
+        if not rules or any(enforcer.allows(context, rule, context.project_id) for rule in rules):
+            return
+        if route.admin:
+            raise exception.AdminRequired
         if len(rules) == 1:
-            enforcer.require(context, rules[0], context.project_id)
-        elif rules and not any(enforcer.allows(context, rule, context.project_id) for rule in rules):
-            raise exception.Forbidden(f"Policy allows none of {', '.join(rules)} to be performed.")
+            raise authz.refusal(rules[0])
+        raise exception.Forbidden(f"Policy allows none of {', '.join(rules)} to be performed.")
 
     def _body(self, environ: Mapping[str, Any], route: Route, version: microversions.Version) -> Any:
         if route.request is None:

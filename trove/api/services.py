@@ -25,6 +25,7 @@ class Services:
     :ivar plugins: datastore plugins by manager name.
     :ivar taskmanager: casts ``wake(workflow_id)`` after a commit; a lost cast costs a poll interval, nothing else.
     :ivar conductor: casts ``deliver(instance_id)`` after a commit, likewise.
+    :ivar provider_capabilities: what the provider of instances can do, as far as that is known beforehand.
     """
 
     conf: cfg.ConfigOpts
@@ -34,6 +35,7 @@ class Services:
     taskmanager: TaskManagerClient
     conductor: ConductorClient
     enforcer: Enforcer
+    provider_capabilities: frozenset[str] = frozenset()
 
 
 def make_services(
@@ -43,6 +45,7 @@ def make_services(
     *,
     taskmanager: TaskManagerClient,
     conductor: ConductorClient,
+    provider_capabilities: frozenset[str] = frozenset(),
 ) -> Services:
     """Put the parts of an API process together."""
     from trove.api.authz import make_enforcer
@@ -56,4 +59,5 @@ def make_services(
         taskmanager=taskmanager,
         conductor=conductor,
         enforcer=make_enforcer(conf),
+        provider_capabilities=provider_capabilities,
     )

@@ -17,6 +17,7 @@ from trove.api.services import Services, make_services  # noqa: E402
 from trove.cmd import startup  # noqa: E402
 from trove.common import service  # noqa: E402
 from trove.datastores import registry as datastores  # noqa: E402
+from trove.providers import registry as providers  # noqa: E402
 from trove.rpc.conductor import ConductorClient  # noqa: E402
 from trove.rpc.taskmanager import TaskManagerClient  # noqa: E402
 
@@ -27,12 +28,14 @@ def _services(conf: cfg.ConfigOpts) -> Services:
     db = startup.open_database(conf)
     with startup.explained():
         plugins = datastores.load_plugins()
+        capabilities = providers.capabilities(conf.provider)
     return make_services(
         conf,
         db=db,
         plugins=plugins,
         taskmanager=TaskManagerClient(conf, bus),
         conductor=ConductorClient(conf, bus),
+        provider_capabilities=capabilities,
     )
 
 

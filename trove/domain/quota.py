@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Quota arithmetic.
 
-Resources are ``instances`` (count), ``ram`` (MiB), ``volumes`` (GiB) and ``backups`` (count). ``UNLIMITED`` (-1)
-never refuses.
+Resources are ``instances`` (count), ``ram`` (MiB), ``volumes`` (GiB) and ``backups`` (count); and the instances of one
+datastore, which are counted for every project and limited only where an operator says so. ``UNLIMITED`` (-1) never
+refuses.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ RAM = "ram"
 VOLUMES = "volumes"
 BACKUPS = "backups"
 RESOURCES = (INSTANCES, RAM, VOLUMES, BACKUPS)
+
+_OF_DATASTORE = f"{INSTANCES}:"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,17 @@ def excesses(limits: Mapping[str, int], in_use: Mapping[str, int], deltas: Mappi
     return found
 
 
-def instance_usage(ram_mib: int, volume_gib: int) -> dict[str, int]:
+def of_datastore(datastore: str) -> str:
+    """Return the resource "instances of one datastore": kept under the datastore's id, shown with its name."""
+    return f"{_OF_DATASTORE}{datastore}"
+
+
+def datastore_of(resource: str) -> str | None:
+    """Return the datastore whose instances ``resource`` counts; ``None`` for any other resource."""
+    return resource.removeprefix(_OF_DATASTORE) if resource.startswith(_OF_DATASTORE) else None
+
+
+def instance_usage(ram_mib: int, volume_gib: int, datastore_id: str | None = None) -> dict[str, int]:
     """Return what one instance consumes."""
-    return {INSTANCES: 1, RAM: ram_mib, VOLUMES: volume_gib}
+    used = {INSTANCES: 1, RAM: ram_mib, VOLUMES: volume_gib}
+    return used if datastore_id is None else {**used, of_datastore(datastore_id): 1}

@@ -130,15 +130,17 @@ def get_row(session: orm.Session, scope: Scope, instance_id: str, *, include_del
 
 
 def list_rows(
-    session: orm.Session, scope: Scope, *, limit: int, marker: str | None = None, deleted: bool = False
+    session: orm.Session, scope: Scope, *, limit: int, marker: str | None = None, deleted: bool | None = False
 ) -> list[InstanceRow]:
     """Return up to ``limit`` instances with an id above ``marker``, ids ascending.
 
     Whether there is a next page the caller finds out by asking for one more than it shows.
 
-    :param deleted: list the deleted ones instead of the living.
+    :param deleted: list the deleted ones instead of the living; ``None``: both.
     """
-    query = scope.filter(_SELECT, _INSTANCE.c.project_id).where(_INSTANCE.c.deleted == deleted)
+    query = scope.filter(_SELECT, _INSTANCE.c.project_id)
+    if deleted is not None:
+        query = query.where(_INSTANCE.c.deleted == deleted)
     if marker is not None:
         query = query.where(_INSTANCE.c.id > marker)
     return [InstanceRow._make(row) for row in session.execute(query.order_by(_INSTANCE.c.id).limit(limit))]

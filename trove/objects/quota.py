@@ -5,7 +5,9 @@ Consuming is a compare-and-set per resource, so that two requests for the last u
 read before. Giving back never goes below zero.
 """
 
+import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import sqlalchemy as sa
 from sqlalchemy import orm
@@ -26,6 +28,13 @@ def limits(session: orm.Session, project_id: str, defaults: Mapping[str, int]) -
     return {resource: own.get(resource, default) for resource, default in defaults.items()}
 
 
+def datastore_limits(session: orm.Session, project_id: str) -> dict[str, int]:
+    """Return the limits on instances of one datastore that were set for the project, by the datastore's id."""
+    query = sa.select(_LIMITS.c.resource, _LIMITS.c.hard_limit).where(_LIMITS.c.project_id == project_id)
+    found = [(domain.datastore_of(resource), limit) for resource, limit in session.execute(query)]
+    return {datastore_id: limit for datastore_id, limit in found if datastore_id is not None}
+
+
 def set_limit(session: orm.Session, project_id: str, resource: str, hard_limit: int) -> None:
     """Give the project a limit of its own; -1 means none. What is in use already stays in use."""
     row = {"project_id": project_id, "resource": resource, "hard_limit": hard_limit}
@@ -33,7 +42,8 @@ def set_limit(session: orm.Session, project_id: str, resource: str, hard_limit: 
 
 
 def usages(session: orm.Session, project_id: str) -> dict[str, int]:
-    """Return what is in use of every resource; 0 where nothing ever was."""
+    """Return what is in use of every resource; 0 where nothing ever was. Instances of one datastore are among them
+    once there was one."""
     query = sa.select(_USAGES.c.resource, _USAGES.c.in_use).where(_USAGES.c.project_id == project_id)
     return {**dict.fromkeys(domain.RESOURCES, 0), **dict(session.execute(query).all())}  # type: ignore[arg-type]
 
@@ -44,9 +54,17 @@ def list_projects(session: orm.Session, *, after: str, limit: int) -> list[str]:
     return list(session.scalars(query.order_by(_USAGES.c.project_id).limit(limit)))
 
 
-def consume(session: orm.Session, project_id: str, deltas: Mapping[str, int], defaults: Mapping[str, int]) -> None:
+def consume(
+    session: orm.Session,
+    project_id: str,
+    deltas: Mapping[str, int],
+    defaults: Mapping[str, int],
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Take ``deltas`` out of the project's quota; negative ones are given back and always fit.
 
+    :param defaults: limits where the project has none of its own; what is not among them has none.
+    :param names: what to call a resource in the refusal, where that is not its own name.
     :raises QuotaExceeded: naming every resource that does not fit. The resources that do fit have been counted by
         then, so the caller lets the error leave its transaction, which rolls everything back.
     """
@@ -54,7 +72,7 @@ def consume(session: orm.Session, project_id: str, deltas: Mapping[str, int], de
     wanted = {resource: delta for resource, delta in sorted(deltas.items()) if delta > 0}
     if not wanted:
         return
-    allowed = limits(session, project_id, defaults)
+    allowed = limits(session, project_id, {**dict.fromkeys(wanted, domain.UNLIMITED), **defaults})
     # Looking first is not needed for correctness: it keeps the usual request from writing rows that exist.
     known = session.scalars(sa.select(_USAGES.c.resource).where(_USAGES.c.project_id == project_id)).all()
     missing = [{"project_id": project_id, "resource": r, "in_use": 0} for r in wanted if r not in known]
@@ -62,7 +80,7 @@ def consume(session: orm.Session, project_id: str, deltas: Mapping[str, int], de
         upsert.insert_missing(session, _USAGES, missing)
     refused = {r: delta for r, delta in wanted.items() if not _take(session, project_id, r, delta, allowed[r])}
     if refused:
-        raise exception.QuotaExceeded(_explain(session, project_id, refused, allowed))
+        raise exception.QuotaExceeded(_explain(session, project_id, refused, allowed, names))
 
 
 def release(session: orm.Session, project_id: str, deltas: Mapping[str, int]) -> None:
@@ -82,7 +100,13 @@ def _take(session: orm.Session, project_id: str, resource: str, delta: int, limi
     return base.rows_matched(session, statement.values(in_use=_USAGES.c.in_use + delta)) == 1
 
 
-def _explain(session: orm.Session, project_id: str, refused: Mapping[str, int], allowed: Mapping[str, int]) -> str:
+def _explain(
+    session: orm.Session,
+    project_id: str,
+    refused: Mapping[str, int],
+    allowed: Mapping[str, int],
+    names: Mapping[str, str],
+) -> str:
     # FOR UPDATE reads what the refused UPDATE saw, not an older snapshot of this transaction.
     query = (
         sa.select(_USAGES.c.resource, _USAGES.c.in_use)
@@ -91,4 +115,5 @@ def _explain(session: orm.Session, project_id: str, refused: Mapping[str, int], 
     )
     in_use = dict(session.execute(query).all())  # type: ignore[arg-type]
     found = domain.excesses(allowed, in_use, refused)
-    return "Quota exceeded: " + "; ".join(str(excess) for excess in found) + "."
+    told = [dataclasses.replace(excess, resource=names.get(excess.resource, excess.resource)) for excess in found]
+    return "Quota exceeded: " + "; ".join(map(str, told)) + "."

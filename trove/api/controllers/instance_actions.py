@@ -34,6 +34,8 @@ Action = Callable[[lifecycle.Work, Instance, Any], None]
 def _select(name: str, argument: Any) -> tuple[str, Action]:
     if name == "restart":
         return "instance:restart", _restart
+    if name in _OF_REPLICAS:
+        return f"instance:{name}", _OF_REPLICAS[name]
     if name == "reset_status":
         if isinstance(argument, Mapping) and "force_delete" in argument:
             return "instance:force_delete", _force_delete
@@ -89,6 +91,18 @@ def _force_delete(work: lifecycle.Work, instance: Instance, _argument: Any) -> N
     # Owners may do this and must not get at a reset by it. A deletion is accepted whatever is in progress, so it is
     # begun here; the DELETE that clients send next changes nothing.
     work.delete(instance)
+
+
+def _promote(_work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+    raise exception.BadRequest(f"Instance {instance.id} is not a replica.")
+
+
+def _eject(_work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+    raise exception.BadRequest(f"Instance {instance.id} has no replicas.")
+
+
+#: Nothing is a replica or has one in this release.
+_OF_REPLICAS: Mapping[str, Action] = {"promote_to_replica_source": _promote, "eject_replica_source": _eject}
 
 
 def _plugin(work: lifecycle.Work, instance: Instance) -> spi.Plugin:

@@ -98,12 +98,18 @@ class RoutesTest(base.UnitTestCase):
 
     def test_what_has_no_answer_says_so_by_its_status(self) -> None:
         for route in routes.ROUTES:
-            if route.response is None:
+            if route.response is None and route.lacks is None:
                 self.assertIn(route.status, (202, 204), route)
 
     def test_every_schema_is_used(self) -> None:
         used = {name for route in routes.ROUTES for name in (route.request, route.query, route.response) if name}
         self.assertEqual(set(), set(self.schemas) - used - {"error"})
+
+    def test_what_never_succeeds_names_what_it_lacks_and_has_no_answer(self) -> None:
+        for route in routes.ROUTES:
+            if route.lacks is not None:
+                self.assertRegex(route.lacks, "^[a-z]+(-[a-z]+)*$")
+                self.assertIsNone(route.response, route)
 
     def test_versions_exist(self) -> None:
         for route in routes.ROUTES:

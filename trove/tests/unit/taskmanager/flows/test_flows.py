@@ -16,8 +16,11 @@ from trove.workflow.registry import Registry
 FINGERPRINTS = {
     "database.create/1": "1-94f27656466cb55f",
     "database.delete/1": "1-f5901d57c91f6338",
+    "datastore.stop/1": "1-023a417e9c4232b4",
     "instance.create/1": "1-cbd7d198fbff2c37",
     "instance.delete/1": "1-465995cbcc3dcdcd",
+    "instance.migrate/1": "1-d2a763a68e45d97d",
+    "instance.reboot/1": "1-0f38d742a0e30f41",
     "instance.resize_flavor/1": "1-b4e529143beff164",
     "instance.resize_volume/1": "1-a3155ba81f8a0adb",
     "instance.restart/1": "1-05d6ed03dde69d86",
