@@ -175,13 +175,14 @@ class _Workers:
         failure = db_exception.DBConnectionError("away")
         with (
             mock.patch.object(first._store, "renew", autospec=True, side_effect=failure),
-            self.running(first, self.worker(flow, lease_ttl=1.0)),
+            self.running(first),
         ):
             self.assertTrue(paused.wait(60.0))
-            self.await_states(made)
-            self.await_(tokens[0].is_set)
-            go_on.set()
-            self.await_(lambda: "no longer held" in self.logs.text())
+            with self.running(self.worker(flow, lease_ttl=1.0)):  # only now, or it might be the one that is paused
+                self.await_states(made)
+                self.await_(tokens[0].is_set)
+                go_on.set()
+                self.await_(lambda: "no longer held" in self.logs.text())
         self.assertEqual({"written": 1, "success": 1}, case.numbers())
 
     def test_leases_are_renewed_while_a_long_step_runs(self) -> None:
