@@ -16,6 +16,12 @@ OPTS = [
     cfg.StrOpt("region", default="RegionOne", help="Region that instances of this deployment report."),
     cfg.StrOpt("taskmanager_queue", default="taskmanager", help="Topic of the taskmanagers on the control bus."),
     cfg.StrOpt("conductor_queue", default="trove-conductor", help="Topic of the conductors on the control bus."),
+    cfg.ListOpt(
+        "availability_zones",
+        default=[],
+        help="Availability zones that a create request may name; any other is refused at once. When empty, every name is "
+        "passed on to the provider, which may refuse it later.",
+    ),
     cfg.StrOpt(
         "default_datastore",
         help="Datastore, by name or id, of a create request that names none. Without it such a request is refused.",

@@ -35,6 +35,7 @@ INSTANCE_DELETE = Kind("instance.delete", 1, 7200, True, supersedes=True)
 INSTANCE_RESTART = Kind("instance.restart", 1, 600, True)
 INSTANCE_REBOOT = Kind("instance.reboot", 1, 1800, True)
 INSTANCE_MIGRATE = Kind("instance.migrate", 1, 7200, True)
+INSTANCE_UPDATE_ACCESS = Kind("instance.update_access", 1, 600, True)
 INSTANCE_RESIZE_FLAVOR = Kind("instance.resize_flavor", 1, 1800, True)
 INSTANCE_RESIZE_VOLUME = Kind("instance.resize_volume", 1, 1800, True)
 #: Fit the engine to the values of its configuration group. It may have to wait for another one that is under way.
@@ -60,6 +61,7 @@ KINDS = {
         INSTANCE_RESTART,
         INSTANCE_REBOOT,
         INSTANCE_MIGRATE,
+        INSTANCE_UPDATE_ACCESS,
         INSTANCE_RESIZE_FLAVOR,
         INSTANCE_RESIZE_VOLUME,
         INSTANCE_CONFIGURE,

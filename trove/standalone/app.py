@@ -60,6 +60,7 @@ def configure(layout: Layout, settings: Settings) -> cfg.ConfigOpts:
     conf.set_default("gateway_bind_port", settings.gateway_port, group="guest_bus")
     conf.set_default("heartbeat_interval", 5.0, group="guest_bus")
     conf.set_default("agent_heartbeat_expiry", 30.0, group="guest_bus")
+    conf.set_default("availability_zones", ["local"])
     conf.set_default("bind_host", "127.0.0.1")
     conf.set_default("auth_strategy", "http_basic")
     conf.set_default("http_basic_auth_user_file", str(layout.users))
@@ -147,6 +148,7 @@ class Standalone(service.Group):
             plugins=plugins,
             taskmanager=TaskManagerClient(conf, bus),
             conductor=ConductorClient(conf, bus),
+            provider_capabilities=providers.capabilities(conf.provider),
         )
         credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port))
         self._api = ApiServer(conf, make_app(services, conf))

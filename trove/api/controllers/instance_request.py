@@ -16,10 +16,7 @@ from trove.objects import association, catalog, errors
 
 #: Members that the service knows and cannot honour yet, with the capability it lacks.
 _UNAVAILABLE = {
-    "availability_zone": "availability-zones",
-    "locality": "locality",
     "modules": "modules",
-    "nics": "networks",
     "replica_of": "replication",
     "slave_of": "replication",
     "restorePoint": "backups",
@@ -180,11 +177,6 @@ def _content_reasons(
 
 def _refuse_unavailable(req: ApiRequest, body: Mapping[str, Any]) -> None:
     reasons = [f"'{key}' needs the capability '{name}'" for key, name in sorted(_UNAVAILABLE.items()) if body.get(key)]
-    access = body.get("access") or {}
-    if access.get("is_public"):
-        reasons.append("'access.is_public' needs the capability 'public-addresses'")
-    if access.get("allowed_cidrs"):
-        reasons.append("'access.allowed_cidrs' needs the capability 'access-rules'")
     if reasons:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(reasons)}. Leave it out.")
     if (body.get("replica_count") or 1) > 1:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trove.api import lifecycle, notices, paging
-from trove.api.controllers import configuration_request, instance_request
+from trove.api.controllers import access_request, configuration_request, instance_placement, instance_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import instances as view
 from trove.common import exception
 from trove.conf.quota import default_limits
 from trove.datastores import spi
 from trove.domain import operations, quota
-from trove.objects import instance_listing, secret
+from trove.objects import instance_listing, secret, server_group
 from trove.objects import quota as quotas
 from trove.objects.instance import Instance
 from trove.objects.instance_listing import InstanceRow
@@ -58,6 +58,7 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     if body.get("configuration"):
         req.authorize("instance:update")
     wanted = instance_request.resolve(req, work.session, body)
+    place = instance_placement.resolve(req, body)
     kind_of = wanted.version.datastore_id
     group = _group(req, work, wanted, body.get("configuration"))
     usage = quota.instance_usage(wanted.flavor.ram_mib, wanted.volume_gib, kind_of)
@@ -75,13 +76,16 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
         volume_gib=wanted.volume_gib,
         volume_type=wanted.volume_type,
         region=req.services.conf.region,
-        access={"is_public": False},
+        availability_zone=place.availability_zone,
+        access=place.access,
         configuration_id=group,
     )
+    if place.locality:
+        instance.server_group_id = server_group.create(work.session, req.project_id, place.locality)
     instance.create(work.session)
     # Passwords must not stand in a workflow's inputs.
     users = secret.put(work.session, instance.id, "users", wanted.users) if wanted.users else None
-    inputs = {"databases": wanted.databases, "users_secret": users}
+    inputs = {"databases": wanted.databases, "users_secret": users, "nic": place.nic}
     told = notices.of_creation(instance, wanted.version, wanted.databases, wanted.users)
     work.submit(operations.INSTANCE_CREATE, instance, inputs, told=[told])
     row = instance_listing.get_row(work.session, Scope.project(req.project_id), instance.id)
@@ -144,17 +148,13 @@ def _refuse_detaching(_work: lifecycle.Work, instance: Instance, _wanted: str | 
     raise exception.BadRequest(f"Instance {instance.id} is not a replica.")
 
 
-def _refuse_access(_work: lifecycle.Work, _instance: Instance, _wanted: Mapping[str, Any]) -> None:
-    raise exception.NotSupported("This service cannot do that: 'access' needs the capability 'access-rules'.")
-
-
 def _refuse_upgrade(_work: lifecycle.Work, _instance: Instance, _wanted: str) -> None:
     raise exception.NotSupported("This service cannot do that: 'datastore_version' needs the capability 'upgrade'.")
 
 
 #: What may stand beside the name in a change.
 _CHANGES: Mapping[str, Callable[[lifecycle.Work, Instance, Any], None]] = {
-    "access": _refuse_access,
+    "access": access_request.change,
     "configuration": _configure,
     "datastore_version": _refuse_upgrade,
     "replica_of": _refuse_detaching,

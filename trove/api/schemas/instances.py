@@ -60,6 +60,16 @@ _DATASTORE = atoms.document(
 )
 _NULLABLE_UUID = {"anyOf": [atoms.UUID, {"type": "null"}], "x-message": "must be a UUID"}
 
+_NIC = atoms.document(
+    {
+        "net-id": _NULLABLE_UUID,
+        "network_id": _NULLABLE_UUID,
+        "subnet_id": _NULLABLE_UUID,
+        "ip_address": {"type": ["string", "null"], "maxLength": 64, "x-message": "must be an IP address"},
+    },
+    optional=("net-id", "network_id", "subnet_id", "ip_address"),
+)
+
 _CREATE = {
     "name": atoms.NAME,
     "flavorRef": FLAVOR_REFERENCE,
@@ -75,7 +85,7 @@ _CREATE = {
     "replica_of": _NULLABLE_UUID,
     "slave_of": _NULLABLE_UUID,
     "replica_count": {"type": ["integer", "null"], "minimum": 1, "maximum": 3},
-    "nics": {"type": ["array", "null"], "items": {"type": "object"}, "maxItems": 1},
+    "nics": {"type": ["array", "null"], "items": _NIC, "maxItems": 1},
     "modules": {"type": ["array", "null"], "items": {"type": "object"}, "maxItems": 100},
     "restorePoint": _ANY_OBJECT,
     "locality": {"enum": ["affinity", "soft-affinity", "anti-affinity", "soft-anti-affinity", None]},
@@ -184,6 +194,7 @@ DETAIL = atoms.document(
         "updated": atoms.TIMESTAMP,
         "service_status_updated": atoms.TIMESTAMP,
         "service_status_reason": {"type": "string"},
+        "locality": {"type": "string"},
         "fault": _FAULT,
         "configuration": atoms.document({"id": atoms.UUID, "name": {"type": "string"}, "links": atoms.LINKS}),
         "server_id": {"type": ["string", "null"]},
@@ -193,6 +204,7 @@ DETAIL = atoms.document(
     optional=(
         *_OPTIONAL_SUMMARY,
         "service_status_reason",
+        "locality",
         "fault",
         "configuration",
         "server_id",

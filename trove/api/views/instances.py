@@ -63,6 +63,8 @@ def detail(req: ApiRequest, row: InstanceRow, *, with_usage: bool = False) -> di
     shown["updated"] = clock.isoformat(row.updated_at)
     shown["service_status_updated"] = clock.isoformat(row.reported_at or row.created_at)
     shown["datastore"]["version_number"] = row.version_number
+    if row.locality is not None:
+        shown["locality"] = row.locality
     if row.fault_symbol is not None:
         shown["fault"] = fault(req, row)
     if row.configuration_id is not None:

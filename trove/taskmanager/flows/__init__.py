@@ -2,7 +2,7 @@
 """Every kind of long work, one module each; :func:`register_all` makes them known to a worker."""
 
 from trove.taskmanager.announce import announcing
-from trove.taskmanager.flows import configure, create, delete, edit, reboot, resize, restart
+from trove.taskmanager.flows import access, configure, create, delete, edit, reboot, resize, restart
 from trove.workflow.registry import Registry
 
 
@@ -17,6 +17,7 @@ def register_all(registry: Registry) -> Registry:
         resize.FLAVOR,
         resize.VOLUME,
         configure.FLOW,
+        access.FLOW,
         *edit.FLOWS,
     ):
         registry.register(announcing(flow))

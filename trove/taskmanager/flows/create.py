@@ -37,6 +37,7 @@ FLOW = Flow(
     version=1,
     steps=(
         outside.EnsurePort(),
+        outside.SetAccess(),
         outside.EnsureVolume(),
         server.IssueIdentity(),
         server.EnsureServer(),

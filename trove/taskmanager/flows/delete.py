@@ -8,7 +8,7 @@ says so.
 from sqlalchemy.orm import Session
 
 from trove.domain import operations, quota
-from trove.objects import fault
+from trove.objects import catalog, fault, server_group
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
 from trove.taskmanager import settle
@@ -21,7 +21,11 @@ def _deleted(ctx: StepContext, session: Session) -> None:
     if not instance.deleted:
         instance.mark_deleted(session)
         fault.clear_fault(session, instance.id)
-        settle.give_back(session, instance, quota.instance_usage(instance.ram_mib, instance.volume_gib))
+        if instance.server_group_id is not None:
+            server_group.leave(session, instance.server_group_id, instance.id)
+        version = catalog.DatastoreVersion.get(session, instance.datastore_version_id)
+        freed = quota.instance_usage(instance.ram_mib, instance.volume_gib, version.datastore_id)
+        settle.give_back(session, instance, freed)
 
 
 def _parked(ctx: StepContext, session: Session) -> None:
@@ -34,6 +38,7 @@ FLOW = Flow(
     steps=(
         guest.StopDatastore(),
         server.RemoveServer(),
+        server.RemoveServerGroup(),
         outside.RemoveVolume(),
         outside.RemovePort(),
         guest.ForgetGuest(),

@@ -2,18 +2,22 @@
 """Steps that make and remove the outside things below a server: address and data volume; and what all such steps
 share."""
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from trove.common import ids
-from trove.domain import instance_states
+from trove.domain import access, instance_states
 from trove.objects import catalog
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
 from trove.providers import base
 from trove.taskmanager.environment import Environment
 from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks at something the provider is still making.
 POLL = 1.0
@@ -91,17 +95,68 @@ class EnsurePort:
                 f"this taskmanager has no datastore plugin '{version.manager}'; install it and restart the taskmanager",
             )
         try:
-            port = env.provider.ensure_port(base.PortSpec(tag(ctx, "port"), plugin.port))
+            nic = ctx.inputs.get("nic") or {}
+            port = env.provider.ensure_port(base.PortSpec(tag(ctx, "port"), plugin.port, **nic))
         except base.ProviderError as err:
             return refused(ctx, err, "network address")
-        address: dict[str, Any] = {"address": port.address, "type": "private"}
-        if port.network:
-            address["network"] = port.network
-        publish(ctx, addresses=[address], port=port.port)
+        publish(ctx, addresses=_addresses(port), port=port.port)
         return Done({"address": port.address, "port": port.port})
 
     def undo(self, ctx: StepContext) -> Result:
         return RemovePort().run(ctx)
+
+
+def _addresses(port: base.Port) -> list[dict[str, Any]]:
+    private: dict[str, Any] = {"address": port.address, "type": "private"}
+    if port.network:
+        private["network"] = port.network
+    public = [{"address": port.public_address, "type": "public"}] if port.public_address else []
+    return [private, *public]
+
+
+class SetAccess:
+    """Let exactly those reach the instance that ``inputs[which]`` or its row says.
+
+    :param which: member of the inputs; ``None``: what the instance's row has, and nothing to do when that is everybody.
+    :param undo: member with what was before; ``None``: the removal of the address undoes it.
+    """
+
+    name = "set-access"
+
+    def __init__(self, which: str | None = None, *, undo: str | None = None) -> None:
+        self._which = which
+        self._undo = undo
+
+    def run(self, ctx: StepContext) -> Result:
+        wanted = load_instance(ctx).access if self._which is None else ctx.inputs[self._which]
+        if self._which is None and not wanted.get("is_public") and not access.restriction(wanted):
+            return Done()
+        try:
+            port = self._set(ctx, wanted)
+        except base.ProviderError as err:
+            return refused(ctx, err, "access")
+        publish(ctx, addresses=_addresses(port))
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        if self._undo is None or being_deleted(ctx):
+            return Done()
+        try:
+            port = self._set(ctx, ctx.inputs[self._undo])
+        except _PERMANENT as err:
+            # It was refused, or the port is gone: then nothing was changed, and nothing can be changed back.
+            LOG.warning("the access of instance %s was not put back: %s", ctx.resource_id, err)
+            return Done()
+        except base.ProviderError as err:
+            return later(ctx, err, "access")
+        publish(ctx, addresses=_addresses(port))
+        return Done()
+
+    @staticmethod
+    def _set(ctx: StepContext, wanted: Mapping[str, Any]) -> base.Port:
+        reach = base.Access(bool(wanted.get("is_public")), access.restriction(wanted))
+        port: base.Port = ctx.env.provider.set_access(tag(ctx, "port"), reach)
+        return port
 
 
 class RemovePort:

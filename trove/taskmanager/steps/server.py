@@ -6,7 +6,7 @@ import json
 from sqlalchemy.orm import Session
 
 from trove.domain.shape import Shape
-from trove.objects import catalog, guest
+from trove.objects import catalog, guest, server_group
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.providers import base
@@ -83,8 +83,23 @@ class EnsureServer:
             image=version.image_id,
             engine_home=version.engine_home,
             root_image=version.root_image,
+            availability_zone=instance.availability_zone,
+            group=_group(ctx, instance),
             bootstrap=_bootstrap(ctx.env, instance, version, identity),
         )
+
+
+def group_tag(group_id: str) -> str:
+    """Return the tag of a server group."""
+    return f"server-group:{group_id}"
+
+
+def _group(ctx: StepContext, instance: Instance) -> base.ServerGroup | None:
+    if instance.server_group_id is None:
+        return None
+    with ctx.env.db.reader() as session:
+        policy = server_group.policy_of(session, instance.server_group_id)
+    return None if policy is None else base.ServerGroup(group_tag(instance.server_group_id), policy)
 
 
 def _issue(ctx: StepContext, transport: str) -> None:
@@ -183,3 +198,27 @@ def input_shape(ctx: StepContext, which: str) -> Shape:
     """Return the shape stored under ``inputs[which]``."""
     stored = ctx.inputs[which]
     return Shape(vcpus=stored["vcpus"], ram_mib=stored["ram_mib"], disk_gib=stored["disk_gib"])
+
+
+class RemoveServerGroup:
+    """Remove the group that the instance's server was in, when it was the last of it."""
+
+    name = "remove-server-group"
+
+    def run(self, ctx: StepContext) -> Result:
+        group_id = outside.load_instance(ctx).server_group_id
+        if group_id is None:
+            return Done()
+        with ctx.env.db.reader() as session:
+            shared = server_group.has_others(session, group_id, ctx.resource_id)
+        if not shared:
+            try:
+                ctx.env.provider.remove_server_group(group_tag(group_id))
+            except base.ConflictError:
+                return Done()  # another one is on its way out too, and removes it
+            except base.ProviderError as err:
+                return outside.later(ctx, err, "server group")
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()

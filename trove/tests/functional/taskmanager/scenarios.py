@@ -69,6 +69,10 @@ TRIALS = {
     "restart": Trial(operations.INSTANCE_RESTART, "restart"),
     "reboot": Trial(operations.INSTANCE_REBOOT, "restart"),
     "migrate": Trial(operations.INSTANCE_MIGRATE, "update", {"host": "host-2", "restart_required": False}),
+    "update-access": Trial(
+        operations.INSTANCE_UPDATE_ACCESS, "update",
+        {"old": {}, "new": {"is_public": True, "allowed_cidrs": ["192.0.2.0/24"]}, "restart_required": False},
+    ),
     "resize-larger": Trial(operations.INSTANCE_RESIZE_FLAVOR, "resize", {"old": _OLD, "new": _LARGER}),
     "resize-smaller": Trial(operations.INSTANCE_RESIZE_FLAVOR, "resize", {"old": _OLD, "new": _SMALLER}),
     "resize-volume": Trial(operations.INSTANCE_RESIZE_VOLUME, "resize", {"size_gib": 5, "old_size_gib": _VOLUME_GIB}),
@@ -177,6 +181,7 @@ class InstanceCase:
         volume = cloud["volume"].get(ids.instance_tag(self.id, "volume"))
         server = cloud["server"].get(ids.instance_tag(self.id, "server"))
         port = cloud["port"].get(ids.instance_tag(self.id, "port"))
+        reach = self.provider.access(ids.instance_tag(self.id, "port"))
         owes = {} if instance.deleted else quota.instance_usage(instance.ram_mib, instance.volume_gib)
         shape = Shape(instance.vcpus, instance.ram_mib, instance.disk_gib)
         facts: dict[str, tuple[Any, Any]] = {
@@ -185,7 +190,8 @@ class InstanceCase:
             "volume size": (instance.volume_gib if volume else None, volume and volume.size_gib),
             "server id": (instance.server_id, server and server.id),
             "shape": (shape if server else None, server and server.shape),
-            "address": (instance.addresses, [{"address": port.address, "type": "private"}] if port else []),
+            "address": (instance.addresses, _shown(port) if port else []),
+            "access": (_reach(instance), (reach.is_public, list(reach.allowed_cidrs))) if server else ((), ()),
             "port": (instance.port, port and port.port),
             "engine's memory": (instance.ram_mib if server else None, self.guest.ram_mib if server else None),
         }
@@ -257,6 +263,15 @@ class InstanceCase:
         )
         identity.save(session)
         heartbeat.record(session, [heartbeat.HeartbeatRecord(self.id, "healthy", self.db.now(session))])
+
+
+def _shown(port: providers.Port) -> list[dict[str, str]]:
+    public = [{"address": port.public_address, "type": "public"}] if port.public_address else []
+    return [{"address": port.address, "type": "private"}, *public]
+
+
+def _reach(instance: Instance) -> tuple[bool, list[str]]:
+    return instance.access.get("is_public", False), instance.access.get("allowed_cidrs", [])
 
 
 class InstanceScenario:

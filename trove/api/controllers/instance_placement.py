@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a new instance shall be, and who may reach it: what the request wants, held against what the provider can."""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trove.api.request import ApiRequest
+from trove.common import exception
+from trove.domain import access
+from trove.providers.base import Capability
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What the provider is going to be asked for.
+
+    :ivar nic: ``{"network", "subnet", "address"}``, each an id, an address or ``None``.
+    :ivar locality: policy of the server group; ``None``: none.
+    """
+
+    availability_zone: str | None
+    nic: dict[str, str | None] | None
+    access: dict[str, Any]
+    locality: str | None
+
+
+def resolve(req: ApiRequest, body: Mapping[str, Any]) -> Placement:
+    """Return the placement that a create request wants.
+
+    :raises ValidationFailed: with everything that makes no sense.
+    :raises NotSupported: naming everything that the provider cannot do.
+    """
+    zone = body.get("availability_zone")
+    nics = body.get("nics") or []
+    reach = access.merge({}, body.get("access") or {})
+    reasons = [*access.reasons(reach), *_zone_reasons(req, zone), *(_nic_reasons(nics[0]) if nics else ())]
+    if reasons:
+        raise exception.ValidationFailed(reasons)
+    wanted = {
+        "'availability_zone'": Capability.AVAILABILITY_ZONES if zone else None,
+        "'nics'": Capability.NETWORKS if nics else None,
+        "'locality'": Capability.SERVER_GROUPS if body.get("locality") else None,
+        **reach_needs(reach),
+    }
+    require(req, wanted)
+    return Placement(zone, _nic(nics[0]) if nics else None, reach, body.get("locality"))
+
+
+def reach_needs(reach: Mapping[str, Any]) -> dict[str, Capability | None]:
+    """Return what ``reach`` (an access) needs of the provider, by the member that needs it."""
+    return {
+        "'access.is_public'": Capability.PUBLIC_ADDRESSES if reach.get("is_public") else None,
+        "'access.allowed_cidrs'": Capability.ACCESS_RULES if access.restriction(reach) else None,
+    }
+
+
+def require(req: ApiRequest, wanted: Mapping[str, Capability | None]) -> None:
+    """Check that the provider can do everything in ``wanted``: what it is for, and the capability it needs.
+
+    :raises NotSupported: naming all that it cannot do.
+    """
+    lacking = [
+        f"{name} needs the capability '{capability.value}'"
+        for name, capability in sorted(wanted.items())
+        if capability is not None and capability.value not in req.services.provider_capabilities
+    ]
+    if lacking:
+        raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}. Leave it out.")
+
+
+def _zone_reasons(req: ApiRequest, zone: str | None) -> list[str]:
+    known = req.services.conf.availability_zones
+    if not zone or not known or zone in known:
+        return []
+    return [f"instance.availability_zone {zone!a} does not exist; there are: {', '.join(known)}"]
+
+
+def _nic(item: Mapping[str, Any]) -> dict[str, str | None]:
+    network = item.get("network_id") or item.get("net-id")
+    return {"network": network, "subnet": item.get("subnet_id"), "address": item.get("ip_address")}
+
+
+def _nic_reasons(item: Mapping[str, Any]) -> list[str]:
+    wanted = _nic(item)
+    found = []
+    if not wanted["network"] and not wanted["subnet"]:
+        found.append("instance.nics needs network_id or subnet_id")
+    if wanted["address"] and not wanted["subnet"]:
+        found.append("instance.nics has ip_address and needs subnet_id with it")
+    if wanted["address"] and not _is_address(wanted["address"]):
+        found.append("instance.nics has an ip_address that is none")
+    if item.get("network_id") and item.get("net-id") and item["network_id"] != item["net-id"]:
+        found.append("instance.nics has network_id and net-id, which differ")
+    return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
