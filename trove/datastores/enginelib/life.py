@@ -16,7 +16,7 @@ import msgspec
 
 from trove.common import clock
 from trove.datastores import spi
-from trove.datastores.enginelib import conditions, logs
+from trove.datastores.enginelib import conditions, configuration, logs
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import Desired, StateFile, StateT
 from trove.wire import command
@@ -40,7 +40,7 @@ class Engine(Generic[StateT]):
     :ivar data_dir: where its data is, to see how full that is.
     :ivar refresh: makes what may have vanished (a directory for the socket) and returns the state with it; it must
         not write when nothing has.
-    :ivar configure: writes the configuration for a state.
+    :ivar configure: writes the configuration for a state, with the values that are ``in_force``.
     :ivar read_config: returns the configuration as it is, for :attr:`restore_config`.
     :ivar probe: asks the server whether it answers, bounded to :data:`PROBE_TIMEOUT`; raises :class:`NoAnswer`.
     :ivar log_files: newest last.
@@ -151,13 +151,14 @@ class Life(Generic[StateT]):
         """Start the server and keep it running.
 
         :raises EngineError: ``engine.start_failed``, ``engine.start_timeout``, ``engine.disk_full``,
-            ``engine.out_of_memory``.
+            ``engine.out_of_memory``; ``configuration.refused``: it runs with the former values.
         """
         known = self.set_desired("running")
         with self.deliberately():
             if self._server.pid() is None:
-                self._configure(known)
-            self._server.start()
+                self._start(known)
+            else:
+                self._server.start()
 
     def stop(self) -> None:
         """Stop the server and keep it stopped, also across restarts of the agent."""
@@ -165,12 +166,14 @@ class Life(Generic[StateT]):
         self._server.stop()
 
     def restart(self) -> None:
-        """Stop and start the server."""
+        """Stop and start the server; values that waited for this count now.
+
+        :raises EngineError: as :meth:`start` does.
+        """
         known = self.set_desired("running")
         with self.deliberately():
             self._server.stop()
-            self._configure(known)
-            self._server.start()
+            self._start(known)
 
     def reconfigure(self, asked: command.Reconfigure) -> None:
         """Give the server the configuration for another shape and restart it; it runs afterwards, with the new or the
@@ -181,9 +184,9 @@ class Life(Generic[StateT]):
         """
         self.require_memory(asked.shape)
         known = self._refreshed(self.set_desired("running"))
-        wanted = msgspec.structs.replace(
-            known, vcpus=asked.shape.vcpus, ram_mib=asked.shape.ram_mib, volume_gib=asked.shape.volume_gib
-        )
+        shape = asked.shape
+        wanted = msgspec.structs.replace(known, vcpus=shape.vcpus, ram_mib=shape.ram_mib, volume_gib=shape.volume_gib)
+        wanted = msgspec.structs.replace(wanted, in_force=wanted.configuration)
         with self.deliberately():
             old_text = self._engine.read_config()
             self._server.stop()
@@ -262,8 +265,27 @@ class Life(Generic[StateT]):
     def _refreshed(self, known: StateT) -> StateT:
         return self._states.put(self._engine.refresh(known))
 
-    def _configure(self, known: StateT) -> None:
-        self._engine.configure(self._refreshed(known))
+    def _start(self, known: StateT) -> None:
+        """Start a stopped server with all values of its configuration group, else with those that it had before."""
+        known = self._refreshed(known)
+        if known.configuration == known.in_force:
+            self._engine.configure(known)
+            self._server.start()
+            return
+        wanted = msgspec.structs.replace(known, in_force=known.configuration)
+        self._engine.configure(wanted)
+        try:
+            self._server.start()
+        except spi.EngineError as err:
+            self._server.stop()
+            self._engine.configure(known)
+            self._server.start()
+            names = ", ".join(configuration.waiting(known))
+            raise spi.EngineError(
+                "configuration.refused",
+                f"The database server does not start with the new values and runs with the former; change {names}.",
+            ) from err
+        self._states.put(wanted)
 
 
 def _told(found: conditions.Condition) -> spi.EngineError:

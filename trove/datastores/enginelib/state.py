@@ -13,6 +13,7 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from trove.datastores.enginelib import files
+from trove.wire import command
 
 Desired = Literal["running", "stopped"]
 
@@ -32,6 +33,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     desired: Desired = "running"
     #: False while the data directory is being made; such a directory may be thrown away and made again.
     prepared: bool = False
+    #: All values of the configuration group.
+    configuration: dict[str, command.ConfigValue] = {}
+    #: Those of them that the engine runs with, and starts with when nobody asks; the others wait for a restart.
+    in_force: dict[str, command.ConfigValue] = {}
+    #: The logs that the owner has switched on.
+    logs: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:  # holds a password
         return f"<State {self.address}:{self.port} desired={self.desired} prepared={self.prepared}>"

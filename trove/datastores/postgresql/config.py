@@ -26,6 +26,8 @@ class Settings:
     port: int
     socket_dir: Path
     log_dir: Path
+    #: Whether the owner wants every statement in the log.
+    log_statements: bool = False
 
 
 def quote(value: object) -> str:
@@ -80,16 +82,42 @@ def parameters(settings: Settings) -> dict[str, str]:
         "log_rotation_size": "10MB",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_timezone": "UTC",
-        "log_statement": "none",
+        "log_statement": "all" if settings.log_statements else "none",
         # A failed statement may hold a password, and the end of this log travels to the operator with a fault.
         "log_min_error_statement": "panic",
     }
 
 
-def render(settings: Settings) -> str:
-    """Return the text of ``postgresql.trove.conf``."""
-    lines = [f"{name} = {quote(value)}" for name, value in parameters(settings).items()]
-    return "# Written by Trove; changes made here are lost.\n" + "\n".join(lines) + "\n"
+def spell(value: bool | int | float | str) -> str:
+    """Return a value of a configuration group as the file has it, before it is quoted.
+
+    :raises ValueError: for what the file cannot hold.
+    """
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    text = str(value)
+    quote(text)
+    return text
+
+
+def render(settings: Settings, group: Mapping[str, str] | None = None) -> str:
+    """Return the text of ``postgresql.trove.conf``.
+
+    :param group: the values of a configuration group; they are a part of their own, and win.
+    """
+    # The owner's switch of the log is the newer word.
+    chosen = {
+        name: value for name, value in (group or {}).items() if name != "log_statement" or not settings.log_statements
+    }
+    own = {name: value for name, value in parameters(settings).items() if name not in chosen}
+    lines = ["# Written by Trove; changes made here are lost.", *_lines(own)]
+    if chosen:
+        lines += ["# Of the configuration group.", *_lines(dict(sorted(chosen.items())))]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(values: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {quote(value)}" for name, value in values.items()]
 
 
 def render_hba(*, open_to_clients: bool) -> str:

@@ -5,12 +5,15 @@ Every parameter that is written here stands in the engine's ``parameters.yaml``;
 are never configuration: the accounts are in the access list (``aclfile``), as hashes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from trove.datastores.redis_family.sizing import Sizing
 
 SOCKET_NAME = "server.sock"
+#: Parameters of several words.
+_LISTS = frozenset({"client-output-buffer-limit", "latency-tracking-info-percentiles", "oom-score-adj-values", "save"})
 ACL_FILE = "users.acl"
 AOF_DIRECTORY = "appendonlydir"
 
@@ -85,7 +88,37 @@ def parameters(settings: Settings) -> dict[str, str]:
     }
 
 
-def render(settings: Settings) -> str:
-    """Return the text of the configuration file."""
-    lines = [f"{name} {quote(value)}" for name, value in parameters(settings).items()]
-    return "# Written by Trove; changes made here are lost.\n" + "\n".join(lines) + "\n"
+def spell(value: bool | int | float | str) -> str:
+    """Return a value of a configuration group as the file has it, before it is quoted.
+
+    :raises ValueError: for what the file cannot hold.
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    quote(text)
+    return text
+
+
+def render(settings: Settings, group: Mapping[str, str] | None = None) -> str:
+    """Return the text of the configuration file.
+
+    :param group: the values of a configuration group; they are a part of their own, and win.
+    """
+    chosen = group or {}
+    own = {name: value for name, value in parameters(settings).items() if name not in chosen}
+    lines = ["# Written by Trove; changes made here are lost.", *_lines(own)]
+    if chosen:
+        lines += ["# Of the configuration group.", *_lines(dict(sorted(chosen.items())))]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(values: Mapping[str, str]) -> list[str]:
+    return [f"{name} {_words(name, value)}" for name, value in values.items()]
+
+
+def _words(name: str, value: str) -> str:
+    """Return a value as the file has it: the engine takes a list only as words, each quoted."""
+    if name in _LISTS and value:
+        return " ".join(quote(word) for word in value.split())
+    return quote(value)

@@ -53,6 +53,10 @@ class MariaDBDialect:
         program = home / "bin" / "mariadb-install-db"
         return [str(program), "--no-defaults", f"--basedir={home}", f"--datadir={target}", *_INITIALISE]
 
+    def check_argv(self, server: Path, options: Path, data_dir: Path) -> Sequence[str]:
+        # It has no option for this; but before it shows the values of all options, it reads them.
+        return [str(server), f"--defaults-file={options}", f"--datadir={data_dir}", "--verbose", "--help"]
+
     def forget_identity(self, data_dir: Path) -> None:
         # The id of Aria's log only has to fit the files beside it, and TLS keys are made in memory.
         (data_dir / "ib_buffer_pool").unlink(missing_ok=True)

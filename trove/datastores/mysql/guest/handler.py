@@ -52,6 +52,9 @@ class MySQLDialect:
     def initialise_argv(self, home: Path, server: Path, target: Path) -> Sequence[str]:
         return [str(server), "--no-defaults", "--initialize-insecure", f"--datadir={target}", *_INITIALISE]
 
+    def check_argv(self, server: Path, options: Path, data_dir: Path) -> Sequence[str]:
+        return [str(server), f"--defaults-file={options}", f"--datadir={data_dir}", "--validate-config"]
+
     def forget_identity(self, data_dir: Path) -> None:
         for pattern in _IDENTITY:
             for path in data_dir.glob(pattern):

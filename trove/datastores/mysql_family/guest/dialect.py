@@ -41,6 +41,9 @@ class Dialect(Protocol):
     def initialise_argv(self, home: Path, server: Path, target: Path) -> Sequence[str]:
         """Return the command that makes a new data directory in ``target``, an empty directory."""
 
+    def check_argv(self, server: Path, options: Path, data_dir: Path) -> Sequence[str]:
+        """Return the command that fails when the server would not take an option file; it touches no data."""
+
     def forget_identity(self, data_dir: Path) -> None:
         """Remove from an initialised directory what each instance must have of its own: keys, ids."""
 

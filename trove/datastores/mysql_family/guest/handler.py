@@ -19,16 +19,19 @@ import pymysql
 
 from trove.datastores import spi
 from trove.datastores.enginelib import files, host, life, logs, sockets
+from trove.datastores.enginelib.configuration import Configurator, require
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import State, StateFile
 from trove.datastores.mysql_family import config, installations, sizing
 from trove.datastores.mysql_family.guest import connection as sessions
 from trove.datastores.mysql_family.guest import inventory, server
+from trove.datastores.mysql_family.guest.configuration import Tuning
 from trove.datastores.mysql_family.guest.databases import Databases
 from trove.datastores.mysql_family.guest.datadir import DataDir
 from trove.datastores.mysql_family.guest.dialect import Dialect
 from trove.datastores.mysql_family.guest.root import Root
 from trove.datastores.mysql_family.guest.users import Users
+from trove.datastores.mysql_family.protected import PROTECTION
 from trove.wire import command
 
 Method = Callable[[Any], Mapping[str, Any] | None]
@@ -66,6 +69,29 @@ class FamilyHandler:
             self._server,
             self._state,
         )
+        tuning = Tuning(
+            environment.process,
+            self._own_dir,
+            self._session,
+            check_argv=lambda options: list(dialect.check_argv(program, options, self._data.path)),
+            render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
+            template=lambda: dialect.settings(self._settings(self._life.known()), self._engine_version),
+        )
+        self._configurator = Configurator(
+            tuning,
+            self._server,
+            self._state,
+            require=functools.partial(require, protection=PROTECTION, spell=config.spell),
+            known=self._life.known,
+            write=self._write_config,
+        )
+        self._switches = logs.Switches(
+            tuple(config.LOG_SWITCHES),
+            self._state,
+            known=self._life.known,
+            write=self._write_config,
+            tell=self._tell_logs,
+        )
         self._databases = Databases(self._session, dialect)
         self._users = Users(self._session, dialect)
         self._root = Root(self._session, dialect)
@@ -81,6 +107,8 @@ class FamilyHandler:
             "restart": lambda _asked: self._life.restart(),
             "reconfigure": self._life.reconfigure,
             "grow_volume": self.grow_volume,
+            "configure": self._configurator.configure,
+            "set_log": self._switches.set,
             "create_databases": lambda asked: self._databases.create(asked.databases),
             "drop_database": lambda asked: self._databases.drop(asked.database),
             "create_users": lambda asked: self._users.create(asked.users),
@@ -111,11 +139,22 @@ class FamilyHandler:
     def supervise(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
         self._life.supervise()
-        logs.rotate(self._log)
+        for path in (self._log, *self._owners_logs().values()):
+            logs.rotate(path)
 
     def log_files(self) -> Sequence[Path]:
         """See :meth:`trove.datastores.spi.GuestHandler.log_files`."""
         return logs.with_rotated(self._log)
+
+    def logs(self) -> Sequence[spi.EngineLog]:
+        """See :meth:`trove.datastores.spi.GuestHandler.logs`."""
+        return [
+            *(
+                spi.EngineLog(name, "USER", logs.with_rotated(path), enabled=self._switches.on(name))
+                for name, path in self._owners_logs().items()
+            ),
+            spi.EngineLog("error", "SYS", logs.with_rotated(self._log)),
+        ]
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -131,10 +170,11 @@ class FamilyHandler:
         if known is not None and known.prepared:
             self._data.finish()
             self._life.start()
-            return
-        self._life.require_memory(asked.shape)
-        with self._life.deliberately():
-            self._make(asked)
+        else:
+            self._life.require_memory(asked.shape)
+            with self._life.deliberately():
+                self._make(asked)
+        self._configurator.settle(asked.configuration, self._life.restart)
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
@@ -168,6 +208,8 @@ class FamilyHandler:
         if self._server.accepting():
             with self._session() as connection:
                 for name, value in self._dialect.dynamic(self._settings(known), self._engine_version).items():
+                    if name in known.in_force:  # the owner's choice
+                        continue
                     sessions.execute(connection, f"SET GLOBAL {name} = %s", values=(value,))
 
     # -- details -------------------------------------------------------------------------------------------------------
@@ -205,11 +247,21 @@ class FamilyHandler:
             pid_file=self._own_dir / "mysqld.pid",
             tmp_dir=self._data.tmp_dir,
             log_dir=self._own_dir,
+            logs=known.logs,
             init_file=init_file,
         )
 
     def _render(self, known: State, init_file: Path | None = None) -> str:
-        return config.render(self._dialect.settings(self._settings(known, init_file), self._engine_version))
+        group = {name: config.spell(value) for name, value in known.in_force.items()}
+        return config.render(self._dialect.settings(self._settings(known, init_file), self._engine_version), group)
+
+    def _owners_logs(self) -> Mapping[str, Path]:
+        return {name: config.log_file(self._own_dir, name) for name in config.LOG_SWITCHES}
+
+    def _tell_logs(self, name: str, enabled: bool) -> None:
+        if self._server.accepting():
+            with self._session() as connection:
+                sessions.execute(connection, "SET GLOBAL {} = %s", config.LOG_SWITCHES[name], values=(enabled,))
 
     def _write_config(self, known: State) -> None:
         self._data.write_config(self._render(known))

@@ -23,7 +23,10 @@ MAINTENANCE_DATABASE = "postgres"
 _OPTIONS = (
     "-c search_path=pg_catalog,pg_temp -c local_preload_libraries= -c role=none -c row_security=off "
     "-c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed -c synchronous_commit=on "
-    "-c statement_timeout=120000 -c lock_timeout=30000 -c standard_conforming_strings=on -c client_min_messages=error"
+    "-c statement_timeout=120000 -c lock_timeout=30000 -c standard_conforming_strings=on -c client_min_messages=error "
+    # What an owner has logged of all statements is nothing of ours: some hold the verifier of a password.
+    "-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 -c log_duration=off "
+    "-c log_transaction_sample_rate=0 -c log_min_error_statement=panic"
 )
 _APPLICATION = "trove-guestagent"
 

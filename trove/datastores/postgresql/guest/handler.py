@@ -19,6 +19,7 @@ import psycopg2
 
 from trove.datastores import spi
 from trove.datastores.enginelib import files, host, life, logs, sockets
+from trove.datastores.enginelib.configuration import Configurator, Values, require
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import State, StateFile
 from trove.datastores.postgresql import config, facts, installations, sizing
@@ -26,10 +27,14 @@ from trove.datastores.postgresql.guest import connection as sessions
 from trove.datastores.postgresql.guest import inventory, server
 from trove.datastores.postgresql.guest.access import Access
 from trove.datastores.postgresql.guest.cluster import Cluster
+from trove.datastores.postgresql.guest.configuration import Tuning
 from trove.datastores.postgresql.guest.databases import Databases
 from trove.datastores.postgresql.guest.users import Users
+from trove.datastores.postgresql.protected import PROTECTION
 from trove.wire import command
 
+#: The log that an owner can switch: every statement.
+GENERAL_LOG = "general"
 #: Log files kept, of at most 10 MB each.
 LOG_FILES_KEPT = 5
 
@@ -68,6 +73,18 @@ class PostgreSQLHandler:
             self._server,
             self._state,
         )
+        self._tuning = Tuning(environment, home, self._own_dir, self._cluster, self._session, self._rendered_with)
+        self._configurator = Configurator(
+            self._tuning,
+            self._server,
+            self._state,
+            require=functools.partial(require, protection=PROTECTION, spell=config.spell),
+            known=self._life.known,
+            write=self._write_config,
+        )
+        self._switches = logs.Switches(
+            (GENERAL_LOG,), self._state, known=self._life.known, write=self._write_config, tell=self._tell_logs
+        )
         access = Access(self._session)
         self._databases = Databases(self._session, access)
         self._users = Users(self._session, access)
@@ -83,6 +100,8 @@ class PostgreSQLHandler:
             "restart": lambda _asked: self._life.restart(),
             "reconfigure": self._life.reconfigure,
             "grow_volume": self.grow_volume,
+            "configure": self._configurator.configure,
+            "set_log": self._switches.set,
             "create_databases": lambda asked: self._databases.create(asked.databases),
             "drop_database": lambda asked: self._databases.drop(asked.database),
             "create_users": lambda asked: self._users.create(asked.users),
@@ -120,6 +139,10 @@ class PostgreSQLHandler:
         """See :meth:`trove.datastores.spi.GuestHandler.log_files`."""
         return [*logs.with_rotated(self._startup_log, keep=1), *self._collected_logs()]
 
+    def logs(self) -> Sequence[spi.EngineLog]:
+        """See :meth:`trove.datastores.spi.GuestHandler.logs`. Statements are in the server's one log."""
+        return [spi.EngineLog(GENERAL_LOG, "USER", self._collected_logs(), enabled=self._switches.on(GENERAL_LOG))]
+
     # -- commands ------------------------------------------------------------------------------------------------------
 
     def prepare(self, asked: command.Prepare) -> None:
@@ -133,10 +156,11 @@ class PostgreSQLHandler:
         if known is not None and known.prepared:
             self._cluster.finish()
             self._life.start()
-            return
-        self._life.require_memory(asked.shape)
-        with self._life.deliberately():
-            self._make(asked)
+        else:
+            self._life.require_memory(asked.shape)
+            with self._life.deliberately():
+                self._make(asked)
+        self._configurator.settle(asked.configuration, self._life.restart)
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
@@ -197,15 +221,27 @@ class PostgreSQLHandler:
         with sessions.session(self._address(known), database) as connection:
             yield connection
 
+    def _tell_logs(self, _name: str, _enabled: bool) -> None:
+        if self._server.pid() is not None:
+            self._tuning.reload()
+
+    def _rendered_with(self, values: Values) -> str:
+        return self._rendered(msgspec.structs.replace(self._life.known(), in_force=dict(values)))
+
     def _write_config(self, known: State) -> None:
+        self._cluster.write_config(self._rendered(known))
+
+    def _rendered(self, known: State) -> str:
         settings = config.Settings(
             sizing=sizing.compute(known.vcpus, known.ram_mib, known.volume_gib, host.ram_mib()),
             address=known.address,
             port=known.port,
             socket_dir=Path(known.socket_dir),
             log_dir=self._log_dir,
+            log_statements=GENERAL_LOG in known.logs,
         )
-        self._cluster.write_config(config.render(settings))
+        # In lower case, as initdb writes them: of two lines for one parameter only the last one counts then.
+        return config.render(settings, {name.lower(): config.spell(value) for name, value in known.in_force.items()})
 
     def _with_socket_dir(self, known: State) -> State:
         """Return the state with a directory for the socket that exists: one in the temporary directory may have been

@@ -8,7 +8,6 @@ while it holds writes that it could not put on disk.
 
 import contextlib
 import functools
-import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,18 @@ from typing import Any
 import msgspec
 
 from trove.datastores import spi
-from trove.datastores.enginelib import conditions, files, host, logs, server, sockets
+from trove.datastores.enginelib import conditions, files, host, logs, sockets
+from trove.datastores.enginelib.configuration import Configurator, require
 from trove.datastores.enginelib.data import DataDirectory
 from trove.datastores.enginelib.life import Engine, Life
-from trove.datastores.enginelib.state import State, StateFile
-from trove.datastores.redis_family import acl, config, installations, sizing
-from trove.datastores.redis_family.guest import health, inventory, resp
+from trove.datastores.enginelib.server import EngineServer
+from trove.datastores.enginelib.state import StateFile
+from trove.datastores.redis_family import acl, config, sizing
+from trove.datastores.redis_family.guest import health, inventory, resp, server
+from trove.datastores.redis_family.guest.configuration import FamilyState, Tuning
 from trove.datastores.redis_family.guest.users import Users
 from trove.datastores.redis_family.product import Product
+from trove.datastores.redis_family.protected import PROTECTION
 from trove.wire import command
 
 _READY_TIMEOUT = 1.0
@@ -43,11 +46,14 @@ class FamilyHandler:
         self._config = self._own_dir / f"{product.name}.conf"
         self._pid_file = self._own_dir / "server.pid"
         self._log = self._own_dir / "server.log"
-        self._states = StateFile(self._own_dir / "state.json", State)
+        self._states = StateFile(self._own_dir / "state.json", FamilyState)
         #: The state of an instance that is being prepared, before it is written down.
-        self._preparing: State | None = None
+        self._preparing: FamilyState | None = None
         self._marked_pid: int | None = None
-        self._server = server.EngineServer(environment.process, self._program(environment))
+        argv = server.argv(environment, product, self._config, self._data.path)
+        self._server = EngineServer(
+            environment.process, server.program(argv, self._config, self._pid_file, self._log, self._is_ready)
+        )
         self._life = Life(
             Engine(
                 title=product.title,
@@ -65,6 +71,26 @@ class FamilyHandler:
             self._server,
             self._states,
         )
+        tuning = Tuning(
+            environment.process,
+            argv[0],
+            self._own_dir,
+            self._session,
+            self._states,
+            render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
+            template=lambda: config.parameters(self._settings(self._life.known())),
+        )
+        self._configurator = Configurator(
+            tuning,
+            self._server,
+            self._states,
+            require=functools.partial(require, protection=PROTECTION, spell=config.spell),
+            known=self._life.known,
+            write=self._configure,
+        )
+        self._switches = logs.Switches(
+            (), self._states, known=self._life.known, write=self._configure, tell=lambda _name, _enabled: None
+        )
         self._users = Users(self._session)
 
     # -- interface -----------------------------------------------------------------------------------------------------
@@ -78,6 +104,8 @@ class FamilyHandler:
             "restart": lambda _asked: self.restart(),
             "reconfigure": self.reconfigure,
             "grow_volume": self.grow_volume,
+            "configure": self._configurator.configure,
+            "set_log": self._switches.set,
             "create_users": lambda asked: self._users.create(asked.users),
             "alter_user": self._users.alter,
             "drop_user": lambda asked: self._users.drop(asked.user.name),
@@ -111,6 +139,10 @@ class FamilyHandler:
         """See :meth:`trove.datastores.spi.GuestHandler.log_files`."""
         return logs.with_rotated(self._log)
 
+    def logs(self) -> Sequence[spi.EngineLog]:
+        """See :meth:`trove.datastores.spi.GuestHandler.logs`. Statements are in no log."""
+        return [spi.EngineLog("server", "SYS", logs.with_rotated(self._log))]
+
     # -- commands ------------------------------------------------------------------------------------------------------
 
     def prepare(self, asked: command.Prepare) -> None:
@@ -124,10 +156,14 @@ class FamilyHandler:
         if known is not None and known.prepared:
             self._data.finish()
             self._life.start()
-            return
-        self._life.require_memory(asked.shape)
+        else:
+            self._life.require_memory(asked.shape)
+            self._make(asked)
+        self._configurator.settle(asked.configuration, self.restart)
+
+    def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
-        fresh = State(
+        fresh = FamilyState(
             address=asked.address,
             port=asked.port,
             vcpus=asked.shape.vcpus,
@@ -188,45 +224,12 @@ class FamilyHandler:
     def grow_volume(self, asked: command.GrowVolume) -> None:
         """Use the larger volume: the append-only file may grow with it. Needs no restart."""
         wanted = self._life.set_volume(asked.volume_gib)
-        if self._server.pid() is not None:
+        if self._server.pid() is not None and "auto-aof-rewrite-min-size" not in wanted.in_force:
             minimum = _sizing(wanted.vcpus, wanted.ram_mib, wanted.volume_gib).rewrite_from
             with self._session() as connection:
                 connection.call("CONFIG", "SET", "auto-aof-rewrite-min-size", f"{minimum}mb")
 
     # -- details -------------------------------------------------------------------------------------------------------
-
-    def _program(self, environment: spi.GuestEnvironment) -> server.Program:
-        home = environment.engine_home
-        root = environment.engine_root or installations.HOST
-        found = installations.program(self._product, home, root) if home is not None else None
-        if found is None:
-            for item in installations.find(self._product, root):
-                if home is None and item.version == environment.engine_version:
-                    found = installations.program(self._product, item.home, root)
-                    break
-        return server.Program(
-            # The directory is named here and not in the file, so that whoever looks at processes sees whose it is. A
-            # program that is missing is told when it is to be started.
-            argv=(
-                str(found or (home or Path("/usr")) / "bin" / self._product.program),
-                str(self._config),
-                "--dir",
-                str(self._data.path),
-            ),
-            marker=str(self._config),
-            log=self._log,
-            cwd=self._own_dir,
-            pid=self._noted_pid,
-            ready=self._is_ready,
-            stop_stages=((signal.SIGTERM, 120.0), (signal.SIGKILL, 10.0)),
-        )
-
-    def _noted_pid(self) -> int | None:
-        try:
-            pid = int(self._pid_file.read_text())
-        except (OSError, ValueError):
-            return None
-        return pid if pid > 1 else None
 
     def _is_ready(self, _pid: int) -> bool:
         known = self._preparing or self._states.get()
@@ -263,8 +266,8 @@ class FamilyHandler:
                 f"them. {health.DISK_FULL.remedy}",
             )
 
-    def _configure(self, known: State) -> None:
-        settings = config.Settings(
+    def _settings(self, known: FamilyState) -> config.Settings:
+        return config.Settings(
             sizing=_sizing(known.vcpus, known.ram_mib, known.volume_gib),
             address=known.address,
             port=known.port,
@@ -272,14 +275,20 @@ class FamilyHandler:
             acl_file=self._acl_file,
             pid_file=self._pid_file,
         )
-        files.write_private(self._config, config.render(settings))
+
+    def _render(self, known: FamilyState) -> str:
+        group = {name: config.spell(value) for name, value in known.in_force.items()}
+        return config.render(self._settings(known), group)
+
+    def _configure(self, known: FamilyState) -> None:
+        files.write_private(self._config, self._render(known))
 
     @property
     def _acl_file(self) -> Path:
         # On the volume: users belong to the data, wherever that goes.
         return self._data.path / config.ACL_FILE
 
-    def _secure(self, known: State) -> None:
+    def _secure(self, known: FamilyState) -> None:
         """See that the access list on disk lets nobody in who has not proved a password.
 
         Without the line for the default account the engine takes it as open to everybody.
@@ -292,7 +301,7 @@ class FamilyHandler:
         if wanted != present:
             files.write_private(self._acl_file, wanted)
 
-    def _refresh(self, known: State) -> State:
+    def _refresh(self, known: FamilyState) -> FamilyState:
         self._secure(known)
         return msgspec.structs.replace(known, socket_dir=self._usable_socket_dir(known.socket_dir))
 
@@ -309,7 +318,7 @@ class FamilyHandler:
             self._marked_pid = pid
 
 
-def _address(known: State) -> resp.Address:
+def _address(known: FamilyState) -> resp.Address:
     return resp.Address(Path(known.socket_dir), known.admin_password)
 
 

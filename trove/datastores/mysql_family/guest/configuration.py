@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Let a server of MariaDB or MySQL take the values of a configuration group.
+
+The server is the judge. Its program reads an option file and ends (``check_argv`` of the dialect): what it refuses
+would not have started. The running server takes or refuses ``SET GLOBAL``, or says that a variable is read only: such
+a value waits for a start. ``SET GLOBAL … = DEFAULT`` is how a variable that no template sets gets back what it was.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import pymysql
+from pymysql.constants import ER
+
+from trove.datastores import spi
+from trove.datastores.enginelib import files
+from trove.datastores.enginelib.configuration import Values, refused
+from trove.datastores.mysql_family.guest.connection import Session, code, execute, reason
+from trove.wire import command
+
+#: The variable cannot be set while the server runs, or not for all sessions, or has no value to go back to.
+_LATER = (ER.INCORRECT_GLOBAL_LOCAL_VAR, ER.GLOBAL_VARIABLE, ER.LOCAL_VARIABLE, ER.NO_DEFAULT)
+_SUFFIXED = re.compile(r"([0-9]+)([KMG])", re.ASCII)
+_SCALE = {"K": 2**10, "M": 2**20, "G": 2**30}
+#: What a failed program's message has in front of what the server said; the last line often is that it gives up.
+_SAID = re.compile(r"^.* ended with status \d+: (?:.*\[ERROR\] )?(?:Buffered error: )?(?:\S*/\S+: )?")
+_GIVES_UP = "Aborting"
+#: In place of a value: what the server has compiled in.
+_DEFAULT = object()
+
+
+class Tuning:
+    """Implements :class:`trove.datastores.enginelib.configuration.Adapter`.
+
+    :param check_argv: the command that checks an option file.
+    :param render: returns the text of ``my.cnf`` with these values.
+    :param template: returns the variables that ``my.cnf`` sets without a configuration group.
+    """
+
+    def __init__(
+        self,
+        process: spi.EngineProcess,
+        own_dir: Path,
+        session: Session,
+        *,
+        check_argv: Callable[[Path], list[str]],
+        render: Callable[[Values], str],
+        template: Callable[[], Mapping[str, str]],
+    ) -> None:
+        self._process = process
+        self._own_dir = own_dir
+        self._session = session
+        self._check_argv = check_argv
+        self._render = render
+        self._template = template
+
+    def examine(self, values: Values) -> None:
+        """See :meth:`trove.datastores.enginelib.configuration.Adapter.examine`."""
+        problem = self._problem(values)
+        if problem is None:
+            return
+        for name, value in values.items():
+            if found := self._problem({name: value}):
+                raise refused(name, found)
+        raise refused(", ".join(values), problem)
+
+    def apply(self, values: Values, names: Collection[str]) -> Collection[str]:
+        """See :meth:`trove.datastores.enginelib.configuration.Adapter.apply`."""
+        template, later, done = self._template(), [], []
+        with self._session() as connection:
+            try:
+                for name in names:
+                    wanted = (
+                        values[name] if name in values else _typed(template[name]) if name in template else _DEFAULT
+                    )
+                    try:
+                        ((before,),) = execute(connection, "SELECT @@GLOBAL.{}", name)
+                        _set(connection, name, wanted)
+                        done.append((name, before))
+                    except pymysql.Error as err:
+                        if code(err) not in _LATER:
+                            raise _refusal(name, err) from err
+                        if not _has(connection, name, wanted):
+                            later.append(name)
+            except BaseException:
+                for name, before in reversed(done):
+                    _set(connection, name, before)
+                raise
+        return later
+
+    def _problem(self, values: Values) -> str | None:
+        """Return what the program says against an option file with these values; ``None`` when nothing."""
+        path = self._own_dir / "check.cnf"
+        files.write_private(path, self._render(values))
+        try:
+            self._process.run(self._check_argv(path), env={"LC_ALL": "C.UTF-8", "TZ": "UTC"})
+        except spi.EngineError as err:
+            said = _SAID.sub("", err.message)
+            return "the server would not start with this value" if said.startswith(_GIVES_UP) else said
+        finally:
+            path.unlink(missing_ok=True)
+        return None
+
+
+def _set(connection: object, name: str, value: object) -> None:
+    if value is _DEFAULT:
+        execute(connection, "SET GLOBAL {} = DEFAULT", name)
+    else:
+        execute(connection, "SET GLOBAL {} = %s", name, values=(value,))
+
+
+def _has(connection: object, name: str, wanted: object) -> bool:
+    """Tell whether the running server already has what it cannot be told."""
+    try:
+        ((found,),) = execute(connection, "SELECT @@GLOBAL.{}", name)
+    except pymysql.Error:
+        return False
+    if isinstance(wanted, bool):
+        return str(found).upper() in (("1", "ON") if wanted else ("0", "OFF"))
+    return wanted is not _DEFAULT and str(found) == str(wanted)
+
+
+def _typed(text: str) -> command.ConfigValue:
+    """Return a value of the template as ``SET`` takes it."""
+    suffixed = _SUFFIXED.fullmatch(text)
+    if suffixed is not None:
+        return int(suffixed[1]) * _SCALE[suffixed[2]]
+    return int(text) if text.isdigit() else text
+
+
+def _refusal(name: str, err: pymysql.Error) -> spi.EngineError:
+    if code(err) == ER.UNKNOWN_SYSTEM_VARIABLE:
+        return refused(name, "it has no such parameter")
+    return refused(name, reason(err))
