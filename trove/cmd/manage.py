@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``trove-manage``: what operators do to the database and to workflows.
 
-``trove-manage [--config-file FILE] db_sync | db_version | seed_local | datastore … | image … | workflow …``
+``trove-manage [--config-file FILE] db_sync | db_version | seed_local | datastore … | image … | workflow …``, and the
+commands that deployment tools call. One module for each noun.
 """
 
 from trove.common.threads import use_native_threads
@@ -15,9 +16,17 @@ from collections.abc import Sequence  # noqa: E402
 
 from oslo_config import cfg  # noqa: E402
 
-from trove.cmd import manage_datastore, manage_image, manage_workflow, startup  # noqa: E402
+from trove.cmd import (  # noqa: E402
+    manage_association,
+    manage_catalog,
+    manage_datastore,
+    manage_image,
+    manage_retired,
+    manage_schema,
+    manage_workflow,
+    startup,
+)
 from trove.datastores import registry as datastores  # noqa: E402
-from trove.db import migration  # noqa: E402
 from trove.db.api import Database  # noqa: E402
 from trove.providers.local import images  # noqa: E402
 from trove.providers.local.images.store import Images  # noqa: E402
@@ -29,38 +38,20 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trove-manage", description="Operate a Trove deployment.")
     parser.add_argument("--config-file", action="append", metavar="FILE", help="configuration file; may be repeated")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    sync = commands.add_parser("db_sync", help="bring the database schema up to date")
-    sync.add_argument(
-        "--expand", action="store_true", help="only what old and new processes can share; run it before an upgrade"
-    )
-    sync.add_argument(
-        "--contract", action="store_true", help="only what no old process may see; run it after an upgrade"
-    )
-    commands.add_parser("db_version", help="show the schema's revision on each branch")
+    manage_schema.add_parser(commands)
     commands.add_parser(
         "seed_local", help="register the engines found on this host as datastore versions, and flavors for them"
     )
     commands.add_parser(
         "local_check", help="tell which tier of the local provider this host can do, and what it lacks for the second"
     )
+    manage_catalog.add_parser(commands)
+    manage_association.add_parser(commands)
+    manage_retired.add_parser(commands)
     manage_datastore.add_parser(commands)
     manage_image.add_parser(commands)
     manage_workflow.add_parser(commands)
     return parser
-
-
-def _sync(db: Database, args: argparse.Namespace) -> int:
-    branch = (
-        "expand" if args.expand and not args.contract else "contract" if args.contract and not args.expand else None
-    )
-    migration.upgrade(db, branch)
-    return 0
-
-
-def _version(db: Database) -> int:
-    for revision in migration.current(db):
-        print(revision)
-    return 0
 
 
 def _seed(conf: cfg.ConfigOpts, db: Database) -> int:
@@ -96,8 +87,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Services wait for a database that is away; somebody at a terminal wants to hear of it, and once is enough.
     conf.set_default("max_retries", 0, group="database")
     logging.getLogger("oslo_db.sqlalchemy.exc_filters").setLevel(logging.CRITICAL)
-    if args.command != "db_sync":
+    if args.command not in ("db_sync", "db_upgrade", "db_recreate"):
         logging.getLogger("alembic").setLevel(logging.WARNING)
+    if args.command in manage_retired.COMMANDS:
+        return manage_retired.run(args)
     if args.command == "image":
         return manage_image.run(conf, args)
     if args.command == "local_check":
@@ -106,13 +99,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     db = startup.connect(conf)
     try:
         with startup.explained(), startup.database_explained():
-            if args.command == "db_sync":
-                return _sync(db, args)
-            if args.command == "db_version":
-                return _version(db)
+            if args.command in manage_schema.COMMANDS:
+                return int(args.func(db, args))
             if args.command == "seed_local":
                 return _seed(conf, db)
             startup.require_schema(db)
+            if args.command in manage_catalog.COMMANDS:
+                return manage_catalog.run(conf, db, args)
+            if args.command in manage_association.COMMANDS:
+                return manage_association.run(conf, db, args)
             if args.command == "datastore":
                 return manage_datastore.run(db, args)
             return manage_workflow.run(conf, db, args)

@@ -206,11 +206,10 @@ class RefusedTest(world.InstanceTestCase):
         message = self.refuse(
             501, nics=[{"net-id": some_id}], replica_of=some_id, restorePoint={"backupRef": some_id},
             locality="affinity", modules=[{"id": some_id}], access={"is_public": True, "allowed_cidrs": ["10.0.0.0/8"]},
-            availability_zone="nova", volume={"size": 1, "type": "fast"},
+            availability_zone="nova",
         )  # fmt: skip
         for capability in (
             "availability-zones",
-            "volume-types",
             "networks",
             "replication",
             "backups",
