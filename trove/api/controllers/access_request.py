@@ -25,7 +25,9 @@ def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) 
     if wanted.get("allowed_cidrs") is not None:
         # Also to take everything: what cannot be told to take less would ignore it.
         needs["'access.allowed_cidrs'"] = instance_placement.Capability.ACCESS_RULES
-    instance_placement.require(work.req, needs)
+    lacking = instance_placement.lacks(work.req, needs)
+    if lacking:
+        raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}.")
     if reach == access.merge(instance.access, {}):
         return
     waits = instance.status == instance_states.RESTART_REQUIRED

@@ -27,10 +27,9 @@ class Placement:
 
 
 def resolve(req: ApiRequest, body: Mapping[str, Any]) -> Placement:
-    """Return the placement that a create request wants.
+    """Return the placement that a create request wants; what the provider :func:`lacks` is not looked at.
 
     :raises ValidationFailed: with everything that makes no sense.
-    :raises NotSupported: naming everything that the provider cannot do.
     """
     zone = body.get("availability_zone")
     nics = body.get("nics") or []
@@ -38,13 +37,6 @@ def resolve(req: ApiRequest, body: Mapping[str, Any]) -> Placement:
     reasons = [*access.reasons(reach), *_zone_reasons(req, zone), *(_nic_reasons(nics[0]) if nics else ())]
     if reasons:
         raise exception.ValidationFailed(reasons)
-    wanted = {
-        "'availability_zone'": Capability.AVAILABILITY_ZONES if zone else None,
-        "'nics'": Capability.NETWORKS if nics else None,
-        "'locality'": Capability.SERVER_GROUPS if body.get("locality") else None,
-        **reach_needs(reach),
-    }
-    require(req, wanted)
     return Placement(zone, _nic(nics[0]) if nics else None, reach, body.get("locality"))
 
 
@@ -56,18 +48,23 @@ def reach_needs(reach: Mapping[str, Any]) -> dict[str, Capability | None]:
     }
 
 
-def require(req: ApiRequest, wanted: Mapping[str, Capability | None]) -> None:
-    """Check that the provider can do everything in ``wanted``: what it is for, and the capability it needs.
-
-    :raises NotSupported: naming all that it cannot do.
-    """
-    lacking = [
+def lacks(req: ApiRequest, wanted: Mapping[str, Capability | None]) -> list[str]:
+    """Return what the provider cannot do of ``wanted``: what it is for, and the capability it needs."""
+    return [
         f"{name} needs the capability '{capability.value}'"
         for name, capability in sorted(wanted.items())
         if capability is not None and capability.value not in req.services.provider_capabilities
     ]
-    if lacking:
-        raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}. Leave it out.")
+
+
+def needs(body: Mapping[str, Any]) -> dict[str, Capability | None]:
+    """Return what a create request needs of the provider, by the member that needs it."""
+    return {
+        "'availability_zone'": Capability.AVAILABILITY_ZONES if body.get("availability_zone") else None,
+        "'nics'": Capability.NETWORKS if body.get("nics") else None,
+        "'locality'": Capability.SERVER_GROUPS if body.get("locality") else None,
+        **reach_needs(body.get("access") or {}),
+    }
 
 
 def _zone_reasons(req: ApiRequest, zone: str | None) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from trove.api import engines
+from trove.api.controllers import instance_placement
 from trove.api.request import ApiRequest
 from trove.common import exception
 from trove.datastores import spi
@@ -177,6 +178,7 @@ def _content_reasons(
 
 def _refuse_unavailable(req: ApiRequest, body: Mapping[str, Any]) -> None:
     reasons = [f"'{key}' needs the capability '{name}'" for key, name in sorted(_UNAVAILABLE.items()) if body.get(key)]
+    reasons += instance_placement.lacks(req, instance_placement.needs(body))
     if reasons:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(reasons)}. Leave it out.")
     if (body.get("replica_count") or 1) > 1:

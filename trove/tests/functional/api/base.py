@@ -15,6 +15,7 @@ from trove.api import app, authz, dispatch, microversions, routes, schemas, serv
 from trove.api.routes import Route
 from trove.datastores import spi
 from trove.objects import catalog
+from trove.providers import fake
 from trove.tests import base
 from trove.tests.fixtures import databases
 
@@ -97,6 +98,8 @@ class ApiTestCase(base.FunctionalTestCase):
     options: dict[str, Any] = {"auth_strategy": "noauth"}
     #: Which database system; one of :data:`trove.tests.fixtures.databases.DIALECTS`.
     dialect = "sqlite"
+    #: What the provider can do, as the API knows it.
+    provider_capabilities = frozenset(capability.value for capability in fake.CAPABILITIES)
     #: What is served.
     table: tuple[Route, ...] = routes.ROUTES
 
@@ -123,7 +126,12 @@ class ApiTestCase(base.FunctionalTestCase):
 
     def make_app(self, conf: Any) -> RawPathTestApp:
         """Return a client of a new application with ``conf`` over this test's database."""
-        made = services.Services(
+        made = self.make_services(conf)
+        return RawPathTestApp(app.make_app(made, conf, table=self.table, observer=AnswerChecker()))
+
+    def make_services(self, conf: Any) -> services.Services:
+        """Return the parts of an API process with ``conf`` over this test's database."""
+        return services.Services(
             conf=conf,
             db=self.db,
             store=self.store,
@@ -131,8 +139,8 @@ class ApiTestCase(base.FunctionalTestCase):
             taskmanager=self.hints,
             conductor=self.hints,
             enforcer=authz.make_enforcer(conf),
+            provider_capabilities=self.provider_capabilities,
         )
-        return RawPathTestApp(app.make_app(made, conf, table=self.table, observer=AnswerChecker()))
 
     def call(
         self,

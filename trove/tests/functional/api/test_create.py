@@ -202,6 +202,8 @@ class RefusedTest(world.InstanceTestCase):
         self.assertIn("MiB of memory", self.refuse(400, flavorRef="toy"))
 
     def test_capabilities_the_service_lacks_are_all_named(self) -> None:
+        self.provider_capabilities = frozenset()
+        self.app = self.make_app(self.conf)
         some_id = "00000000-0000-0000-0000-000000000000"
         message = self.refuse(
             501, nics=[{"net-id": some_id}], replica_of=some_id, restorePoint={"backupRef": some_id},
@@ -213,7 +215,7 @@ class RefusedTest(world.InstanceTestCase):
             "networks",
             "replication",
             "backups",
-            "locality",
+            "server-groups",
             "modules",
             "public-addresses",
             "access-rules",
