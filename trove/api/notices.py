@@ -83,15 +83,29 @@ def of_creation(
 
 def of_instance(kind: operations.Kind, instance: Instance, inputs: Mapping[str, Any]) -> list[Notice]:
     """Return the event of a request for ``kind``, an exclusive one, on ``instance``; none for kinds without one."""
+    if kind is operations.INSTANCE_CONFIGURE:
+        return _of_group(instance, inputs)
     if kind.name not in _OF_KIND:
         return []
     event, more = _OF_KIND[kind.name]
     return [Notice(event, {"instance_id": instance.id, **more(inputs)})]
 
 
+def _of_group(instance: Instance, inputs: Mapping[str, Any]) -> list[Notice]:
+    # Without a previous group the instance keeps the one it has, whose change is told as the group's own.
+    if "previous" not in inputs:
+        return []
+    group_id = inputs["configuration_id"]
+    if group_id is None:
+        return [Notice("instance_detach_configuration", {"instance_id": instance.id})]
+    return [Notice("instance_attach_configuration", {"instance_id": instance.id, "configuration_id": group_id})]
+
+
 _OF_KIND: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], dict[str, Any]]]] = {
     operations.INSTANCE_DELETE.name: ("instance_delete", lambda inputs: {}),
     operations.INSTANCE_RESTART.name: ("instance_restart", lambda inputs: {}),
+    operations.INSTANCE_REBOOT.name: ("instance_reboot", lambda inputs: {}),
+    operations.INSTANCE_MIGRATE.name: ("migrate", lambda inputs: {"host": inputs.get("host")}),
     operations.INSTANCE_RESIZE_VOLUME.name: ("instance_resize_volume", lambda i: {"new_size": i["size_gib"]}),
     operations.INSTANCE_RESIZE_FLAVOR.name: (
         "instance_resize_instance",

@@ -79,6 +79,8 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
         values=configuration_request.judge(req, work.session, version, body["values"]),
     )
     group.create(work.session, req.context.user_id)
+    told = {"name": group.name, "datastore": version.datastore_name, "datastore_version": version.name}
+    work.announce("configuration_create", told, group.project_id, configuration_id=group.id)
     row = configuration.get_row(work.session, Scope.project(req.project_id), group.id)
     return Reply({"configuration": view.detail(req, row)})
 
@@ -92,6 +94,8 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
     if "values" in body:
         changes["values"] = _judged(req, work, group, body["values"], {})
     _change(req, work, group, changes)
+    told = {"configuration_id": group.id, "name": group.name, "description": group.description}
+    work.announce("configuration_update", told, group.project_id)
     return Reply()
 
 
@@ -101,6 +105,7 @@ def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
     group = _locked(req, work)
     values = _judged(req, work, group, req.body["configuration"]["values"], group.values)
     _change(req, work, group, {"values": values})
+    work.announce("configuration_edit", {"configuration_id": group.id}, group.project_id)
     row = configuration.get_row(work.session, Scope.ALL, group.id)
     return Reply({"configuration": view.detail(req, row)})
 
@@ -108,7 +113,9 @@ def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
 @lifecycle.transactional
 def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
     """Delete a group that no instance has."""
-    _locked(req, work).delete(work.session)
+    group = _locked(req, work)
+    group.delete(work.session)
+    work.announce("configuration_delete", {"configuration_id": group.id}, group.project_id)
     return Reply()
 
 

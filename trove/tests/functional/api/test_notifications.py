@@ -90,6 +90,39 @@ class ToldTest(world.InstanceTestCase):
         )
         self.assertNotIn(_PASSWORD, str(self.told()))
 
+    def test_configuration_groups(self) -> None:
+        instance_id = self.active()
+        begun = len(self.told())
+        group = {"name": "g", "values": {}, "datastore": {"type": "postgresql", "version": "16"}}
+        path = "/configurations/" + self.call("POST", "/configurations", {"configuration": group}, status=200).json[
+            "configuration"
+        ]["id"]
+        group_id = path.rpartition("/")[2]
+        self.call("PUT", f"/instances/{instance_id}", {"instance": {"configuration": group_id}}, status=202)
+        self.settle()
+        self.call("PATCH", path, {"configuration": {"values": {"work_mem": 8192}}}, status=200)
+        self.settle()
+        self.call("PUT", path, {"configuration": {"name": "h"}}, status=202)
+        self.call("PUT", f"/instances/{instance_id}", {"instance": {"configuration": None}}, status=202)
+        self.settle()
+        self.call("DELETE", path, status=202)
+        pairs = ("configuration_create", "instance_attach_configuration", "configuration_edit", "configuration_update",
+                 "instance_detach_configuration", "configuration_delete")  # fmt: skip
+        expected = [f"dbaas.{event}.{phase}" for event in pairs for phase in ("start", "end")]
+        self.assertEqual(expected, self.types()[begun:])
+        self.assertEqual(group_id, self.told()[begun + 1][1]["configuration_id"])
+
+    def test_reboot_and_migration(self) -> None:
+        instance_id = self.active()
+        begun = len(self.told())
+        self.conf.set_override("noauth_admin", True)
+        admin = self.make_app(self.conf)
+        for body in ({"reboot": {}}, {"migrate": {"host": "host-2"}}):
+            self.call("POST", f"/mgmt/instances/{instance_id}/action", body, status=202, app=admin)
+            self.settle()
+        expected = [f"dbaas.{event}.{phase}" for event in ("instance_reboot", "migrate") for phase in ("start", "end")]
+        self.assertEqual(expected, self.types()[begun:])
+
     def test_a_refused_request_tells_nothing(self) -> None:
         instance_id = self.active()
         before = self.told()
