@@ -17,6 +17,7 @@ BODIES: dict[str, Any] = {
     "user.update": {"user": {"password": "stolen"}},
     "user_access.update": {"databases": [{"name": "shop"}]},
     "root.create": {"password": "stolen"},
+    "ssl.change": {"ssl": {"disable": True}},
 }
 
 
@@ -34,8 +35,11 @@ class IsolationTest(world.InstanceTestCase):
         }
 
     def walk(self) -> list[routes.Route]:
-        """Return every route about an instance; one that this test has no body for fails it."""
-        found = [route for route in routes.ROUTES if "{instance_id}" in route.path]
+        """Return every route about an instance of one's own; one that this test has no body for fails it.
+
+        What operators do to the instances of all projects has tests of its own.
+        """
+        found = [route for route in routes.ROUTES if "{instance_id}" in route.path and not route.admin]
         self.assertEqual(set(), {route.request for route in found if route.request} - set(BODIES))
         return found
 
@@ -71,7 +75,7 @@ class IsolationTest(world.InstanceTestCase):
     def test_the_owner_may(self) -> None:
         """The same walk by the owner finds everything, so that the tests above test something."""
         for route in self.walk():
-            if route.method == "GET":
+            if route.method == "GET" and route.lacks is None:
                 url = "/" + route.path.format(**{**self.values, "project_id": base.OTHER_PROJECT})
                 self.call("GET", url, status=200, version="1.1")
 
