@@ -8,6 +8,8 @@
 * 400: not a request of this kind; 413: too large; 403: refused, and it will be refused again;
 * 503 with ``Retry-After``: the database does not answer now.
 
+``PUT /v1/guests/{instance_id}/uploads/{ticket id}``: see :mod:`trove.conductor.uploads`.
+
 TLS hides who speaks and when; what is said is sealed anyway. It is required on every address but loopback.
 """
 
@@ -25,19 +27,23 @@ from trove.conductor.gateway_server import GatewayServer, unhurried
 from trove.conductor.intake import Intake, Received
 from trove.conductor.outbox import Outbox, Superseded
 from trove.conductor.sealing import Refused
+from trove.conductor.uploads import Uploads
 from trove.guestbus import envelope, framing
 
 LOG = logging.getLogger(__name__)
 
 _PATH = re.compile(r"/v1/guests/([0-9A-Za-z-]{1,36})/exchange\Z")
+_UPLOAD = re.compile(r"/v1/guests/([0-9A-Za-z-]{1,36})/uploads/([0-9A-Za-z-]{1,36})\Z")
 #: A held poll looks at the database this often (seconds), in case the hint was lost.
 _RECHECK = 5.0
 _STATUS = {
     200: "200 OK",
+    204: "204 No Content",
     400: "400 Bad Request",
     403: "403 Forbidden",
     404: "404 Not Found",
     405: "405 Method Not Allowed",
+    409: "409 Conflict",
     413: "413 Content Too Large",
     503: "503 Service Unavailable",
 }
@@ -63,12 +69,16 @@ class Gateway:
     """The WSGI application and its servers: one on the address of ``gateway_bind_host``, and one more with TLS where
     ``gateway_tls_bind_host`` names another.
 
+    :param uploads: takes what guests upload; ``None``: uploads are refused.
     :ivar port: where it listens, once started.
     :raises InsecureGateway: without certificate and key on an address that is not loopback.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, intake: Intake, outbox: Outbox) -> None:
+    def __init__(
+        self, conf: cfg.ConfigOpts, intake: Intake, outbox: Outbox, uploads: Uploads | None = None
+    ) -> None:
         options = conf.guest_bus
+        self._uploads = uploads
         self._intake = intake
         self._outbox = outbox
         self._max_wait = float(options.gateway_max_wait)
@@ -114,6 +124,8 @@ class Gateway:
         :raises OSError: when the address cannot be bound.
         """
         for server in self._servers:
+            if self._uploads is not None:
+                server.max_request_body_size = max(server.max_request_body_size, self._uploads.limit)
             server.bind_addr = (server.bind_addr[0], self.port)  # a free port, once the first has found one
             server.prepare()
             self.port = server.bind_addr[1]
@@ -143,16 +155,29 @@ class Gateway:
     def app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """WSGI entry point."""
         try:
-            headers, body = self._exchange(environ)
-            status = 200
+            upload = _UPLOAD.match(environ.get("PATH_INFO", ""))
+            if upload is not None:
+                body = b""
+                status, headers = self._upload(environ, upload[1], upload[2])
+            else:
+                headers, body = self._exchange(environ)
+                status = 200
         except _Answer as answer:
             status, headers, body = answer.status, answer.headers, b""
         except Exception as err:  # boundary: whatever fails here, the guest sends again later
             LOG.error("an exchange failed: %s", sealing.describe(err))
             status, headers, body = 503, [("Retry-After", "5")], b""
-        headers += [("Content-Type", framing.CONTENT_TYPE), ("Content-Length", str(len(body)))]
+        if status != 204:
+            headers += [("Content-Type", framing.CONTENT_TYPE), ("Content-Length", str(len(body)))]
         start_response(_STATUS[status], headers)
         return [body]
+
+    def _upload(self, environ: dict[str, Any], instance_id: str, ticket_id: str) -> tuple[int, Headers]:
+        if environ.get("REQUEST_METHOD") != "PUT":
+            raise _Answer(405, [("Allow", "PUT")])
+        if self._uploads is None:
+            raise _Answer(403)
+        return self._uploads.put(instance_id, ticket_id, environ)
 
     def _exchange(self, environ: dict[str, Any]) -> tuple[Headers, bytes]:
         instance_id = _instance_of(environ)

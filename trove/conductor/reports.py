@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from trove.conductor import enrolment
 from trove.db.api import Database
 from trove.domain import instance_states, operations
-from trove.objects import guest_command, heartbeat, inventory, root_history
+from trove.objects import guest_command, guest_log, heartbeat, inventory, root_history
 from trove.objects.base import clip
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
@@ -65,6 +65,7 @@ class Reports:
             report.Hello: self.hello,
             report.CommandResult: self.command_result,
             report.Inventory: self.inventory,
+            report.Logs: self.logs,
         }
 
     def hello(self, session: Session, identity: GuestIdentity, message: report.Hello) -> Outcome:
@@ -105,6 +106,11 @@ class Reports:
         """What is in the engine: ``inventory_databases``, ``inventory_users``, ``root_history`` enabled."""
         inventory.replace(session, identity.instance_id, message.databases, message.users)
         root_history.set_enabled(session, identity.instance_id, message.root_enabled, None)
+        return Outcome()
+
+    def logs(self, session: Session, identity: GuestIdentity, message: report.Logs) -> Outcome:
+        """What logs there are: ``guest_logs`` type, status, enabled, file, size_bytes, pending_bytes, updated_at."""
+        guest_log.record(session, identity.instance_id, message.logs, self._db.now(session))
         return Outcome()
 
 

@@ -20,7 +20,9 @@ from trove.conductor.heartbeats import HeartbeatBatcher
 from trove.conductor.intake import Intake
 from trove.conductor.outbox import Outbox
 from trove.conductor.reports import Reports, Signals
+from trove.conductor.uploads import Sweeper, Uploads
 from trove.db.api import Database
+from trove.objectstore.registry import open_store
 
 if TYPE_CHECKING:
     from trove.guestbus.messaging_control import MessagingControl
@@ -45,19 +47,23 @@ class Conductor:
     :param server: name of this process, different from other conductors.
     :raises GuestBusMisconfigured: when no transport, or the control plane's own broker account, is configured.
     :raises InsecureGateway: see :class:`trove.conductor.gateway.Gateway`.
+    :raises StoreRefused: when the options of the object store contradict each other.
     """
 
     def __init__(
         self, conf: cfg.ConfigOpts, db: Database, signals: Signals, wake: Callable[[str], None], *, server: str
     ) -> None:
         options = conf.guest_bus
+        store = open_store(conf)
+        self._sweeper = Sweeper(store)
         self._batcher = HeartbeatBatcher(db)
         self.intake = Intake(db, Reports(db, signals), batcher=self._batcher, wake=wake)
         self.outbox = Outbox(db, signals, resend_interval=options.command_resend_interval, wake=wake)
         self._periodic = service.Periodic("guest-commands", _ROUND, self._round)
         self.gateway: Gateway | None = None
         if options.transport == "gateway" or options.gateway_url:
-            self.gateway = Gateway(conf, self.intake, self.outbox)
+            uploads = Uploads(conf, db, store, slots=max(1, int(options.gateway_threads) // 4))
+            self.gateway = Gateway(conf, self.intake, self.outbox, uploads)
         self.messaging: MessagingControl | None = None
         if options.transport_url:
             self.messaging = self._open_messaging(conf, server)
@@ -130,6 +136,7 @@ class Conductor:
 
     def _round(self) -> None:
         self.outbox.expire()
+        self._sweeper.look()
         if self.messaging is None:
             return  # the gateway's guests come and ask
         for instance_id in self.outbox.due("messaging", _PER_ROUND):

@@ -16,7 +16,7 @@ from trove.guestagent import bootstrap as bootstraps
 from trove.guestagent import installed, logs
 from trove.guestagent.journal import Journal, JournalError
 from trove.guestagent.key_store import JournalKeyStore
-from trove.guestagent.service import Service
+from trove.guestagent.service import Files, Service
 from trove.guestagent.system.lock import AlreadyLocked, FileLock
 from trove.guestagent.system.process import ChildProcess
 from trove.guestbus.key_store import KeyStoreError
@@ -57,7 +57,8 @@ def run(bootstrap_path: Path, log_file: Path | None = None, *, log_to_stderr: bo
         return BAD_BOOTSTRAP
     try:
         with FileLock(state_dir / "agent.lock"):
-            return _run_locked(document, bootstrap_path, state_dir)
+            own = None if log_to_stderr else log_file or state_dir / "agent.log"
+            return _run_locked(document, bootstrap_path, state_dir, own)
     except AlreadyLocked as err:
         return _refuse(ALREADY_RUNNING, f"another agent serves this instance: {err}")
 
@@ -110,7 +111,7 @@ def make_transport(document: Bootstrap) -> GuestTransport:
     return MessagingGuest(document.endpoint, document.instance_id)
 
 
-def _run_locked(document: Bootstrap, bootstrap_path: Path, state_dir: Path) -> int:
+def _run_locked(document: Bootstrap, bootstrap_path: Path, state_dir: Path, log_file: Path | None) -> int:
     journal_path = state_dir / "journal.sqlite"
     try:
         journal = Journal.open(journal_path, document.instance_id)
@@ -130,7 +131,7 @@ def _run_locked(document: Bootstrap, bootstrap_path: Path, state_dir: Path) -> i
             session,
             make_transport(document),
             handler,
-            bootstrap_path=bootstrap_path,
+            files=Files(bootstrap_path, log_file),
         )
         return _serve(service, journal)
     except (JournalError, KeyStoreError, OSError) as err:

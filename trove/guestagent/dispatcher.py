@@ -12,6 +12,7 @@ A repeated id is answered with what is recorded, never carried out again. An ord
 workflow carries a lower epoch than one seen before and is refused.
 """
 
+import contextlib
 import logging
 import re
 import threading
@@ -41,6 +42,17 @@ MAX_RESULT_BYTES = 65536
 SYMBOL = r"[a-z0-9_.]{1,128}"
 
 
+@dataclass(frozen=True)
+class OwnCommand:
+    """A command that the agent carries out itself, without holding up the engine.
+
+    :ivar reports: returns what to report before its result.
+    """
+
+    method: Callable[[Any], Mapping[str, Any] | None]
+    reports: Callable[[], Sequence[report.Report]]
+
+
 class Dispatcher:
     """Takes commands through their life.
 
@@ -49,7 +61,9 @@ class Dispatcher:
     :param inventory: returns what to report of databases and users before a command's result; its argument says whether
         also when nothing has changed.
     :param changed: called after reports were journalled, so that a sender may wake up.
-    :param settings: returns what to remember of a command that was carried out, journalled together with its result.
+    :param settings: returns what to remember of a command that was carried out and of its result, journalled together
+        with that.
+    :param own: the agent's own commands by name.
     """
 
     def __init__(
@@ -60,7 +74,8 @@ class Dispatcher:
         engine_lock: threading.Lock,
         inventory: Callable[[bool], Sequence[report.Report]],
         changed: Callable[[], None],
-        settings: Callable[[command.Command], Mapping[str, Any]] = lambda _: {},
+        settings: Callable[[command.Command, Mapping[str, Any]], Mapping[str, Any]] = lambda _order, _result: {},
+        own: Mapping[str, OwnCommand] | None = None,
     ) -> None:
         self._journal = journal
         self._handler = handler
@@ -69,7 +84,8 @@ class Dispatcher:
         self._changed = changed
         self._settings = settings
         self._unwritten: _Outcome | None = None
-        self._methods = dict(handler.commands())
+        self._own = dict(own or {})
+        self._methods = {**handler.commands(), **{name: item.method for name, item in self._own.items()}}
         self._accepting = threading.Lock()
 
     def known_commands(self) -> dict[str, list[int]]:
@@ -106,7 +122,7 @@ class Dispatcher:
             record = self._journal.next_unfinished()
             if record is None:
                 return False
-            with self._engine_lock:
+            with contextlib.nullcontext() if record.name in self._own else self._engine_lock:
                 self._unwritten = self._carry_out(record)
         outcome = self._unwritten
         self._journal.finish(outcome.result, outcome.others, outcome.settings)
@@ -154,7 +170,8 @@ class Dispatcher:
         LOG.info("command %s (%s): carrying it out", record.id, record.name)
         try:
             order = base.decode(command.COMMANDS, record.name, record.version, record.args)
-            result = _result(record.id, "DONE", result=_plain(self._methods[record.name](order)))
+            answer = _plain(self._methods[record.name](order))
+            result = _result(record.id, "DONE", result=answer)
         except spi.EngineError as err:
             LOG.warning("command %s (%s) failed: %s", record.id, record.name, redact.mask_text(str(err)))
             return self._failed(record, err.symbol, err.message)
@@ -166,7 +183,7 @@ class Dispatcher:
                 f"The guest met an unexpected error ({type(err).__name__}); its log has the place.",
             )
         # The inventory goes first: whoever waits for the result may read the list of databases the moment it arrives.
-        return _Outcome(result, self._inventory(True), self._settings(order))
+        return _Outcome(result, self._reports(record.name, True), self._settings(order, answer or {}))
 
     def _failed(self, record: journals.CommandRecord, symbol: str, message: str) -> "_Outcome":
         try:
@@ -179,7 +196,11 @@ class Dispatcher:
             symbol = "guest.internal_error"
         message = redact.mask_text(message)[:255]
         result = _result(record.id, "FAILED", error_symbol=symbol, error_message=message, log_tail=tail)
-        return _Outcome(result, self._inventory(False))  # what failed may have been done in part
+        return _Outcome(result, self._reports(record.name, False))  # what failed may have been done in part
+
+    def _reports(self, name: str, done: bool) -> Sequence[report.Report]:
+        own = self._own.get(name)
+        return self._inventory(done) if own is None else own.reports()
 
 
 @dataclass(frozen=True)

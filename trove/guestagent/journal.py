@@ -209,7 +209,8 @@ class Journal:
     # -- reports -------------------------------------------------------------------------------------------------------
 
     def add_reports(self, reports: Sequence[report.Report]) -> None:
-        """Keep ``reports`` until they are acknowledged. A new inventory replaces an older one."""
+        """Keep ``reports`` until they are acknowledged. A new inventory, or list of logs, replaces an
+        older one."""
         with self._transaction() as connection:
             _insert_reports(connection, reports)
 
@@ -327,7 +328,7 @@ def _mapped_errors() -> Iterator[None]:
 
 def _insert_reports(connection: sqlite3.Connection, reports: Sequence[report.Report]) -> None:
     for item in reports:
-        if isinstance(item, report.Inventory):
+        if isinstance(item, report.Inventory | report.Logs):
             connection.execute("DELETE FROM outbox WHERE name = ?", (item.name,))
         connection.execute(
             "INSERT INTO outbox (report_id, name, version, body) VALUES (?, ?, ?, ?)",

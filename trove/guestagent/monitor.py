@@ -8,6 +8,7 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -15,6 +16,7 @@ from trove.common import clock, ids, redact
 from trove.datastores import spi
 from trove.guestagent.heartbeat import Heartbeats
 from trove.guestagent.journal import JournalError
+from trove.guestagent.log_watch import LogWatch
 from trove.wire import report
 
 LOG = logging.getLogger(__name__)
@@ -102,6 +104,36 @@ def compose_inventory(snapshot: spi.InventorySnapshot) -> report.Inventory:
     return inventory
 
 
+class Watch(Protocol):
+    """Something that is looked at now and then and told when it has changed. Callers hold the engine lock."""
+
+    def if_due(self) -> Sequence[report.Report]:
+        """Return what there is to tell when it is time to look."""
+
+    def untold(self) -> None:
+        """What was returned last could not be kept: the next look returns it again."""
+
+
+class Watches:
+    """Databases and users, and logs, as one :class:`Watch`."""
+
+    def __init__(self, inventory: InventoryWatch, logs: LogWatch) -> None:
+        self._inventory, self._logs = inventory, logs
+
+    def if_due(self) -> Sequence[report.Report]:
+        """See :class:`Watch`."""
+        return [*self._inventory.if_due(), *self._logs.if_due()]
+
+    def untold(self) -> None:
+        """See :class:`Watch`."""
+        self._inventory.untold()
+        self._logs.untold()
+
+    def after_command(self, done: bool) -> Sequence[report.Report]:
+        """See :meth:`InventoryWatch.after_command`; the logs are told when they have changed."""
+        return [*self._inventory.after_command(done), *self._logs.after_command()]
+
+
 class Monitor:
     """One step about every second, from one thread.
 
@@ -113,7 +145,7 @@ class Monitor:
         self,
         handler: spi.GuestHandler,
         heartbeats: Heartbeats,
-        inventory: InventoryWatch,
+        inventory: Watch,
         *,
         engine_lock: threading.Lock,
         submit: Callable[[Sequence[report.Report]], None],

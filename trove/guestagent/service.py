@@ -17,7 +17,7 @@ guest. Stopping the agent never stops the engine.
 import logging
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,19 @@ from trove.common import clock, ids
 from trove.datastores import spi
 from trove.guestagent import bootstrap as bootstraps
 from trove.guestagent.backoff import Backoff
-from trove.guestagent.dispatcher import Dispatcher
+from trove.guestagent.dispatcher import Dispatcher, OwnCommand
 from trove.guestagent.heartbeat import Heartbeats
 from trove.guestagent.installed import agent_version
 from trove.guestagent.journal import Journal, JournalError, JournalRefused
 from trove.guestagent.link import Link
-from trove.guestagent.monitor import InventoryWatch, Monitor
+from trove.guestagent.log_watch import LogWatch, setting
+from trove.guestagent.monitor import InventoryWatch, Monitor, Watches
 from trove.guestagent.outbox import UNREACHABLE_FIRST, UNREACHABLE_LIMIT, Outbox
+from trove.guestagent.publishing import Publisher
 from trove.guestagent.volume import VolumeGauge
 from trove.guestbus.session import GuestSession, Phase
 from trove.guestbus.transport import GuestTransport, TransportError
+from trove.guestbus.upload_client import UploadClient
 from trove.wire import base, command, report
 from trove.wire.bootstrap import Bootstrap
 
@@ -61,11 +64,22 @@ class Timing:
     stop_grace: float = 10.0
 
 
+@dataclass(frozen=True)
+class Files:
+    """The agent's own files.
+
+    :ivar bootstrap: the bootstrap document, to erase its one-time key; ``None`` when there is no file.
+    :ivar log: the agent's log; ``None`` when it goes elsewhere.
+    """
+
+    bootstrap: Path | None = None
+    log: Path | None = None
+
+
 class Service:
     """Everything of one agent but the process around it.
 
     :param document: the bootstrap document.
-    :param bootstrap_path: where it lies, to erase its one-time key; ``None`` when there is no file.
     """
 
     def __init__(
@@ -76,24 +90,24 @@ class Service:
         transport: GuestTransport,
         handler: spi.GuestHandler,
         *,
-        bootstrap_path: Path | None = None,
+        files: Files = Files(),
         timing: Timing = Timing(),
     ) -> None:
         self._document = document
         self._journal, self._session, self._transport, self._handler = journal, session, transport, handler
-        self._bootstrap_path = bootstrap_path
+        self._bootstrap_path = files.bootstrap
         self._timing = timing
         self._stop = threading.Event()
         self._work = threading.Event()
         self._stir = threading.Event()
+        self._engine_lock = engine_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         #: Why the agent cannot go on, or ``None``.
         self.failure: Exception | None = None
         #: Set when the agent cannot go on; whoever waits for signals waits for this too.
         self.finished = threading.Event()
-
-        engine_lock = threading.Lock()
-        inventory = InventoryWatch(handler)
+        self._logs = LogWatch(handler, journal, files.log)
+        watches = Watches(InventoryWatch(handler), self._logs)
         gauge = VolumeGauge(Path(document.data_dir), self._volume_gib)
         heartbeats = Heartbeats(
             document.heartbeat_interval,
@@ -106,14 +120,15 @@ class Service:
             journal,
             handler,
             engine_lock=engine_lock,
-            inventory=inventory.after_command,
+            inventory=watches.after_command,
             changed=self._reports_changed,
             settings=_worth_remembering,
+            own={command.PublishLog.name: OwnCommand(self._publisher().publish, self._logs_now)},
         )
         self._monitor = Monitor(
             handler,
             heartbeats,
-            inventory,
+            watches,
             engine_lock=engine_lock,
             submit=self._outbox.submit,
             wake=self._outbox.wake.set,
@@ -262,6 +277,25 @@ class Service:
             size = self._document.options.get(VOLUME_SETTING)
         return size if isinstance(size, int) and size > 0 else None
 
+    def _publisher(self) -> Publisher:
+        def logs() -> list[spi.EngineLog]:
+            with self._engine_lock:
+                return self._logs.logs()
+
+        def connect(url: str | None, ca: str | None) -> UploadClient:
+            document = self._document
+            if url is not None:
+                return UploadClient(url, document.instance_id, ca=ca)
+            if document.transport != "gateway":
+                raise ValueError("this guest talks over the message bus and was told no gateway")
+            return UploadClient(document.endpoint, document.instance_id, ca=document.ca)
+
+        return Publisher(logs, connect, lambda seconds: clock.wait(self._stop, seconds))
+
+    def _logs_now(self) -> Sequence[report.Report]:
+        with self._engine_lock:
+            return self._logs.after_command()
+
     def _enrolled(self) -> None:
         if self._bootstrap_path is None:
             return
@@ -273,8 +307,10 @@ class Service:
             LOG.warning("the one-time key could not be erased from %s: %s", self._bootstrap_path, type(err).__name__)
 
 
-def _worth_remembering(order: command.Command) -> dict[str, Any]:
-    """Return the settings that a carried-out command teaches: the volume's size."""
+def _worth_remembering(order: command.Command, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that a carried-out command teaches: the volume's size, how far a log was published."""
+    if isinstance(order, command.PublishLog):
+        return {setting(order.log): result["position"]}
     if isinstance(order, command.GrowVolume):
         return {VOLUME_SETTING: order.volume_gib}
     if isinstance(order, command.Prepare | command.Reconfigure):

@@ -52,7 +52,7 @@ class GatewayClient:
         self._port = url.port
         self._path = f"{url.path.rstrip('/')}/v1/guests/{instance_id}/exchange"
         self._timeout = timeout
-        self._tls = _tls_context(ca) if url.scheme == "https" else None
+        self._tls = tls_context(ca) if url.scheme == "https" else None
         self._lock = threading.Lock()
         self._idle: collections.deque[tuple[http.client.HTTPConnection, float]] = collections.deque()
         self._busy: set[http.client.HTTPConnection] = set()
@@ -72,7 +72,7 @@ class GatewayClient:
         finally:
             self._give_back(connection, keep=keep)
         if status == http.client.OK:
-            after = _seconds(headers.get("X-Trove-Poll-After"))
+            after = seconds(headers.get("X-Trove-Poll-After"))
             if wait or after is not None:  # the answer to another thread's report says nothing about polling
                 self.poll_after = after or 0.0
             try:
@@ -81,7 +81,7 @@ class GatewayClient:
                 raise TransportError(str(err)) from err
         if status == _FORBIDDEN:
             raise PeerRefused("the control plane refused the envelope")
-        raise TransportError(f"the gateway answered {status}", _seconds(headers.get("Retry-After")))
+        raise TransportError(f"the gateway answered {status}", seconds(headers.get("Retry-After")))
 
     def close(self) -> None:
         """Close all connections; an exchange in another thread ends with :class:`TransportError`."""
@@ -145,7 +145,8 @@ class GatewayClient:
         return f"<GatewayClient {self._host}:{self._port}>"
 
 
-def _tls_context(ca: str | None) -> "ssl.SSLContext":
+def tls_context(ca: str | None) -> "ssl.SSLContext":
+    """Return what TLS to the gateway is checked with; ``ca`` as for :class:`GatewayClient`."""
     import ssl  # a megabyte that an agent on a loopback address does without
 
     context = ssl.create_default_context(cadata=ca)
@@ -159,7 +160,7 @@ def _readable(sock: socket.socket) -> bool:
     return bool(poller.poll(0))
 
 
-def _seconds(text: str | None) -> float | None:
+def seconds(text: str | None) -> float | None:
     """Read a header of seconds; nonsense counts as absent, and nothing may hold a guest for longer than ten minutes."""
     try:
         value = float(text) if text else None

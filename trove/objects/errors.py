@@ -214,3 +214,12 @@ class ParameterNotFound(exception.NotFound):
         super().__init__(
             f"Datastore version '{version}' has no configuration parameter '{name[:128]}'; list its parameters."
         )
+
+
+class LogNotFound(exception.BadRequest):
+    """400, not 404: existing clients expect it, also for a log that is not shown to them."""
+
+    symbol = "log.not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The instance has no log '{name[:64]}'; list its logs to see what there is.")

@@ -166,6 +166,27 @@ class SetLog(Command, frozen=True, kw_only=True):
     enabled: bool
 
 
+class PublishLog(Command, frozen=True, kw_only=True):
+    """Upload what is pending of a log, in objects, to the gateway; see :mod:`trove.conductor.uploads`.
+
+    The result is ``{"bytes", "position", "complete"}``: ``complete`` is false when time or the ticket ran out first.
+    """
+
+    name = "publish_log"
+    log: base.ShortText
+    #: Id and secret of the ticket, which is good for this log of this instance and for some minutes.
+    ticket_id: base.Identifier
+    ticket: base.Secret
+    #: Up to where the log was published, as the guest said; ``None``: from the beginning.
+    position: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+    #: Largest object in bytes.
+    limit: Annotated[int, msgspec.Meta(ge=1, le=2**30)]
+    #: Base URL of the gateway, for a guest that talks over the message bus; ``None``: where it talks to anyway.
+    url: Annotated[str, msgspec.Meta(max_length=2048)] | None = None
+    #: PEM of the authority that signs the certificate of :attr:`url`.
+    ca: base.LongText | None = None
+
+
 COMMANDS: dict[tuple[str, int], type[Command]] = {
     (cls.name, cls.version): cls
     for cls in (
@@ -186,6 +207,7 @@ COMMANDS: dict[tuple[str, int], type[Command]] = {
         Configure,
         GrowVolume,
         SetLog,
+        PublishLog,
     )
 }
 

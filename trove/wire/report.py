@@ -88,6 +88,37 @@ class Inventory(Report, frozen=True, kw_only=True):
     root_enabled: bool
 
 
+class LogFact(msgspec.Struct, frozen=True, kw_only=True):
+    """What a guest knows of one log.
+
+    :ivar file: name of its file, for people; ``None`` when there is none.
+    :ivar enabled: whether the engine writes it; ``None`` for one that is always written.
+    :ivar restart_required: whether it was switched and the engine has not started since.
+    :ivar size: bytes in its files.
+    :ivar position: up to where it was published, as the guest remembers.
+    :ivar pending: bytes behind :attr:`position`.
+    :ivar rotated: whether :attr:`position` is gone.
+    """
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+\Z")]
+    type: Literal["USER", "SYS"]
+    file: base.ShortText | None = None
+    enabled: bool | None = None
+    restart_required: bool = False
+    size: base.Count
+    position: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+    pending: base.Count
+    rotated: bool = False
+
+
+class Logs(Report, frozen=True, kw_only=True):
+    """All logs that can be published; sent when one has changed, though for sizes alone no more often than every few
+    minutes."""
+
+    name = "logs"
+    logs: Annotated[list[LogFact], msgspec.Meta(max_length=32)]
+
+
 class Poll(Report, frozen=True, kw_only=True):
     """Asks the gateway for commands, waiting up to ``wait`` seconds for one; not acknowledged."""
 
@@ -96,7 +127,7 @@ class Poll(Report, frozen=True, kw_only=True):
 
 
 TO_CONTROL: dict[tuple[str, int], type[Report]] = {
-    (cls.name, cls.version): cls for cls in (Enrol, Hello, Heartbeat, CommandResult, Inventory, Poll)
+    (cls.name, cls.version): cls for cls in (Enrol, Hello, Heartbeat, CommandResult, Inventory, Logs, Poll)
 }
 
 #: Service statuses a guest may report, see :mod:`trove.domain.instance_states`.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs of the engine that owners may publish."""
+"""Logs that owners may publish."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,8 @@ from trove.db.models import base
 
 
 class GuestLog(base.Base):
-    """One log of one instance, as its guest reported it last, and how much of it has been published."""
+    """One log of one instance, as its guest reported it last, how much of it has been published, and the ticket of the
+    publication in progress."""
 
     __tablename__ = "guest_logs"
 
@@ -18,9 +19,24 @@ class GuestLog(base.Base):
     type: Mapped[base.Word]
     #: One of trove.domain.guest_logs
     status: Mapped[base.Word]
+    #: Whether the engine writes it; NULL for one that is always written.
+    enabled: Mapped[bool | None]
+    #: Name of its file, for people.
+    file: Mapped[str | None] = mapped_column(sa.String(255))
     size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
     published_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    pending_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    #: Up to where it was published, in the guest's words; NULL: nothing, or discarded.
+    position: Mapped[str | None] = mapped_column(sa.String(128))
     #: Where it was published; NULL until it was.
     container: Mapped[str | None] = mapped_column(sa.String(255))
     prefix: Mapped[str | None] = mapped_column(sa.String(255))
+    #: The ticket under which the guest may upload: id, SHA-256 of its secret, end, bytes it is still good for, objects
+    #: stored under it, time of its issue. NULL ticket_id: no upload is accepted.
+    ticket_id: Mapped[base.ID | None]
+    ticket_hash: Mapped[str | None] = mapped_column(sa.String(64))
+    ticket_expires_at: Mapped[base.Moment | None]
+    ticket_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    ticket_objects: Mapped[int]
+    ticket_issued_at: Mapped[base.Moment | None]
     updated_at: Mapped[base.Moment]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trove.guestagent.journal import Journal
 from trove.guestagent.key_store import JournalKeyStore
-from trove.guestagent.service import Service, Timing
+from trove.guestagent.service import Files, Service, Timing
 from trove.guestbus.gateway_client import GatewayClient
 from trove.guestbus.session import GuestSession
 from trove.tests.base import FunctionalTestCase
@@ -55,7 +55,7 @@ class TestService(FunctionalTestCase):
             GuestSession(made, JournalKeyStore(journal)),
             GatewayClient(made.endpoint, made.instance_id, timeout=5.0),
             self.handler,
-            bootstrap_path=self.path,
+            files=Files(self.path),
             timing=TIMING,
         )
         service = self.service

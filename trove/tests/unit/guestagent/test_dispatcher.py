@@ -63,7 +63,7 @@ class DispatcherCase(UnitTestCase):
             engine_lock=self.lock,
             inventory=self.inventory.after_command,
             changed=self._changed,
-            settings=lambda order: {"last": order.name},
+            settings=lambda order, _result: {"last": order.name},
         )
 
     def restart(self) -> None:
