@@ -7,6 +7,7 @@ them again from the port's record. They are replaced in one step: there is no mo
 
 import ipaddress
 from collections.abc import Sequence
+from pathlib import Path
 
 from trove.providers import base
 from trove.providers.local import commands
@@ -59,11 +60,14 @@ def _accept(
     return f"    tcp dport {port} {family} saddr {{ {named} }} accept" if named else ""
 
 
-def load(namespace: str, port: int, cidrs: Sequence[str]) -> None:
-    """Put the rules of :func:`ruleset` in force in a network namespace.
+def load(namespace: Path, port: int, cidrs: Sequence[str]) -> None:
+    """Put the rules of :func:`ruleset` in force in the network namespace that is mounted on ``namespace``.
 
     :raises base.FatalError: when the host lacks nftables.
     :raises commands.ToolError: when the kernel refuses them.
     """
-    text = ruleset(port, cidrs)
-    commands.run("ip", "netns", "exec", namespace, commands.find(PROGRAM) or PROGRAM, "-f", "-", stdin=text)
+    program = commands.find(PROGRAM)
+    if program is None:
+        raise base.FatalError(f"this host lacks the program '{PROGRAM}': apt install nftables")
+    # Not "ip netns exec", which takes a copy of every mount along.
+    commands.run("nsenter", f"--net={namespace}", program, "-f", "-", stdin=ruleset(port, cidrs))

@@ -67,7 +67,7 @@ class Isolation:
         """
         path = self.network.namespace(slug("port", port["tag"]))
         if "allowed_cidrs" in port and path.exists():
-            guard.load(path.name, port["port"], port["allowed_cidrs"])
+            guard.load(path, port["port"], port["allowed_cidrs"])
 
     def fit(self, record: Record) -> bool:
         """Set the limits of the server's shape; ``False`` while it needs more memory than that."""
