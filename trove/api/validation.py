@@ -74,14 +74,16 @@ _Validator = jsonschema_validators.extend(
 
 
 class Validators:
-    """All schemas, compiled for the versions that read them differently. Immutable, shared by threads."""
+    """All schemas, compiled for the versions that read them differently. Immutable, shared by threads.
+
+    That a schema is one is not looked at here, where it would cost every start a second: a test does.
+    """
 
     def __init__(self, schemas: Mapping[str, Any]) -> None:
         self._schemas = dict(schemas)
         self._strict: dict[str, Any] = {}
         self._relaxed: dict[str, Any] = {}
         for name, schema in schemas.items():
-            _Validator.check_schema(schema)
             self._strict[name] = _Validator(relaxed(schema, microversions.MAX))
             self._relaxed[name] = _Validator(relaxed(schema, microversions.MIN))
 

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+import jsonschema
+
 from trove import policies
 from trove.api import dispatch, microversions, routes, schemas
 from trove.api.request import ApiRequest, Reply
@@ -79,6 +81,11 @@ class RoutesTest(base.UnitTestCase):
             "context_is_admin",
         ):
             self.assertIn(name, self.rules)
+
+    def test_every_schema_is_one(self) -> None:
+        for name, schema in self.schemas.items():
+            with self.subTest(name):
+                jsonschema.Draft202012Validator.check_schema(schema)
 
     def test_requests_and_queries_name_every_member(self) -> None:
         for name in sorted({name for route in routes.ROUTES for name in (route.request, route.query) if name}):
