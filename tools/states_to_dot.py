@@ -20,7 +20,7 @@ sys.path.insert(0, str(_ROOT))
 from trove.domain import instance_states  # noqa: E402
 
 FOLDER = _ROOT / "doc" / "source" / "contributor" / "diagrams"
-_CONSTANT = re.compile(r'((?:^#: .*\n)+)^[A-Z]+ = "([A-Z]+)"$', re.MULTILINE)
+_CONSTANT = re.compile(r'((?:^#: .*\n)+)^[A-Z_]+ = "([A-Z_]+)"$', re.MULTILINE)
 
 
 def meanings() -> Mapping[str, str]:

@@ -24,7 +24,7 @@ _PACKAGE = pathlib.Path(trove.__file__).parent
 #: Not part of the service.
 _SKIP = ("trove.tests", "trove.hacking", "trove.standalone", "trove.db.migrations", "trove.workflow.testing")
 #: What a symbol of a fault looks like.
-_SYMBOL = re.compile(r"(command|database|datastore|engine|guest|provider|user|workflow)\.[a-z_]+")
+_SYMBOL = re.compile(r"(command|configuration|database|datastore|engine|guest|provider|user|workflow)\.[a-z_]+")
 #: Looks like one and is the beginning of one.
 _BEGINNINGS = {"workflow.cancel"}
 #: Not about faults; requests and schemas have names of the same form.
@@ -35,6 +35,8 @@ _CALLS = {"Failed": (0, 1), "EngineError": (0, 1), "abandon": (2, 3), "_failed":
 _WORDS = {
     "command.expired": "The guest did not carry out the command in time.",
     "engine.disk_full": "The volume is full; the database takes no changes until there is space again.",
+    "configuration.refused": "The engine refused a value of the configuration group; it runs with the values before.",
+    "configuration.unknown": "A change of the configuration was given up; the engine may have other values.",
     "guest.failed": "The guest could not do what was asked, and gave no reason.",
     "guest.internal_error": "The agent failed unexpectedly; its log says how.",
     "guest.malformed_command": "The agent could not read the command.",

@@ -44,11 +44,6 @@ _COLLISIONS = (exception.StaleObject, db_exception.DBDeadlock)
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.02
 
-_NOT_CONFIGURED = (
-    "The operator ended the change of the configuration, so the database may run with other values; "
-    "change a value of the configuration group, or detach and attach it, to apply them again."
-)
-
 #: Seconds a guest has for a change inside its database.
 EDIT_SECONDS = 240.0
 
@@ -166,7 +161,7 @@ class Work:
             self.abandon(instance, active.id, "workflow.reset", "an operator has reset the status of the instance")
         instance.process_event(self.session, "reset")
         if operations.INSTANCE_CONFIGURE.name in ended:
-            fault.set_fault(self.session, instance.id, "configuration.unknown", _NOT_CONFIGURED)
+            fault.set_fault(self.session, instance.id, *operations.CONFIGURATION_UNKNOWN)
         self.announce("instance_reset_status", {"instance_id": instance.id}, instance.project_id)
         heartbeat.reset(self.session, instance.id)
 

@@ -81,6 +81,13 @@ KINDS = {
 #: Kinds that change the inside of a database by one guest command.
 EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive)
 
+#: Symbol and message of the fault of an instance whose engine nobody has made run with its group's present values.
+CONFIGURATION_UNKNOWN = (
+    "configuration.unknown",
+    "The change of the configuration was given up, so the database may run with other values; change a value of the "
+    "configuration group, or detach and attach it, to apply them again.",
+)
+
 #: Signal that a guest has enrolled or come back; sent to the workflow that claims the instance.
 GUEST_READY = "guest-ready"
 

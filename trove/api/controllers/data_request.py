@@ -51,9 +51,9 @@ def changeable(req: ApiRequest, work: lifecycle.Work, capability: spi.Capability
     """
     row, engine = _find(req, work.session, capability)
     expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
-    operating = instance_states.operating_status(
-        row.status, row.service_status, row.reported_at, clock.utcnow(), expiry
-    )
+    # A database that waits for a restart, to take a parameter over, answers as well as any other.
+    idle = instance_states.ACTIVE if row.status == instance_states.RESTART_REQUIRED else row.status
+    operating = instance_states.operating_status(idle, row.service_status, row.reported_at, clock.utcnow(), expiry)
     if operating not in _USABLE:
         raise InstanceNotReady(row, operating)
     return work.instance(row.id), engine

@@ -15,7 +15,7 @@ _VALUES = {
     "type": "object",
     "maxProperties": 2000,
     "propertyNames": {"minLength": 1, "maxLength": 128},
-    "additionalProperties": True,
+    "additionalProperties": {"type": ["string", "number", "boolean", "null", "array", "object"]},
 }
 _DATASTORE = atoms.document(
     {"type": atoms.NAME, "version": _NULLABLE_NAME, "version_number": _NULLABLE_NAME},

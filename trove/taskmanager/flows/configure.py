@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from trove.domain import instance_states, operations
-from trove.objects import errors
+from trove.objects import errors, fault
 from trove.objects.configuration import Configuration
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
@@ -68,9 +68,13 @@ def _configured(ctx: StepContext, session: Session) -> None:
 def _failed(ctx: StepContext, session: Session) -> None:
     waits = _was(ctx) == instance_states.RESTART_REQUIRED
     instance = settle.failed(session, ctx, "update_failed_for_restart" if waits else "update_failed")
-    # Deleted meanwhile, it has no group any more and gets none back.
-    if "previous" in ctx.inputs and instance.status != instance_states.SHUTDOWN and not instance.deleted:
+    if instance.deleted or instance.status == instance_states.SHUTDOWN:
+        return  # it has no group any more
+    if "previous" in ctx.inputs:
         _put_back(ctx, session, instance)
+    elif ctx.error is not None and ctx.error.symbol.startswith("workflow.cancel"):
+        # The group keeps the values that this engine was not given, so the owner must hear of it.
+        fault.set_fault(session, instance.id, *operations.CONFIGURATION_UNKNOWN)
 
 
 def _put_back(ctx: StepContext, session: Session, instance: Instance) -> None:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from trove.common import clock, ids
 from trove.conductor.reports import Reports
+from trove.datastores.postgresql.plugin import PostgreSQL
 from trove.db import models
 from trove.db.api import Database
 from trove.domain import instance_states
@@ -34,6 +35,9 @@ class Engine:
     users: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     passwords: dict[tuple[str, str], str] = field(default_factory=dict)
     root_password: str | None = None
+    #: Values of the configuration group: as they are written, and as the engine runs with them.
+    written: dict[str, Any] = field(default_factory=dict)
+    running: dict[str, Any] = field(default_factory=dict)
 
 
 class Guests:
@@ -118,7 +122,7 @@ class Guests:
             answer = {"state": "FAILED", "error_symbol": failure[0], "error_message": failure[1], "log_tail": "log"}
         else:
             made: Any = msgspec.convert(item.args, command.COMMANDS[item.name, item.version])
-            _EFFECTS.get(item.name, lambda engine, made: None)(self.engines[item.instance_id], made)
+            answer["result"] = _EFFECTS.get(item.name, lambda engine, made: None)(self.engines[item.instance_id], made)
         message = report.CommandResult(report_id=ids.new_id(), command_id=item.id, **answer)
         with self._db.writer() as session:
             identity = GuestIdentity.get(session, item.instance_id, for_update=True)
@@ -180,7 +184,29 @@ def _disable_root(engine: Engine, made: command.DisableRoot) -> None:
     engine.root_password = None
 
 
-_EFFECTS: dict[str, Callable[[Engine, Any], None]] = {
+def _prepare(engine: Engine, made: command.Prepare) -> None:
+    engine.written = dict(made.configuration)
+    _restart(engine, made)
+
+
+def _configure(engine: Engine, made: command.Configure) -> dict[str, Any]:
+    engine.written = dict(made.values)
+    names = sorted(engine.written.keys() | engine.running.keys())
+    changed = [name for name in names if engine.written.get(name) != engine.running.get(name)]
+    waiting = [name for name in changed if _PARAMETERS[name].restart]
+    engine.running = {name: value for name, value in engine.written.items() if name not in waiting} | {
+        name: engine.running[name] for name in waiting if name in engine.running
+    }
+    return {"restart_required": waiting}
+
+
+def _restart(engine: Engine, _made: command.Command) -> None:
+    engine.running = dict(engine.written)
+
+
+_PARAMETERS = PostgreSQL().parameters("all")
+
+_EFFECTS: dict[str, Callable[[Engine, Any], dict[str, Any] | None]] = {
     "create_databases": _create_databases,
     "drop_database": _drop_database,
     "create_users": _create_users,
@@ -190,4 +216,8 @@ _EFFECTS: dict[str, Callable[[Engine, Any], None]] = {
     "revoke_access": _revoke,
     "enable_root": _enable_root,
     "disable_root": _disable_root,
+    "prepare": _prepare,
+    "configure": _configure,
+    "restart": _restart,
+    "reconfigure": _restart,
 }

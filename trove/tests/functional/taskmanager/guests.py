@@ -35,6 +35,7 @@ class ScriptedGuest:
     """The guest of one instance.
 
     :ivar done: names of the commands executed, in order.
+    :ivar values: of the configuration group that the engine runs with.
     :ivar ram_mib: the memory that the engine is configured for.
     :ivar decide: what a command comes to; ``None``: the guest does not answer this one.
     """
@@ -42,6 +43,7 @@ class ScriptedGuest:
     def __init__(self, db: Database, store: Store, provider: FakeProvider, instance_id: str) -> None:
         self.done: list[str] = []
         self.ram_mib = 0
+        self.values: dict[str, Any] = {}
         self.decide: Callable[[GuestCommand], Answer | None] = does_all
         self._db = db
         self._provider = provider
@@ -85,9 +87,13 @@ class ScriptedGuest:
         self.done.append(row.name)
         if isinstance(message, command.Prepare | command.Reconfigure) and state == "DONE":
             self.ram_mib = message.shape.ram_mib
+        result = None
+        if isinstance(message, command.Configure) and state == "DONE":
+            self.values = dict(message.values)
+            result = {"restart_required": [name for name in message.values if name == "max_connections"]}
         for _ in range(2):
             said = report.CommandResult(
-                report_id=ids.new_id(), command_id=row.id, state=state, error_symbol=symbol,
+                report_id=ids.new_id(), command_id=row.id, state=state, result=result, error_symbol=symbol,
                 error_message=symbol and f"password=hunter2 {symbol}",
             )  # fmt: skip
             self._reports.command_result(session, identity, said)

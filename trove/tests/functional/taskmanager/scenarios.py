@@ -16,7 +16,7 @@ from trove.db.api import Database
 from trove.domain import operations, quota
 from trove.domain.operations import Kind
 from trove.domain.shape import Shape
-from trove.objects import catalog, guest_command, guest_identity, heartbeat, secret
+from trove.objects import catalog, configuration, guest_command, guest_identity, heartbeat, secret
 from trove.objects import quota as quotas
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
@@ -54,12 +54,15 @@ class Trial:
 
     :ivar event: moves the instance, as the API does in the same transaction.
     :ivar edit: the guest command that the API submits with the workflow.
+    :ivar values: of a configuration group that the API attaches with the workflow; without a status to come from in
+        the inputs, the group was attached before and changes.
     """
 
     kind: Kind
     event: str | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     edit: command.Command | None = None
+    values: Mapping[str, Any] | None = None
 
 
 _KEY = command.UserKey(name="u")
@@ -70,12 +73,20 @@ TRIALS = {
     "reboot": Trial(operations.INSTANCE_REBOOT, "restart"),
     "migrate": Trial(operations.INSTANCE_MIGRATE, "update", {"host": "host-2", "restart_required": False}),
     "update-access": Trial(
-        operations.INSTANCE_UPDATE_ACCESS, "update",
+        operations.INSTANCE_UPDATE_ACCESS,
+        "update",
         {"old": {}, "new": {"is_public": True, "allowed_cidrs": ["192.0.2.0/24"]}, "restart_required": False},
     ),
     "resize-larger": Trial(operations.INSTANCE_RESIZE_FLAVOR, "resize", {"old": _OLD, "new": _LARGER}),
     "resize-smaller": Trial(operations.INSTANCE_RESIZE_FLAVOR, "resize", {"old": _OLD, "new": _SMALLER}),
     "resize-volume": Trial(operations.INSTANCE_RESIZE_VOLUME, "resize", {"size_gib": 5, "old_size_gib": _VOLUME_GIB}),
+    "configure": Trial(
+        operations.INSTANCE_CONFIGURE,
+        "update",
+        {"was": "ACTIVE", "previous": None, "previous_revision": None},
+        values={"work_mem": 64},
+    ),
+    "configure-later": Trial(operations.INSTANCE_CONFIGURE, values={"max_connections": 50}),
     "database-create": Trial(
         operations.DATABASE_CREATE, edit=command.CreateDatabases(databases=[command.DatabaseSpec(name="e")])
     ),
@@ -101,6 +112,7 @@ class InstanceCase:
         self.store = store
         self.id = ids.new_id()
         self.project = self.id
+        self._trial = trial
         self.provider = FakeProvider()
         self.guest = ScriptedGuest(db, store, self.provider, self.id)
         conf = trove.conf.new(files=[])
@@ -117,7 +129,14 @@ class InstanceCase:
             if trial.kind is not operations.INSTANCE_CREATE:
                 self._make_alive(session)
             self.workflow_id = self.submit(session, trial)
-        for method in ("ensure_volume", "ensure_server", "resize_server", "restart_server", "migrate_server", "remove_server"):
+        for method in (
+            "ensure_volume",
+            "ensure_server",
+            "resize_server",
+            "restart_server",
+            "migrate_server",
+            "remove_server",
+        ):
             self.provider.delay_until(method, 1, always=True)
         script(self.provider)
 
@@ -131,9 +150,11 @@ class InstanceCase:
 
     def submit(self, session: Session, trial: Trial, *, after: str | None = None) -> str:
         """Do what the API does for a request of this kind, and return the workflow's id."""
+        inputs = dict(trial.inputs)
+        if trial.values is not None:
+            self._attach(session, trial.values, inputs)
         if trial.event is not None:
             self.instance(session).process_event(session, trial.event)
-        inputs = dict(trial.inputs)
         taken = operations.quota_taken(trial.kind.name, inputs)
         if trial.kind is operations.INSTANCE_CREATE:
             inputs["users_secret"] = secret.put(session, self.id, "users", _USERS)
@@ -195,7 +216,15 @@ class InstanceCase:
             "port": (instance.port, port and port.port),
             "engine's memory": (instance.ram_mib if server else None, self.guest.ram_mib if server else None),
         }
+        if not self._may_differ(session):
+            values = configuration.values_of(session, instance.configuration_id)
+            facts["configuration"] = (values, self.guest.values)
         return [f"{name}: {ours!r} is {theirs!r}" for name, (ours, theirs) in facts.items() if ours != theirs]
+
+    def _may_differ(self, session: Session) -> bool:
+        """Tell whether the engine may have other values than its group: when it could not be given new ones."""
+        given_up = self.store.describe(session, self.workflow_id)["state"] != State.SUCCEEDED.value
+        return given_up and self._trial.values is not None and "previous" not in self._trial.inputs
 
     def commands(self, session: Session) -> list[Any]:
         """Return the rows of all commands, in order."""
@@ -230,6 +259,21 @@ class InstanceCase:
             for tag, thing in things.items()
             if thing.id != first.ensure_port(providers.PortSpec(tag, 1)).id
         ]
+
+    def _attach(self, session: Session, values: Mapping[str, Any], inputs: dict[str, Any]) -> None:
+        instance = self.instance(session)
+        group = configuration.Configuration(
+            project_id=self.project, name="g", description=None, values=dict(values),
+            datastore_version_id=instance.datastore_version_id,
+        )  # fmt: skip
+        group.create(session, None)
+        if "previous" in inputs:
+            inputs["configuration_id"] = group.id
+        else:
+            self.guest.values = dict(values)
+            group.change(session, {"values": {**values, "work_mem": 65}}, None)
+        instance.assign({"configuration_id": group.id})
+        instance.save(session)
 
     def _make_instance(self, session: Session) -> None:
         version = catalog.register_version(session, datastore="postgresql", name="16", manager="postgresql")

@@ -13,6 +13,7 @@ from trove.tests import base as test_base
 # history above it, teach obj_make_compatible() what an older reader must not see, and only then put the new
 # fingerprint here.
 FINGERPRINTS = {
+    "Configuration": "1.0-5eff0bb0a0cb60f9c28e4524a73bf5b5",
     "Datastore": "1.1-19442505bb8ec7a54530dc0c9e80f953",
     "DatastoreVersion": "1.1-a78fd6da001534ca3934647b463c3efa",
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",

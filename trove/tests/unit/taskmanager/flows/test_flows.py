@@ -17,6 +17,7 @@ FINGERPRINTS = {
     "database.create/1": "1-94f27656466cb55f",
     "database.delete/1": "1-f5901d57c91f6338",
     "datastore.stop/1": "1-023a417e9c4232b4",
+    "instance.configure/1": "1-4c3f5870a0060a61",
     "instance.create/1": "1-cbd7d198fbff2c37",
     "instance.delete/1": "1-465995cbcc3dcdcd",
     "instance.migrate/1": "1-d2a763a68e45d97d",
