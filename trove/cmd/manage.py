@@ -21,6 +21,7 @@ from trove.cmd import (  # noqa: E402
     manage_catalog,
     manage_datastore,
     manage_image,
+    manage_parameters,
     manage_retired,
     manage_schema,
     manage_workflow,
@@ -47,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     manage_catalog.add_parser(commands)
     manage_association.add_parser(commands)
+    manage_parameters.add_parser(commands)
     manage_retired.add_parser(commands)
     manage_datastore.add_parser(commands)
     manage_image.add_parser(commands)
@@ -108,6 +110,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return manage_catalog.run(conf, db, args)
             if args.command in manage_association.COMMANDS:
                 return manage_association.run(conf, db, args)
+            if args.command in manage_parameters.COMMANDS:
+                return manage_parameters.run(conf, db, args)
             if args.command == "datastore":
                 return manage_datastore.run(db, args)
             return manage_workflow.run(conf, db, args)
