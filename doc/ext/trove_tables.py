@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sphinx directives that draw tables from the code, so that the documentation cannot drift from it.
 
-``trove-states``, ``trove-operations``, ``trove-flows``, ``trove-routes``, ``trove-errors``, ``trove-faults``; none has
-arguments.
+``trove-states``, ``trove-operations``, ``trove-flows``, ``trove-routes``, ``trove-lacking``, ``trove-errors``,
+``trove-faults``; none has arguments.
 """
 
 import inspect
@@ -80,6 +80,19 @@ class Routes(_Table):
             yield f"{route.method} {route.path}", version, str(route.status), ", ".join(route.policies) or route.reason
 
 
+class Lacking(_Table):
+    """The calls that never succeed, and why."""
+
+    headings = ("method and path", "missing capability", "policy")
+
+    def rows(self) -> Iterator[Row]:
+        from trove.api import routes
+
+        for route in routes.ROUTES:
+            if route.lacks is not None:
+                yield f"{route.method} {route.path}", route.lacks, ", ".join(route.policies)
+
+
 class Flows(_Table):
     """The steps of every flow of the newest versions."""
 
@@ -122,6 +135,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_directive("trove-operations", Operations)
     app.add_directive("trove-flows", Flows)
     app.add_directive("trove-routes", Routes)
+    app.add_directive("trove-lacking", Lacking)
     app.add_directive("trove-errors", Errors)
     app.add_directive("trove-faults", Faults)
     return {"parallel_read_safe": True}

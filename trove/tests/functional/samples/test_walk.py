@@ -27,6 +27,10 @@ def documented() -> list[Sample]:
     return found
 
 
+#: Those that can succeed: the reference lists the others with what they lack, and has nothing to show of them.
+ROUTES = [route for route in routes.ROUTES if route.lacks is None]
+
+
 class WalkTest(base.UnitTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -40,7 +44,7 @@ class WalkTest(base.UnitTestCase):
         return [entry for entry in self.entries if (entry.method, entry.path) == (route.method, route.path)]
 
     def test_every_route_has_a_sample(self) -> None:
-        self.assertEqual({route.handler for route in routes.ROUTES}, {sample.handler for sample in self.samples})
+        self.assertEqual({route.handler for route in ROUTES}, {sample.handler for sample in self.samples})
 
     def test_every_sample_is_written_by_one_test(self) -> None:
         written = [name for sample in self.samples for name in sample.files()]
@@ -48,21 +52,21 @@ class WalkTest(base.UnitTestCase):
         self.assertEqual(sorted(path.name for path in FOLDER.iterdir()), sorted(written))
 
     def test_every_route_has_an_entry_and_every_entry_a_route(self) -> None:
-        expected = {(route.method, route.path) for route in routes.ROUTES}
+        expected = {(route.method, route.path) for route in ROUTES}
         self.assertEqual(expected, {(entry.method, entry.path) for entry in self.entries})
 
     def test_entries_show_the_samples_of_their_route(self) -> None:
-        for route in routes.ROUTES:
+        for route in ROUTES:
             mine = [name for sample in self.samples if sample.handler == route.handler for name in sample.files()]
             shown = [name for entry in self.entries_of(route) for name in entry.samples]
             self.assertEqual(sorted(mine), sorted(shown), route.handler)
 
     def test_entries_name_the_status(self) -> None:
-        for route in routes.ROUTES:
+        for route in ROUTES:
             self.assertEqual({route.status}, {entry.status for entry in self.entries_of(route)}, route.handler)
 
     def test_entries_name_every_member_of_the_request(self) -> None:
-        for route in routes.ROUTES:
+        for route in ROUTES:
             expected = set(re.findall(r"{(\w+)}", route.path))
             for name in (route.query, route.request):
                 expected |= set(reference.members(self.schemas[name])) if name else set()
@@ -71,13 +75,13 @@ class WalkTest(base.UnitTestCase):
             self.assertEqual(expected, set(named) - headers, route.handler)
 
     def test_entries_name_every_member_of_the_answer(self) -> None:
-        for route in routes.ROUTES:
+        for route in ROUTES:
             expected = set(reference.members(self.schemas[route.response])) if route.response else set()
             named = {name for entry in self.entries_of(route) for name in entry.response}
             self.assertEqual(expected, named, route.handler)
 
     def test_routes_of_a_later_version_say_so(self) -> None:
-        for route in routes.ROUTES:
+        for route in ROUTES:
             headers = {"OpenStack-API-Version"} if route.min_version > (1, 0) else set()
             for entry in self.entries_of(route):
                 self.assertEqual(headers, {"OpenStack-API-Version"} & set(entry.request), route.handler)
