@@ -48,6 +48,9 @@ METHODS: Mapping[Capability, frozenset[str]] = {
 #: The commands every guest half must handle.
 CORE_METHODS = frozenset({"prepare", "start", "stop", "restart", "reconfigure"})
 
+#: The commands that the agent carries out itself, whatever the engine.
+AGENT_METHODS = frozenset({"publish_log"})
+
 
 @dataclass(frozen=True)
 class NameRules:
@@ -278,6 +281,7 @@ class GuestHandler(Protocol):
 GuestHandlerFactory = Callable[[GuestEnvironment], GuestHandler]
 
 __all__ = [
+    "AGENT_METHODS",
     "CORE_METHODS",
     "METHODS",
     "Capability",

@@ -5,6 +5,7 @@ The server reads this file and no other (``--defaults-file``). Every variable th
 ones in ``parameters.yaml``; a test keeps the two together. Passwords are never configuration.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,8 @@ def quote(value: object) -> str:
         raise ValueError("a configuration value cannot hold a line break")
     if len(text.encode()) * 2 > _MAX_LINE_BYTES:
         raise ValueError("a configuration value cannot be longer than 2000 bytes")
-    return '"' + text.replace("\\", "\\\\") + '"'
+    # Without the second, a quote within would end the quotation, and "#" after it would begin a comment.
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def common(settings: Settings) -> dict[str, str]:
@@ -127,5 +129,5 @@ def parse(text: str) -> dict[str, str]:
     for line in text.splitlines():
         name, _, value = line.partition(" = ")
         if name and not line.startswith(("#", "[")):
-            found[name] = value[1:-1].replace("\\\\", "\\")
+            found[name] = re.sub(r"\\(.)", r"\1", value[1:-1])
     return found

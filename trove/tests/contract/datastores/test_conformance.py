@@ -6,7 +6,7 @@ import subprocess
 import sys
 from importlib import metadata
 
-from trove.datastores import registry, spi
+from trove.datastores import parameters, registry, spi
 from trove.tests import base
 from trove.tests.contract.datastores import clients, engines
 from trove.wire import command
@@ -42,6 +42,46 @@ class TestConformance(base.FunctionalTestCase):
             for capability in plugin.capabilities:
                 implied |= spi.METHODS[capability]
             self.assertEqual(implied, self._commands(name), name)
+
+    def test_whoever_switches_logs_lists_them(self) -> None:
+        for name, plugin in self.plugins.items():
+            if spi.Capability.LOGS not in plugin.capabilities:
+                continue
+            directory = self.tempdir()
+            environment = spi.GuestEnvironment(
+                engine_home=pathlib.Path("/nonexistent"),
+                engine_version="0",
+                data_dir=directory,
+                state_dir=directory,
+                template_dir=None,
+                process=engines.process.ChildProcess(),
+            )
+            handler = engines.make_handler(name, environment)
+            found = handler.logs()
+            self.assertEqual(len(found), len({log.name for log in found}), name)
+            for log in found:
+                self.assertIn(log.type, ("USER", "SYS"))
+                self.assertEqual(log.type == "USER", log.enabled is not None, f"{name}: {log.name}")
+
+    def test_parameters_and_defaults(self) -> None:
+        shape = command.ShapeSpec(vcpus=2, ram_mib=2048, volume_gib=10)
+        for name, plugin in self.plugins.items():
+            if spi.Capability.CONFIGURATION not in plugin.capabilities:
+                continue
+            for version in plugin.versions:
+                known = plugin.parameters(version)
+                self.assertTrue(any(not parameter.protected for parameter in known.values()), name)
+                for key, parameter in known.items():
+                    where = f"{name} {version}: {key}"
+                    self.assertEqual(key, parameter.name)
+                    self.assertRegex(key, r"^[A-Za-z][A-Za-z0-9_.-]{0,127}$")
+                    self.assertTrue(parameter.min is None or parameter.max is None or parameter.min <= parameter.max)
+                    if not parameter.protected:
+                        self.assertEqual(parameter.type == "enum", bool(parameter.values), where)
+                defaults = plugin.default_configuration(version, shape)
+                self.assertTrue(defaults, name)
+                for key, value in defaults.items():
+                    self.assertIsNone(parameters.check(known[key], value), f"{name} {version}")
 
     def test_every_command_is_one_the_control_plane_can_send(self) -> None:
         known = {name for name, _ in command.COMMANDS}

@@ -17,6 +17,16 @@ class Boastful(plugin.PostgreSQL):
     capabilities = frozenset({"everything"})  # type: ignore[assignment]
 
 
+class Mute:
+    """Says it takes configuration groups, and not which parameters it has."""
+
+    name = "postgresql"
+    versions = ("17",)
+    capabilities = frozenset({spi.Capability.CONFIGURATION})
+    port, root_name = 1, "root"
+    validate_databases = validate_users = validate_size = detect = None
+
+
 class Broken:
     def __init__(self) -> None:
         raise RuntimeError("no licence")
@@ -57,4 +67,7 @@ class TestRegistry(base.UnitTestCase):
     def test_every_capability_implies_known_commands(self) -> None:
         self.assertEqual(set(spi.Capability), set(spi.METHODS))
         known = {name for name, _ in spi.command.COMMANDS}
-        self.assertEqual(known, spi.CORE_METHODS.union(*spi.METHODS.values()))
+        self.assertEqual(known, spi.CORE_METHODS.union(spi.AGENT_METHODS, *spi.METHODS.values()))
+
+    def test_a_plugin_that_cannot_say_its_parameters(self) -> None:
+        self.assertIn("lacks parameters, default_config", self._refused(entry("postgresql", f"{__name__}:Mute")))

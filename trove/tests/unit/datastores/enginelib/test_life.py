@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Status words, causes and the way back of a size, with a server that is a switch."""
 
+import dataclasses
 import errno
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,40 @@ class TestLife(base.UnitTestCase):
         self.life.set_volume(9)
         self.assertEqual(9, self.life.known().volume_gib)
         self.assertEqual(9, state.StateFile(Path(self.directory / "state.json"), state.State).get().volume_gib)  # type: ignore[union-attr]
+
+    def waiting(self) -> None:
+        values: dict[str, command.ConfigValue] = {"a": 2, "b": 1}
+        self.states.put(msgspec.structs.replace(STATE, configuration=values, in_force={"a": 1, "b": 1}))
+
+    def test_values_that_waited_count_from_a_start_that_is_asked_for(self) -> None:
+        for begin in (self.life.restart, self.life.stop):
+            self.waiting()
+            begin()
+            self.life.start()
+            self.assertEqual({"a": 2, "b": 1}, self.life.known().in_force)
+        self.waiting()
+        shape = command.ShapeSpec(vcpus=2, ram_mib=1024, volume_gib=2)
+        self.life.reconfigure(command.Reconfigure(shape=shape))
+        self.assertEqual({"a": 2, "b": 1}, self.life.known().in_force)
+
+    def test_values_wait_while_nobody_asks_for_a_start(self) -> None:
+        self.waiting()
+        self.server.up = False
+        self.life.supervise()
+        self.assertEqual({"a": 1, "b": 1}, self.life.known().in_force)
+
+    def test_values_with_which_it_does_not_start(self) -> None:
+        self.waiting()
+        written: list[object] = []
+
+        def configure(known: state.State) -> None:
+            written.append(dict(known.in_force))
+            wrong = known.in_force == known.configuration
+            self.server.refuses = spi.EngineError("engine.start_failed", "It ended.") if wrong else None
+
+        self.life._engine = dataclasses.replace(self.life._engine, configure=configure)
+        error = self.assertRaises(spi.EngineError, self.life.restart)
+        self.assertEqual("configuration.refused", error.symbol)
+        self.assertIn("change a.", error.message)
+        self.assertEqual([{"a": 2, "b": 1}, {"a": 1, "b": 1}], written)
+        self.assertEqual(({"a": 1, "b": 1}, True), (self.life.known().in_force, self.server.up))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,25 @@ class TestVersions(base.UnitTestCase):
             )
         self.assertEqual({}, mariadb_config.dynamic(settings(), "10.6.19"))
         self.assertEqual({"innodb_log_file_size": 640 * 2**20}, mariadb_config.dynamic(settings(), "10.11.19"))
+
+    def test_a_configuration_group_has_a_part_of_its_own_and_wins(self) -> None:
+        values = mariadb_config.variables(settings())
+        text = config.render(values, {"max_connections": "7", "init_connect": "SET @a = '\" # \\'"})
+        template, _, group = text.partition("# Of the configuration group.\n")
+        self.assertEqual('init_connect = "SET @a = \'\\" # \\\\\'"\nmax_connections = "7"\n', group)
+        self.assertNotIn("max_connections", template)
+        self.assertEqual("SET @a = '\" # \\'", config.parse(text)["init_connect"])
+        self.assertEqual(config.render(values), config.render(values, {}))
+
+    def test_values_that_the_file_cannot_hold(self) -> None:
+        self.assertEqual(["ON", "OFF", "7", "0.5"], [config.spell(value) for value in (True, False, 7, 0.5)])
+        # The servers take what is behind 4095 bytes for another line.
+        for value in ("a\nb", "a\rb", "a\0b", "a" * 2001, "\u00e4" * 1001):
+            self.assertRaises(ValueError, config.spell, value)
+        longest = config.render({}, {"init_connect": '"' * 2000}).splitlines()[-1]
+        self.assertTrue(len(longest) < 4095)
+
+    def test_logs_of_the_owner(self) -> None:
+        made = mysql_config.variables(dataclasses.replace(settings(), logs=("general",)), "9.7.4")
+        self.assertEqual(("ON", "OFF", "FILE"), (made["general_log"], made["slow_query_log"], made["log_output"]))
+        self.assertEqual("/d/slow_query.log", made["slow_query_log_file"])

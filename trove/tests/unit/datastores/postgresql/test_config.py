@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import dataclasses
 from pathlib import Path
 
 import yaml
@@ -84,3 +85,21 @@ class TestHba(base.UnitTestCase):
         self.assertEqual(["host", "all", "os_admin", "all", "reject"], hosts[0])
         self.assertEqual(["0.0.0.0/0", "::/0"], [rule[3] for rule in hosts[1:]])
         self.assertEqual([], [rule for rule in rules if "replication" in rule])
+
+    def test_a_configuration_group_has_a_part_of_its_own_and_wins(self) -> None:
+        text = config.render(settings(), {"work_mem": "1GB", "application_name": "it's \\ # '"})
+        template, _, group = text.partition("# Of the configuration group.\n")
+        self.assertEqual("application_name = 'it''s \\\\ # '''\nwork_mem = '1GB'\n", group)
+        self.assertNotIn("\nwork_mem = ", template)
+        self.assertEqual("1GB", config.parse(text)["work_mem"])
+        self.assertEqual(config.render(settings()), config.render(settings(), {}))
+
+    def test_the_switch_of_the_log_wins_over_the_group(self) -> None:
+        on = dataclasses.replace(settings(), log_statements=True)
+        self.assertEqual("all", config.parse(config.render(on, {"log_statement": "ddl"}))["log_statement"])
+        self.assertEqual("ddl", config.parse(config.render(settings(), {"log_statement": "ddl"}))["log_statement"])
+
+    def test_values_that_the_file_cannot_hold(self) -> None:
+        self.assertEqual(["on", "off", "7", "0.5", "x"], [config.spell(value) for value in (True, False, 7, 0.5, "x")])
+        for value in ("a\nb", "a\rb", "a\0b"):
+            self.assertRaises(ValueError, config.spell, value)

@@ -67,3 +67,15 @@ class TestParameters(base.UnitTestCase):
             )
             self.assertTrue(known["databases"]["restart"])
             self.assertFalse(known["maxmemory"]["restart"])
+
+    def test_a_configuration_group_has_a_part_of_its_own_and_wins(self) -> None:
+        text = config.render(settings(), {"save": "900 1 300 10", "timeout": "5", "proc": 'a "b" \\'})
+        template, _, group = text.partition("# Of the configuration group.\n")
+        self.assertEqual('proc "a \\"b\\" \\\\"\nsave "900" "1" "300" "10"\ntimeout "5"\n', group)
+        self.assertNotIn("\nsave ", template)
+        self.assertEqual(config.render(settings()), config.render(settings(), {}))
+
+    def test_values_of_a_group_that_the_file_cannot_hold(self) -> None:
+        self.assertEqual(["yes", "no", "7", "0.5"], [config.spell(value) for value in (True, False, 7, 0.5)])
+        for value in ("a\nb", "a\rb", "a\0b"):
+            self.assertRaises(ValueError, config.spell, value)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The logs of real engines: which there are, switched on and off, and nothing of Trove's own passwords in them."""
+
+import time
+from pathlib import Path
+
+from trove.datastores import spi
+from trove.tests.contract.datastores import engines
+from trove.wire import command
+
+#: {datastore: {log: type}}
+LOGS = {
+    "postgresql": {"general": "USER"},
+    "mariadb": {"general": "USER", "slow_query": "USER", "error": "SYS"},
+    "mysql": {"general": "USER", "slow_query": "USER", "error": "SYS"},
+    "redis": {"server": "SYS"},
+    "valkey": {"server": "SYS"},
+}
+SECRETS = ("hunter2-of-bob", "hunter3-of-bob", "hunter4-of-root")
+
+
+class Logs(engines.EngineTestCase):
+    def log(self, one: engines.Instance, name: str) -> spi.EngineLog:
+        (found,) = [log for log in one.handler.logs() if log.name == name]
+        return found
+
+    def text(self, one: engines.Instance, name: str) -> str:
+        return "".join(path.read_text(errors="replace") for path in self.log(one, name).paths)
+
+    def say(self, one: engines.Instance, word: str) -> None:
+        client = one.connect("ann", "secret", "shop")
+        client.execute(f"SELECT '{word}'")
+        client.close()
+
+    def await_text(self, one: engines.Instance, name: str, word: str) -> None:
+        deadline = time.monotonic() + 30
+        while word not in self.text(one, name):
+            self.assertTrue(time.monotonic() < deadline, f"{word!r} is not in the log {name}: {self.text(one, name)}")
+            time.sleep(0.05)
+
+    def administer(self, one: engines.Instance, user: str) -> None:
+        """Do what handles passwords."""
+        key = command.UserKey(name=user)
+        one.do(command.CreateUsers(users=[command.UserSpec(name=user, password=SECRETS[0])]))
+        one.do(command.AlterUser(user=key, new_password=SECRETS[1]))
+        one.do(command.EnableRoot(password=SECRETS[2]))
+        one.do(command.DisableRoot())
+
+    def test_logs(self) -> None:
+        one = self.instance(templates=self.tempdir())
+        self.assertEqual(LOGS[self.manager], {log.name: log.type for log in one.handler.logs()}, "before anything")
+        one.prepare()
+        one.admit("ann", "secret")
+        for log in one.handler.logs():
+            self.assertEqual(False if log.type == "USER" else None, log.enabled, log.name)
+            self.assertFalse(log.restart)
+            self.assertTrue(all(isinstance(path, Path) and path.is_file() for path in log.paths))
+        names = [name for name, kind in LOGS[self.manager].items() if kind == "SYS"]
+        for name in (*names, "no_such_log"):
+            self.assert_refused("log.not_switchable", one.do, command.SetLog(log=name, enabled=False))
+        if "general" in LOGS[self.manager]:
+            self.general(one)
+        if "slow_query" in LOGS[self.manager]:
+            self.slow_query(one)
+        self.administer(one, "zoe")
+        everything = one.log() + "".join(self.text(one, name) for name in LOGS[self.manager])
+        for secret in SECRETS:
+            self.assertNotIn(secret, everything)
+
+    def general(self, one: engines.Instance) -> None:
+        self.say(one, "before-it")
+        one.do(command.SetLog(log="general", enabled=True))
+        self.assertEqual(True, self.log(one, "general").enabled)
+        self.say(one, "switched-on")
+        self.await_text(one, "general", "switched-on")
+        self.assertNotIn("before-it", self.text(one, "general"))
+        self.administer(one, "bob")
+        one.do(command.Restart())
+        one.agent_restarts()
+        self.assertEqual(True, self.log(one, "general").enabled)
+        self.say(one, "after-a-restart")
+        self.await_text(one, "general", "after-a-restart")
+        # What the log has of Trove's own is that it connects.
+        for word in ("CREATE USER", "ALTER USER", "CREATE ROLE", "ALTER ROLE", "GRANT", "SCRAM-SHA-256$", "bob"):
+            self.assertNotIn(word, self.text(one, "general"))
+        one.do(command.SetLog(log="general", enabled=False))
+        one.do(command.SetLog(log="general", enabled=False))
+        self.say(one, "switched-off")
+        self.assertEqual(False, self.log(one, "general").enabled)
+        self.assertNotIn("switched-off", self.text(one, "general"))
+
+    def slow_query(self, one: engines.Instance) -> None:
+        one.do(command.SetLog(log="slow_query", enabled=True))
+        one.do(command.Configure(values={"long_query_time": 0, "log_queries_not_using_indexes": True}))
+        self.say(one, "slow-one")
+        self.await_text(one, "slow_query", "slow-one")
+        self.administer(one, "dan")
+        for word in ("CREATE USER", "ALTER USER", "GRANT", "dan"):
+            self.assertNotIn(word, self.text(one, "slow_query"))
+
+
+engines.for_each_engine(globals(), Logs, newest_only=True, needs=spi.Capability.LOGS, managers=tuple(LOGS))

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+
+from trove.datastores import defaults, parameters
+from trove.datastores.enginelib.protection import Protection
+from trove.tests import base
+
+
+class TestDefaults(base.UnitTestCase):
+    known = {
+        item.name: item
+        for item in (
+            parameters.Parameter("a_size", "integer"),
+            parameters.Parameter("b", "boolean"),
+            parameters.Parameter("c", "float"),
+            parameters.Parameter("d", "integer", unit="kB"),
+            parameters.Parameter("e", "string"),
+            parameters.Parameter("f", "integer", protected=True),
+            parameters.Parameter("g", "integer"),
+            parameters.Parameter("h", "enum", values=("on", "off")),
+        )
+    }
+
+    def test_values_are_as_a_group_may_have_them(self) -> None:
+        template = {
+            "e": "12",
+            "a_size": "64M",
+            "b": "ON",
+            "c": "0.5",
+            "d": "16MB",
+            "f": "1",
+            "g": "-1",
+            "h": "on",
+            "x": "y",
+        }
+        self.assertEqual(
+            {"a_size": 64 * 2**20, "b": True, "c": 0.5, "d": "16MB", "e": "12", "g": -1, "h": "on"},
+            defaults.configuration(self.known, template),
+        )
+
+    def test_protect(self) -> None:
+        marked = defaults.protect(self.known, Protection({"a_size"}))
+        self.assertEqual({"a_size", "f"}, {name for name, parameter in marked.items() if parameter.protected})
