@@ -19,12 +19,19 @@ from oslo_log import log
 
 import trove.conf
 from trove.common import redact
+from trove.conf import _review
 from trove.datastores.registry import PluginError
 from trove.db import crypto
 from trove.db.api import Database
 from trove.db.migration import MigrationRefused, check
+from trove.objectstore.base import StoreError
 from trove.providers.base import ProviderError
 from trove.rpc.transport import control_transport
+
+LOG = logging.getLogger(__name__)
+
+#: Programs that say at their start what is wrong with the configuration; at a terminal, trove-status does.
+_SERVICES = ("trove-api", "trove-conductor", "trove-taskmanager")
 
 #: Errors whose text says what the operator must change.
 _EXPLAINED = (
@@ -36,6 +43,7 @@ _EXPLAINED = (
     OSError,
     PluginError,
     ProviderError,
+    StoreError,
 )
 _DATABASE = (db_exception.DBError, db_exception.CantStartEngineError, sa.exc.SQLAlchemyError, ImportError)
 
@@ -84,7 +92,16 @@ def configure(prog: str, args: Sequence[str] | None = None, *, files: Sequence[s
     with explained():
         conf = trove.conf.new(sys.argv[1:] if args is None else args, prog=prog, files=files)
         setup_logging(conf, prog)
+    if prog in _SERVICES:
+        warn_of_options(conf)
     return conf
+
+
+def warn_of_options(conf: cfg.ConfigOpts) -> None:
+    """Log everything about the configuration files that an operator should look at, as one warning."""
+    found = _review.review_files(conf)
+    if found:
+        LOG.warning("The configuration has %d flaws: %s", len(found), "; ".join(found))
 
 
 def setup_logging(conf: cfg.ConfigOpts, prog: str) -> None:

@@ -61,7 +61,14 @@ OPTS = [
     cfg.FloatOpt(
         "gateway_max_wait", default=20.0, min=0.0, max=60.0, help="Longest time in seconds that a poll is held."
     ),
-    cfg.FloatOpt("heartbeat_interval", default=10.0, min=0.5, help="Seconds between two heartbeats of a guest."),
+    cfg.FloatOpt(
+        "heartbeat_interval",
+        default=10.0,
+        min=0.5,
+        deprecated_name="report_interval",
+        deprecated_group="DEFAULT",
+        help="Seconds between two heartbeats of a guest.",
+    ),
     cfg.FloatOpt(
         "agent_heartbeat_expiry",
         default=90.0,

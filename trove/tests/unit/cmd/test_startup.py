@@ -91,3 +91,14 @@ class TestStartup(base.UnitTestCase):
         self.refusal(fail, Odd("x"), Odd)
         self.assertRaises(Odd, fail, Odd("x"))
         self.assertIn("rabbit://u:***@h", self.refusal(fail, OSError("rabbit://u:hunter2@h")))
+
+
+class TestOptionsAtStart(base.UnitTestCase):
+    def test_a_service_says_all_that_is_wrong_with_its_configuration_at_once(self) -> None:
+        path = self.tempdir() / "trove.conf"
+        path.write_text("[DEFAULT]\ntransport_url = rabbit://u:secret@b/\ntrove_api_workers = 4\nbind_prot = 1\n")
+        startup.warn_of_options(trove.conf.new(files=[str(path)]))
+        (line,) = [line for line in self.logs.text().splitlines() if "flaws" in line]
+        self.assertIn("2 flaws: [DEFAULT] bind_prot is unknown", line)
+        self.assertIn("trove_api_workers has no effect", line)
+        self.assertNotIn("secret", line)
