@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from trove.api.authz import Enforcer
     from trove.datastores.spi import Plugin
     from trove.db.api import Database
+    from trove.objectstore.base import ObjectStore
     from trove.rpc.conductor import ConductorClient
     from trove.rpc.taskmanager import TaskManagerClient
     from trove.workflow.store import Store
@@ -26,6 +27,7 @@ class Services:
     :ivar taskmanager: casts ``wake(workflow_id)`` after a commit; a lost cast costs a poll interval, nothing else.
     :ivar conductor: casts ``deliver(instance_id)`` after a commit, likewise.
     :ivar provider_capabilities: what the provider of instances can do, as far as that is known beforehand.
+    :ivar objects: where published logs are kept; ``None``: nowhere.
     """
 
     conf: cfg.ConfigOpts
@@ -36,6 +38,7 @@ class Services:
     conductor: ConductorClient
     enforcer: Enforcer
     provider_capabilities: frozenset[str] = frozenset()
+    objects: ObjectStore | None = None
 
 
 def make_services(
@@ -47,8 +50,12 @@ def make_services(
     conductor: ConductorClient,
     provider_capabilities: frozenset[str] = frozenset(),
 ) -> Services:
-    """Put the parts of an API process together."""
+    """Put the parts of an API process together.
+
+    :raises StoreRefused: when the options of the object store contradict each other.
+    """
     from trove.api.authz import make_enforcer
+    from trove.objectstore.registry import open_store
     from trove.workflow.store import Store
 
     return Services(
@@ -60,4 +67,5 @@ def make_services(
         conductor=conductor,
         enforcer=make_enforcer(conf),
         provider_capabilities=provider_capabilities,
+        objects=open_store(conf),
     )

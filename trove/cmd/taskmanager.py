@@ -9,6 +9,7 @@ use_native_threads()
 from trove.cmd import startup  # noqa: E402
 from trove.common import service  # noqa: E402
 from trove.datastores import registry as datastores  # noqa: E402
+from trove.objectstore.registry import open_store  # noqa: E402
 from trove.providers import registry as providers  # noqa: E402
 from trove.rpc.conductor import ConductorClient  # noqa: E402
 from trove.taskmanager.environment import Environment  # noqa: E402
@@ -29,6 +30,7 @@ def main() -> int:
             provider=providers.load(conf.provider, conf),
             plugins=datastores.load_plugins(),
             conductor=ConductorClient(conf, bus),
+            objects=open_store(conf),
         )
     service.Process([TaskManager(env, bus)], reload=conf.mutate_config_files).run()
     return 0

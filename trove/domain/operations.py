@@ -53,6 +53,10 @@ ROOT_ENABLE = Kind("root.enable", 1, 300, False)
 ROOT_DISABLE = Kind("root.disable", 1, 300, False)
 DATASTORE_STOP = Kind("datastore.stop", 1, 300, False)
 
+#: Switch a log of an instance, or remove what was published of it; publish what is pending of it.
+LOG_CHANGE = Kind("log.change", 1, 600, False)
+LOG_PUBLISH = Kind("log.publish", 1, 600, False)
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -75,11 +79,13 @@ KINDS = {
         ROOT_ENABLE,
         ROOT_DISABLE,
         DATASTORE_STOP,
+        LOG_CHANGE,
+        LOG_PUBLISH,
     )
 }
 
 #: Kinds that change the inside of a database by one guest command.
-EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive)
+EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive and kind not in (LOG_CHANGE, LOG_PUBLISH))
 
 #: Symbol and message of the fault of an instance whose engine nobody has made run with its group's present values.
 CONFIGURATION_UNKNOWN = (

@@ -108,7 +108,7 @@ def submit(
     command_id = origin.get("id") or ids.new_id()
     # Counting first also locks the guest's row, so that of two submissions under one id the second sees the first.
     sequence = GuestIdentity.next_sequence(session, instance_id)
-    if session.execute(sa.select(_TABLE.c.id).where(_TABLE.c.id == command_id)).one_or_none() is not None:
+    if exists(session, command_id):
         return command_id
     GuestCommand(
         id=command_id,
@@ -141,6 +141,11 @@ def get(session: orm.Session, command_id: str) -> GuestCommand:
     if command is None:
         raise errors.CommandNotFound(command_id)
     return command
+
+
+def exists(session: orm.Session, command_id: str) -> bool:
+    """Tell whether there is a command with this id."""
+    return session.execute(sa.select(_TABLE.c.id).where(_TABLE.c.id == command_id)).one_or_none() is not None
 
 
 def pending(session: orm.Session, instance_id: str, now: datetime.datetime, limit: int) -> list[GuestCommand]:

@@ -22,6 +22,7 @@ from trove.common import service
 from trove.conductor.service import Conductor
 from trove.datastores import registry as datastores
 from trove.db import migration
+from trove.objectstore.registry import open_store
 from trove.providers import registry as providers
 from trove.providers.local.images.store import Images
 from trove.providers.local.provider import LocalProvider
@@ -57,6 +58,8 @@ def configure(layout: Layout, settings: Settings) -> cfg.ConfigOpts:
     conf.set_default("key_encryption_key_file", str(layout.key), group="security")
     conf.set_default("base_dir", str(layout.guests), group="local")
     conf.set_default("image_dir", str(layout.images), group="local")
+    conf.set_default("driver", "filesystem", group="object_store")
+    conf.set_default("path", str(layout.objects), group="object_store")
     conf.set_default("gateway_bind_port", settings.gateway_port, group="guest_bus")
     conf.set_default("heartbeat_interval", 5.0, group="guest_bus")
     conf.set_default("agent_heartbeat_expiry", 30.0, group="guest_bus")
@@ -141,6 +144,7 @@ class Standalone(service.Group):
             plugins=plugins,
             conductor=ConductorClient(conf, bus),
             gateway_url=gateway_url,
+            objects=open_store(conf),
         )
         services = make_services(
             conf,

@@ -46,6 +46,7 @@ class Layout:
         self.guests = self.root / "guests"
         self.images = self.root / "images"
         self.tls = self.root / "tls"
+        self.objects = self.root / "objects"
         self._settings = self.root / "settings.json"
 
     @property

@@ -8,6 +8,7 @@ from oslo_config import cfg
 
 from trove.datastores import spi
 from trove.db.api import Database
+from trove.objectstore.base import ObjectStore
 from trove.providers import base
 from trove.rpc.conductor import Delivers
 
@@ -18,6 +19,7 @@ class Environment:
 
     :ivar conductor: told, after a commit, that a guest has commands waiting.
     :ivar gateway_url: base URL of the gateway that new guests dial; ``None``: ``[guest_bus] gateway_url``.
+    :ivar objects: where published logs are kept; ``None``: nowhere.
     """
 
     conf: cfg.ConfigOpts
@@ -26,3 +28,4 @@ class Environment:
     plugins: Mapping[str, spi.Plugin]
     conductor: Delivers
     gateway_url: str | None = None
+    objects: ObjectStore | None = None

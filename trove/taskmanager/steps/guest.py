@@ -35,9 +35,12 @@ STOP_TIMEOUT = 15.0
 #: Symbol of a guest whose engine refused a value; everything is as before then.
 CONFIGURATION_REFUSED = "configuration.refused"
 
-_NO_GUEST = Failed("guest.not_found", "The instance has no guest agent; delete it and make a new one.")
+#: The answer of a step that has nobody to ask.
+NO_GUEST = Failed("guest.not_found", "The instance has no guest agent; delete it and make a new one.")
 
 MakeCommand = Callable[[StepContext, Instance], command.Command | None]
+#: Makes a command in the transaction that submits it, and writes what belongs to it; called once for each command.
+MakeInTransaction = Callable[[Session], command.Command]
 
 
 def outcome(ctx: StepContext, what: str) -> Result:
@@ -51,7 +54,9 @@ def outcome(ctx: StepContext, what: str) -> Result:
     return Failed(symbol, message, payload.get("log_tail"))
 
 
-def submit(ctx: StepContext, made: command.Command, purpose: str, timeout: float) -> AwaitSignal | Done | None:
+def submit(
+    ctx: StepContext, made: command.Command | MakeInTransaction, purpose: str, timeout: float
+) -> AwaitSignal | Done | None:
     """Have ``made`` submitted at the checkpoint and await its result, unless an earlier attempt has got it done;
     ``None`` when there is no guest to ask."""
     env: Environment = ctx.env
@@ -63,10 +68,16 @@ def submit(ctx: StepContext, made: command.Command, purpose: str, timeout: float
         return done
 
     def write(session: Session) -> None:
+        if isinstance(made, command.Command):
+            order = made
+        elif guest_command.exists(session, command_id):
+            return
+        else:
+            order = made(session)
         guest_command.submit(
             session,
             instance_id=ctx.resource_id,
-            command=made,
+            command=order,
             deadline_seconds=timeout,
             now=env.db.now(session),
             id=command_id,
@@ -164,7 +175,7 @@ class GuestStep:
         if ctx.timed_out:
             return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
         made = self._make(ctx, outside.load_instance(ctx))
-        return Done() if made is None else submit(ctx, made, "run", self._timeout) or _NO_GUEST
+        return Done() if made is None else submit(ctx, made, "run", self._timeout) or NO_GUEST
 
     def undo(self, ctx: StepContext) -> Result:
         # Whatever the answer was: the operating status shows what the engine does, and a second try would not help.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How to try each registered flow: an instance in a fake cloud, its scripted guest, and all that is left at the end."""
 
+import pathlib
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,20 +15,21 @@ from trove.common import clock, ids
 from trove.datastores.postgresql.plugin import PostgreSQL
 from trove.db import models
 from trove.db.api import Database
-from trove.domain import operations, quota
+from trove.domain import guest_logs, operations, quota
 from trove.domain.operations import Kind
 from trove.domain.shape import Shape
-from trove.objects import catalog, configuration, guest_command, guest_identity, heartbeat, secret
+from trove.objects import catalog, configuration, guest_command, guest_identity, guest_log, heartbeat, secret
 from trove.objects import quota as quotas
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
+from trove.objectstore.filesystem import FilesystemStore
 from trove.providers import base as providers
 from trove.providers.fake import FakeProvider
 from trove.taskmanager import flows
 from trove.taskmanager.environment import Environment
 from trove.tests.functional.taskmanager.guests import ScriptedGuest
-from trove.wire import command
+from trove.wire import command, report
 from trove.workflow.model import Flow, State
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
@@ -100,6 +103,17 @@ TRIALS = {
     "user-revoke": Trial(operations.USER_REVOKE, edit=command.RevokeAccess(user=_KEY, database="d")),
     "root-enable": Trial(operations.ROOT_ENABLE, None, {"user_id": "me"}, command.EnableRoot(password="hunter2")),
     "root-disable": Trial(operations.ROOT_DISABLE, None, {"user_id": "me"}, command.DisableRoot()),
+    "log-change": Trial(
+        operations.LOG_CHANGE,
+        None,
+        {"log": "general", "enabled": False, "discard": True, "publish": False, "manager": "postgresql"},
+    ),
+    "log-publish": Trial(
+        operations.LOG_PUBLISH,
+        None,
+        {"log": "general", "enabled": True, "discard": False, "publish": True, "manager": "postgresql",
+         "ticket_id": "5d7f0c1e-1111-4222-8333-444455556666"},
+    ),
     "datastore-stop": Trial(operations.DATASTORE_STOP, edit=command.StopEngine()),
 }
 
@@ -123,6 +137,7 @@ class InstanceCase:
             plugins={"postgresql": PostgreSQL()},
             conductor=Hints(),
             gateway_url="http://127.0.0.1:1",
+            objects=FilesystemStore(pathlib.Path(tempfile.mkdtemp())),
         )
         with db.writer() as session:
             self._make_instance(session)
@@ -193,8 +208,20 @@ class InstanceCase:
                 left["commands"] = [(row.step, row.name, row.state) for row in self.commands(session)]
                 left["done"] = list(self.guest.done)
                 left["size"] = (instance.flavor_id, instance.ram_mib, instance.volume_gib)
+                left["logs"] = [
+                    (row.status, row.published_bytes, row.pending_bytes, row.position, row.container, row.ticket_id)
+                    for row in guest_log.list_rows(session, self.id)
+                ]
+                left["objects"] = self.published()
                 left["root"] = self.count(session, models.RootHistory, "instance_id")
         return left
+
+    def published(self) -> list[str]:
+        """Return what is left in the object store, without the instance's id."""
+        assert self.env.objects is not None
+        container = str(self.env.conf.guest_log_container_name)
+        found = self.env.objects.find(self.project, container, self.id)
+        return [item.name.removeprefix(self.id) for item in found]
 
     def disagreements(self, session: Session) -> list[str]:
         """Return what quota, row, cloud and guest do not agree on."""
@@ -307,6 +334,15 @@ class InstanceCase:
         )
         identity.save(session)
         heartbeat.record(session, [heartbeat.HeartbeatRecord(self.id, "healthy", self.db.now(session))])
+        fact = report.LogFact(name="general", type="USER", enabled=True, size=9, pending=9)
+        guest_log.record(session, self.id, [fact], self.db.now(session))
+        assert self.env.objects is not None
+        container = str(self.env.conf.guest_log_container_name)
+        for name in (
+            guest_logs.object_name(guest_logs.prefix(self.id, "postgresql", "general"), "2026-01-01T00:00:00", 1),
+            guest_logs.metafile(self.id, "postgresql", "general"),
+        ):
+            self.env.objects.put(self.project, container, name, [b"x"])
 
 
 def _shown(port: providers.Port) -> list[dict[str, str]]:
