@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from trove.guestagent.system import files
+from trove.datastores.enginelib import files
 from trove.wire.bootstrap import Bootstrap
 
 #: No bootstrap document is larger; a wrong path must not fill the memory.

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Private files that are whole or absent, and copies of prepared data directories.
-
-The guest half of an engine stands below the agent and cannot use the agent's own functions.
-"""
+"""Private files that are whole or absent, and copies of prepared data directories; for engines and the agent alike."""
 
 import contextlib
 import ctypes
@@ -20,16 +17,22 @@ _CANNOT = frozenset({errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV, errno.EINVAL, 
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` with mode 0600, durable when the function returns; a reader sees the old or the new.
+    """Replace ``path`` by ``text`` with mode 0600; see :func:`atomic_write`."""
+    atomic_write(path, text.encode())
+
+
+def atomic_write(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Replace ``path`` by ``data`` with ``mode``, durable when the function returns; a reader sees the old or the new.
 
     :raises OSError: the file is then as it was before.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
             stream.flush()
+            os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     except BaseException:
@@ -58,6 +61,8 @@ def private_directory(path: Path) -> Path:
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a stopped data directory to ``target``, which must not exist; blocks are shared where the file system can.
 
+    Modes and times are kept, links stay links; sockets, pipes and devices are refused.
+
     :raises OSError: nothing is left behind.
     """
     if os.path.lexists(target):
@@ -80,8 +85,10 @@ def _copy_directory(source: Path, target: Path) -> None:
                 _copy_directory(Path(entry.path), target / entry.name)
             elif entry.is_symlink():
                 os.symlink(os.readlink(entry.path), target / entry.name)
-            else:
+            elif entry.is_file(follow_symlinks=False):
                 _copy_file(entry.path, str(target / entry.name))
+            else:
+                raise OSError(errno.EINVAL, "neither file, directory nor link", entry.path)
     shutil.copystat(source, target, follow_symlinks=False)
 
 

@@ -29,7 +29,8 @@ from pathlib import Path
 
 from trove.common import clock
 from trove.datastores import rootfs
-from trove.guestagent.system import files, process
+from trove.datastores.enginelib import files
+from trove.guestagent.system import process
 
 PROGRAM = "bwrap"
 #: Made new in every sandbox, so nothing of the image is shown there.
