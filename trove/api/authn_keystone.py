@@ -73,7 +73,8 @@ class Keystone:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         for group, options in auth_token.list_opts():
             conf.register_opts(options, group)
-        overrides: dict[str, Any] = {"delay_auth_decision": False, "include_service_catalog": False}
+        # The catalogue is part of what access rules of application credentials are held against.
+        overrides: dict[str, Any] = {"delay_auth_decision": False, "include_service_catalog": True}
         self._cache: TokenCache | None = None
         if not conf[_GROUP].memcached_servers and not conf[_GROUP].cache:
             self._cache = TokenCache()
