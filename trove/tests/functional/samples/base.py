@@ -125,6 +125,8 @@ class SampleTestCase(world.InstanceTestCase):
                 catalog.register_flavor(
                     session, **dict(zip(("id", "name", "vcpus", "ram_mib", "disk_gib"), flavor, strict=True))
                 )
+            for type_id, name, description in seed.VOLUME_TYPES:
+                catalog.register_volume_type(session, id=type_id, name=name, description=description)
         self.version = self.seed(name="18.4")
         self.names = {self.version.id: VERSION, self.version.datastore_id: DATASTORE}
         self.changed: list[str] = []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Samples of discovery, limits, flavors and datastores."""
 
+from trove.objects import catalog
 from trove.tests.functional.samples import base
 from trove.tests.functional.samples.base import documents
 
@@ -37,6 +38,20 @@ class CatalogSamples(base.SampleTestCase):
     @documents("datastores:show")
     def test_datastore(self) -> None:
         self.record("/datastores/postgresql")
+
+    @documents("datastores:delete")
+    def test_delete_a_datastore(self) -> None:
+        with self.db.writer() as session:
+            catalog.ensure_datastore(session, "retired")
+        self.record("/datastores/retired", app=self.admin)
+
+    @documents("volume_types:index")
+    def test_volume_types(self) -> None:
+        self.record("/volume-types")
+
+    @documents("volume_types:show")
+    def test_volume_type(self) -> None:
+        self.record("/volume-types/local")
 
     @documents("datastore_versions:index")
     def test_versions_of_a_datastore(self) -> None:
