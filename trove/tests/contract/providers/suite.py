@@ -13,7 +13,7 @@ from typing import Any
 
 from trove.common import clock, ids
 from trove.domain.shape import Shape
-from trove.providers import base
+from trove.providers import base, registry
 from trove.wire.bootstrap import Bootstrap
 
 SMALL = Shape(vcpus=1, ram_mib=512)
@@ -103,6 +103,10 @@ class ProviderContract(ProviderTestMixin):
     def test_interface(self) -> None:
         self.assertIsInstance(self.provider, base.Provider)
         self.assertLessEqual(self.provider.capabilities, set(base.Capability))
+        # What an API process knows of it without making one.
+        self.assertLessEqual(
+            registry.capabilities(self.provider.name), {item.value for item in self.provider.capabilities}
+        )
 
     def test_nothing_is_there_at_first_and_looking_makes_nothing(self) -> None:
         for _ in range(2):
@@ -272,9 +276,23 @@ class ProviderContract(ProviderTestMixin):
         restarted = self.until(lambda: self.ready(self.provider.restart_server(made.tag)))
         self.assertEqual(made, restarted)
 
-    def test_absent_server_is_neither_resized_nor_restarted(self) -> None:
+    def test_server_moves_if_the_provider_can_do_that(self) -> None:
+        made = self.make_server()
+        if base.Capability.MIGRATE_SERVER not in self.provider.capabilities:
+            self.assertRaises(base.FatalError, self.provider.migrate_server, made.tag, None)
+            self.assertEqual(made, self.provider.find_server(made.tag))
+            return
+        self.lose("migrate_server", made.tag, None)
+        moved = self.until(lambda: self.ready(self.provider.migrate_server(made.tag, None)))
+        self.assertEqual(made, moved)
+        self.assertRaises(base.NotFoundError, self.provider.migrate_server, made.tag, "no such host")
+        self.assertEqual(moved, self.provider.find_server(made.tag))
+
+    def test_absent_server_is_neither_resized_nor_restarted_nor_moved(self) -> None:
         self.assertRaises(base.NotFoundError, self.provider.resize_server, self.tag("server"), LARGE)
         self.assertRaises(base.NotFoundError, self.provider.restart_server, self.tag("server"))
+        refusals = (base.NotFoundError, base.FatalError)
+        self.assertRaises(refusals, self.provider.migrate_server, self.tag("server"), None)
 
     def test_server_removed_after_a_lost_reply(self) -> None:
         made = self.make_server()

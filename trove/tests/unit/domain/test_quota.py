@@ -26,3 +26,14 @@ class TestExcesses(base.UnitTestCase):
     def test_instance_usage(self) -> None:
         self.assertEqual({"instances": 1, "ram": 512, "volumes": 2}, quota.instance_usage(512, 2))
         self.assertLessEqual(set(quota.instance_usage(1, 1)), set(quota.RESOURCES))
+
+
+class TestOfDatastore(base.UnitTestCase):
+    def test_an_instance_counts_for_its_datastore(self) -> None:
+        used = quota.instance_usage(512, 2, "d-1")
+        self.assertEqual({**quota.instance_usage(512, 2), "instances:d-1": 1}, used)
+
+    def test_there_and_back(self) -> None:
+        self.assertEqual("mysql", quota.datastore_of(quota.of_datastore("mysql")))
+        self.assertEqual([None] * 4, [quota.datastore_of(resource) for resource in quota.RESOURCES])
+        self.assertEqual("", quota.datastore_of("instances:"))

@@ -68,10 +68,26 @@ class FakeProviderTest(tests.UnitTestCase):
             ("ensure_volume", (base.VolumeSpec("v", 2),)),
             ("resize_server", ("s", Shape(2, 1024))),
             ("restart_server", ("s",)),
+            ("migrate_server", ("s", None)),
         ):
             self.cloud.delay_until(method, 1)
             self.assertIs(base.Status.PENDING, getattr(self.cloud, method)(*args).status)
             self.assertIs(base.Status.READY, getattr(self.cloud, method)(*args).status)
+
+    def test_a_server_moves_once_until_it_is_ready(self) -> None:
+        self.server()
+        self.cloud.delay_until("migrate_server", 2)
+        for _ in range(3):
+            self.cloud.migrate_server("s", None)
+        self.assertEqual(fake.HOSTS[1], self.cloud.host("s"))
+        for _ in range(2):
+            self.cloud.migrate_server("s", fake.HOSTS[0])
+        self.assertEqual(fake.HOSTS[0], self.cloud.host("s"))
+
+    def test_a_cloud_that_cannot_move_servers(self) -> None:
+        self.cloud = fake.FakeProvider(capabilities=())
+        self.server()
+        self.assertRaises(base.FatalError, self.cloud.migrate_server, "s", None)
 
     def test_delay_of_a_removal(self) -> None:
         self.server()

@@ -42,3 +42,16 @@ class RegistryTest(tests.UnitTestCase):
     def test_not_a_provider(self) -> None:
         self.install(("list", "builtins:str"))
         self.assertRaises(base.FatalError, registry.load, "list", None)
+
+    def test_capabilities_without_making_one(self) -> None:
+        self.install(
+            ("fake", "trove.providers.fake:make_provider"),
+            ("local", "trove.providers.local.provider:make_provider"),
+            ("silent", "builtins:str"),
+        )
+        self.assertEqual({item.value for item in base.Capability}, registry.capabilities("fake"))
+        local = registry.capabilities("local")
+        self.assertIn("reboot-server", local)
+        self.assertNotIn("migrate-server", local)
+        self.assertEqual(frozenset(), registry.capabilities("silent"))
+        self.assertRaises(base.FatalError, registry.capabilities, "fak")
