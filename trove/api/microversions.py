@@ -9,7 +9,8 @@ History:
 * 1.1: errors carry a stable ``symbol``; unknown members of bodies and unknown query parameters are refused;
   operations of an instance.
 * 1.2: an instance whose configuration, access or modules are being changed reads UPDATING instead of ACTIVE; history
-  of configuration groups; quotas per datastore.
+  of configuration groups; quotas per datastore; the content of
+  published logs.
 """
 
 from collections.abc import Mapping

@@ -120,6 +120,8 @@ def _success(route: Route) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "Success.", "headers": headers}
     if route.response is not None:
         answer["content"] = _json(route.response)
+    elif route.media is not None:
+        answer["content"] = {route.media: {"schema": {"type": "string"}}}
     return answer
 
 

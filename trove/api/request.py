@@ -7,7 +7,7 @@ schemas; so a handler only looks things up, decides, writes in one transaction a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,12 @@ class Reply:
 
     :ivar body: the document, already rendered by a view; ``None`` sends an empty body.
     :ivar status: ``None`` takes the route's.
+    :ivar stream: content that is no document, sent as it comes, of the media type of the route; instead of ``body``.
     """
 
     body: Mapping[str, Any] | None = None
     status: int | None = None
+    stream: Iterable[bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -25,6 +25,7 @@ class Route:
         default only administrators are allowed.
     :ivar lacks: the capability without which the call never succeeds in this release. It is routed, checked and then
         refused: 404 for a thing that cannot exist, 501 for one that cannot be made.
+    :ivar media: media type of an answer that is no JSON document; ``None``: JSON.
     :ivar public: needs no authentication.
     :ivar reason: why there is no policy.
     """
@@ -42,6 +43,7 @@ class Route:
     body_optional: bool = False
     admin: bool = False
     lacks: str | None = None
+    media: str | None = None
     public: bool = False
     reason: str = ""
 
@@ -60,6 +62,7 @@ DATABASES = f"{INSTANCE}/databases"
 USERS = f"{INSTANCE}/users"
 USER = f"{USERS}/{{user_name}}"
 ROOT = f"{INSTANCE}/root"
+LOG = f"{INSTANCE}/log"
 DATASTORES = f"{P}/datastores"
 DATASTORE = f"{DATASTORES}/{{datastore}}"
 VERSION = f"{DATASTORE}/versions/{{version}}"
@@ -371,6 +374,23 @@ ROUTES: tuple[Route, ...] = (
         request="root.create",
         body_optional=True,
         response="root.created",
+    ),
+    R("GET", LOG, "logs:index", "instance:guest_log_list", response="logs"),
+    R(
+        "POST",
+        LOG,
+        "logs:change",
+        ("instance:guest_log_list", "instance:guest_log_action"),
+        request="log.change",
+        response="log",
+    ),
+    R(
+        "GET",
+        f"{LOG}/{{log_name}}/content",
+        "logs:content",
+        "instance:guest_log_list",
+        min_version=(1, 2),
+        media="text/plain; charset=utf-8",
     ),
     R("DELETE", ROOT, "root:delete", "instance:extension:root:delete", status=204),
     R(

@@ -50,13 +50,21 @@ def changeable(req: ApiRequest, work: lifecycle.Work, capability: spi.Capability
     :raises NotSupported: when the engine lacks ``capability``.
     """
     row, engine = _find(req, work.session, capability)
+    require_usable(req, row)
+    return work.instance(row.id), engine
+
+
+def require_usable(req: ApiRequest, row: InstanceRow) -> None:
+    """Check that an instance is idle and its database answers.
+
+    :raises InstanceNotReady: otherwise.
+    """
     expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
     # A database that waits for a restart, to take a parameter over, answers as well as any other.
     idle = instance_states.ACTIVE if row.status == instance_states.RESTART_REQUIRED else row.status
     operating = instance_states.operating_status(idle, row.service_status, row.reported_at, clock.utcnow(), expiry)
     if operating not in _USABLE:
         raise InstanceNotReady(row, operating)
-    return work.instance(row.id), engine
 
 
 def _find(req: ApiRequest, session: Session, capability: spi.Capability) -> tuple[InstanceRow, spi.Plugin]:

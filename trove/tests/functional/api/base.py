@@ -15,6 +15,7 @@ from trove.api import app, authz, dispatch, microversions, routes, schemas, serv
 from trove.api.routes import Route
 from trove.datastores import spi
 from trove.objects import catalog
+from trove.objectstore.base import ObjectStore
 from trove.providers import fake
 from trove.tests import base
 from trove.tests.fixtures import databases
@@ -110,6 +111,7 @@ class ApiTestCase(base.FunctionalTestCase):
         self.conf = self.new_conf(**self.options)
         self.hints = RecordedHints()
         self.store = self.make_store()
+        self.objects = self.make_objects()
         self.app = self.make_app(self.conf)
 
     def make_store(self) -> Any:
@@ -119,6 +121,10 @@ class ApiTestCase(base.FunctionalTestCase):
         except ImportError:
             return None
         return Store(self.db)
+
+    def make_objects(self) -> ObjectStore | None:
+        """Return the object store of the service; none unless a test says otherwise."""
+        return None
 
     def plugins(self) -> dict[str, spi.Plugin]:
         """Return the datastore plugins the API knows; without any unless a test says otherwise."""
@@ -140,6 +146,7 @@ class ApiTestCase(base.FunctionalTestCase):
             conductor=self.hints,
             enforcer=authz.make_enforcer(conf),
             provider_capabilities=self.provider_capabilities,
+            objects=self.objects,
         )
 
     def call(

@@ -50,6 +50,8 @@ class Guests:
         self.engines: dict[str, Engine] = {}
         self.failures: dict[str, tuple[str, str]] = {}
         self.silent = False
+        #: What a test has a guest do with a command, by instance and command.
+        self.effects: dict[tuple[str, str], Callable[[Any], dict[str, Any] | None]] = {}
         #: Name and arguments of every command answered, in order.
         self.seen: list[tuple[str, dict[str, Any]]] = []
 
@@ -90,6 +92,12 @@ class Guests:
             identity = GuestIdentity.get(session, instance_id, for_update=True)
             self._reports.inventory(session, identity, message)
 
+    def report(self, instance_id: str, message: report.Logs) -> None:
+        """Report the logs."""
+        with self._db.writer() as session:
+            identity = GuestIdentity.get(session, instance_id, for_update=True)
+            self._reports.logs(session, identity, message)
+
     def _say_hello(self) -> int:
         table = GuestIdentity.table()
         with self._db.writer() as session:
@@ -122,7 +130,12 @@ class Guests:
             answer = {"state": "FAILED", "error_symbol": failure[0], "error_message": failure[1], "log_tail": "log"}
         else:
             made: Any = msgspec.convert(item.args, command.COMMANDS[item.name, item.version])
-            answer["result"] = _EFFECTS.get(item.name, lambda engine, made: None)(self.engines[item.instance_id], made)
+            effect = self.effects.get((item.instance_id, item.name))
+            if effect is not None:
+                answer["result"] = effect(made)
+            else:
+                default = _EFFECTS.get(item.name, lambda engine, made: None)
+                answer["result"] = default(self.engines[item.instance_id], made)
         message = report.CommandResult(report_id=ids.new_id(), command_id=item.id, **answer)
         with self._db.writer() as session:
             identity = GuestIdentity.get(session, item.instance_id, for_update=True)

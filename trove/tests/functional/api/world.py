@@ -10,6 +10,8 @@ from trove.datastores import spi
 from trove.datastores.postgresql.plugin import PostgreSQL
 from trove.db import models
 from trove.objects import quota
+from trove.objectstore.base import ObjectStore
+from trove.objectstore.filesystem import FilesystemStore
 from trove.providers.fake import FakeProvider
 from trove.taskmanager import flows
 from trove.taskmanager.environment import Environment
@@ -73,12 +75,16 @@ class InstanceTestCase(base.ApiTestCase):
         self.guests = Guests(self.db, self.store)
         env = Environment(
             conf=self.conf, db=self.db, provider=self.cloud, plugins=self.plugins(), conductor=self.hints,
-            gateway_url="https://gateway.invalid",
+            gateway_url="https://gateway.invalid", objects=self.objects,
         )  # fmt: skip
         self.worker = Worker(
             self.db, self.store, flows.register_all(Registry()), env, owner="test", threads=1,
             backoff=Backoff(first=0.02, cap=0.02),
         )  # fmt: skip
+
+    def make_objects(self) -> ObjectStore | None:
+        """Return a store in a directory of this test."""
+        return FilesystemStore(self.tempdir() / "objects")
 
     def plugins(self) -> dict[str, spi.Plugin]:
         """Return the three datastores."""

@@ -180,11 +180,12 @@ class SampleTestCase(world.InstanceTestCase):
             self.fail(f"differ from what the application says (see {WRITE}): {', '.join(self.changed)}")
 
     def _text(self, answer: Any) -> str:
-        if answer.body:
+        if answer.body and answer.content_type == "application/json":
             return self._json(answer.json)
         kept = ("OpenStack-API-Version", "Vary", "Content-Type", "Content-Length", "x-openstack-request-id")
         found = [f"{name}: {answer.headers[name]}\n" for name in kept if name in answer.headers]
-        return self._fixed(f"HTTP/1.1 {answer.status}\n{''.join(found)}")
+        content = f"\n{answer.text}" if answer.body else ""
+        return self._fixed(f"HTTP/1.1 {answer.status}\n{''.join(found)}{content}")
 
     def _json(self, document: Any) -> str:
         if isinstance(document, dict) and "openapi" in document:
