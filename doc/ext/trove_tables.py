@@ -2,7 +2,7 @@
 """Sphinx directives that draw tables from the code, so that the documentation cannot drift from it.
 
 ``trove-states``, ``trove-operations``, ``trove-flows``, ``trove-routes``, ``trove-lacking``, ``trove-errors``,
-``trove-faults``; none has arguments.
+``trove-faults``, ``trove-existing-options``; none has arguments.
 """
 
 import inspect
@@ -118,6 +118,17 @@ class Errors(_Table):
             yield symbol.name, str(symbol.status), symbol.meaning
 
 
+class ExistingOptions(_Table):
+    """What becomes of every option name that existing configuration files have."""
+
+    headings = ("option", "what becomes of it")
+
+    def rows(self) -> Iterator[Row]:
+        from trove.conf import _existing
+
+        yield from _existing.rows(_existing.known())
+
+
 class Faults(_Table):
     """Every symbol of faults and failed operations."""
 
@@ -138,4 +149,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_directive("trove-lacking", Lacking)
     app.add_directive("trove-errors", Errors)
     app.add_directive("trove-faults", Faults)
+    app.add_directive("trove-existing-options", ExistingOptions)
     return {"parallel_read_safe": True}

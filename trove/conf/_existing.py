@@ -82,7 +82,7 @@ def known() -> Known:
 
 def names() -> dict[Name, str]:
     """Return every name that existing files have, with the reason why it is ignored, if one is written."""
-    data = yaml.safe_load((resources.files("trove.conf") / "existing_options.yaml").read_text("utf-8"))
+    data = _data()
     found = {
         (group, name): reason
         for group, reasons in data["groups"].items()
@@ -101,12 +101,44 @@ def existing(registered: Known) -> dict[Name, Existing]:
     return {name: _fate(name, reason, registered) for name, reason in sorted(names().items())}
 
 
+def rows(registered: Known) -> Iterator[tuple[str, str]]:
+    """Yield every name and what becomes of it, for people: first the names of single groups, then those that every
+    datastore's group has."""
+    data, fates = _data(), existing(registered)
+    common = {name for listed in data["datastore_options"].values() for name in listed}
+    for (group, name), fate in fates.items():
+        if group not in data["datastores"] or name not in common:
+            yield f"[{group}] {name}", _words(fate)
+    for name in sorted(common):
+        each = {group: fates[group, name] for group in data["datastores"]}
+        honoured = [group for group, fate in each.items() if fate.becomes]
+        for group in honoured:
+            yield f"[{group}] {name}", _words(each[group])
+        ignored = next(fate for fate in each.values() if not fate.becomes)
+        yield f"[{'every other' if honoured else 'every'} datastore] {name}", _words(ignored)
+
+
+def _words(fate: Existing) -> str:
+    if fate.becomes is None:
+        return f"ignored: {fate.reason}"
+    if fate.becomes == fate.name:
+        return "honoured"
+    return f"honoured; now called [{fate.becomes[0]}] {fate.becomes[1]}"
+
+
 def _fate(name: Name, reason: str, registered: Known) -> Existing:
     if name in registered.current:
         return Existing(name, name)
     if name in registered.renamed:
         return Existing(name, registered.renamed[name])
     return Existing(name, None, reason)
+
+
+def _data() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(
+        (resources.files("trove.conf") / "existing_options.yaml").read_text("utf-8")
+    )
+    return loaded
 
 
 def _listed() -> Iterator[tuple[str, Iterable[Any]]]:

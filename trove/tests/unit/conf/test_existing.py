@@ -43,6 +43,15 @@ class TestExisting(base.UnitTestCase):
         conf = base.trove.conf.new(files=[str(path)])
         self.assertEqual((7.0, 70.0), (conf.guest_bus.heartbeat_interval, conf.guest_bus.agent_heartbeat_expiry))
 
+    def test_the_table_has_every_name(self) -> None:
+        rows = dict(_existing.rows(self.known))
+        self.assertEqual("honoured", rows["[DEFAULT] bind_port"])
+        self.assertEqual("honoured; now called [guest_bus] heartbeat_interval", rows["[DEFAULT] report_interval"])
+        self.assertTrue(rows["[network] public_network_id"].startswith("ignored: "))
+        self.assertTrue(rows["[every datastore] docker_image"].startswith("ignored: "))
+        named = {text.partition("] ")[2] for text in rows}
+        self.assertEqual(set(), {name for _, name in self.fates} - named)
+
     def test_options_of_libraries_are_known(self) -> None:
         for name in (
             ("database", "connection"),
