@@ -25,6 +25,8 @@ FINGERPRINTS = {
     "instance.resize_flavor/1": "1-b4e529143beff164",
     "instance.resize_volume/1": "1-a3155ba81f8a0adb",
     "instance.restart/1": "1-05d6ed03dde69d86",
+    "log.change/1": "1-3721449cb3f4ebd2",
+    "log.publish/1": "1-3a68bb129d14021f",
     "root.disable/1": "1-c8a9654e91cf1567",
     "root.enable/1": "1-134cf24f374eaf88",
     "user.create/1": "1-0c48d7823d49a589",
