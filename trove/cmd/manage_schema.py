@@ -9,8 +9,6 @@ import argparse
 import sys
 from collections.abc import Callable
 
-import sqlalchemy as sa
-
 from trove.db import migration
 from trove.db.api import Database
 
@@ -77,8 +75,5 @@ def _recreate(db: Database, args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
-    metadata = sa.MetaData()
-    metadata.reflect(db.engine)
-    metadata.drop_all(db.engine)
-    migration.upgrade(db)
+    migration.recreate(db)
     return 0

@@ -73,6 +73,14 @@ def upgrade(db: api.Database, branch: str | None = None) -> None:
             command.upgrade(alembic_config(connection), f"{each}@head")
 
 
+def recreate(db: api.Database) -> None:
+    """Remove every table of the database, whoever made it, and make those of this release. Stop all services first."""
+    metadata = sa.MetaData()
+    metadata.reflect(db.engine)
+    metadata.drop_all(db.engine)
+    upgrade(db)
+
+
 def check(db: api.Database) -> list[str]:
     """Return every reason why this release cannot run on the database's schema; an empty list when it can.
 

@@ -30,6 +30,17 @@ class ModelsEqualMigrations(case.EveryDatabase):
             )
             self.assertEqual([], autogenerate.compare_metadata(context, models.Base.metadata))
 
+    def test_recreating_empties_every_table(self) -> None:
+        self.make_guest()
+        with self.db.engine.begin() as connection:
+            connection.execute(sa.text("CREATE TABLE stray (id INTEGER)"))
+        migration.recreate(self.db)
+        self.assertEqual([], migration.check(self.db))
+        with self.db.reader() as session:
+            self.assertEqual([], catalog.Datastore.list(session))
+            self.assertEqual([], session.execute(sa.select(models.Instance.id)).all())
+        self.assertNotIn("stray", sa.inspect(self.db.engine).get_table_names())
+
     def test_a_column_too_many_would_be_found(self) -> None:
         with self.db.engine.begin() as connection:
             connection.execute(sa.text("ALTER TABLE flavors ADD COLUMN surplus INTEGER"))

@@ -65,6 +65,22 @@ class TestSeed(base.UnitTestCase):
         self.image("a-new", "11.0", built_at="2026-02-01T00:00:00Z")
         self.assertEqual("a-new", self.seed()[0]["11.0"].root_image)
 
+    def test_a_version_of_the_operator_that_an_engine_fits_stays(self) -> None:
+        self.seed()
+        with self.db.writer() as session:
+            catalog.register_version(
+                session, datastore="tiny", name="10", manager="tiny", engine_home="/opt/tiny/10.1", default=True
+            )
+        rows, _ = self.seed()
+        self.assertEqual((True, True), (rows["10"].active, rows["10"].is_default))
+        self.plugin.versions.remove("10.1")
+        self.assertFalse(self.seed()[0]["10"].active)
+
+    def test_the_volume_type(self) -> None:
+        self.assertIn("volume type local local", self.seed()[1])
+        with self.db.reader() as session:
+            self.assertEqual(["local"], [row.id for row in catalog.VolumeType.list(session)])
+
     def test_a_version_that_moves_to_the_host_leaves_its_image(self) -> None:
         self.image("new", "11.0")
         self.seed()
