@@ -148,13 +148,18 @@ _JOINED: dict[str, Any] = {
     "datastore_name": _DATASTORE.c.name,
     "instance_count": _COUNT,
 }
-_SELECT: sa.Select[Any] = sa.select(
-    *(_JOINED[n].label(n) if n in _JOINED else _TABLE.c[n] for n in ConfigurationRow._fields)
-).select_from(
-    _TABLE.join(_VERSION, _VERSION.c.id == _TABLE.c.datastore_version_id).join(
-        _DATASTORE, _DATASTORE.c.id == _VERSION.c.datastore_id
+
+
+def _select(groups: sa.FromClause) -> sa.Select[Any]:
+    columns = (_JOINED[n].label(n) if n in _JOINED else _TABLE.c[n] for n in ConfigurationRow._fields)
+    return sa.select(*columns).select_from(
+        groups.join(_VERSION, _VERSION.c.id == _TABLE.c.datastore_version_id).join(
+            _DATASTORE, _DATASTORE.c.id == _VERSION.c.datastore_id
+        )
     )
-)
+
+
+_SELECT = _select(_TABLE)
 
 
 def get_row(session: orm.Session, scope: Scope, configuration_id: str) -> ConfigurationRow:
@@ -171,10 +176,13 @@ def get_row(session: orm.Session, scope: Scope, configuration_id: str) -> Config
 
 def list_rows(session: orm.Session, scope: Scope, *, limit: int, marker: str | None = None) -> list[ConfigurationRow]:
     """Return up to ``limit`` groups with an id above ``marker``, ids ascending."""
-    query = scope.filter(_SELECT, _TABLE.c.project_id)
+    # The ids of the page first, as in trove.objects.instance_listing: not every group there is, joined and sorted.
+    chosen = scope.filter(sa.select(_TABLE.c.id), _TABLE.c.project_id)
     if marker is not None:
-        query = query.where(_TABLE.c.id > marker)
-    return [ConfigurationRow._make(row) for row in session.execute(query.order_by(_TABLE.c.id).limit(limit))]
+        chosen = chosen.where(_TABLE.c.id > marker)
+    page = chosen.order_by(_TABLE.c.id).limit(limit).subquery("page")
+    query = _select(page.join(_TABLE, _TABLE.c.id == page.c.id)).order_by(_TABLE.c.id)
+    return [ConfigurationRow._make(row) for row in session.execute(query)]
 
 
 def list_instances(

@@ -7,6 +7,7 @@ copied into the row.
 """
 
 import datetime
+import functools
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -102,17 +103,42 @@ _JOINED: dict[str, Any] = {
     "locality": _GROUP.c.policy,
 }
 
+
+def _select(instances: sa.FromClause) -> sa.Select[Any]:
+    columns = (_JOINED[n].label(n) if n in _JOINED else _INSTANCE.c[n] for n in InstanceRow._fields)
+    return sa.select(*columns).select_from(
+        instances.join(_VERSION, _VERSION.c.id == _INSTANCE.c.datastore_version_id)
+        .join(_DATASTORE, _DATASTORE.c.id == _VERSION.c.datastore_id)
+        .outerjoin(_BEAT, _BEAT.c.instance_id == _INSTANCE.c.id)
+        .outerjoin(_FAULT, _FAULT.c.instance_id == _INSTANCE.c.id)
+        .outerjoin(_CONFIGURATION, _CONFIGURATION.c.id == _INSTANCE.c.configuration_id)
+        .outerjoin(_GROUP, _GROUP.c.id == _INSTANCE.c.server_group_id)
+    )
+
+
 # Built once: the forty columns would otherwise be the dearest part of a request.
-_SELECT: sa.Select[Any] = sa.select(
-    *(_JOINED[n].label(n) if n in _JOINED else _INSTANCE.c[n] for n in InstanceRow._fields)
-).select_from(
-    _INSTANCE.join(_VERSION, _VERSION.c.id == _INSTANCE.c.datastore_version_id)
-    .join(_DATASTORE, _DATASTORE.c.id == _VERSION.c.datastore_id)
-    .outerjoin(_BEAT, _BEAT.c.instance_id == _INSTANCE.c.id)
-    .outerjoin(_FAULT, _FAULT.c.instance_id == _INSTANCE.c.id)
-    .outerjoin(_CONFIGURATION, _CONFIGURATION.c.id == _INSTANCE.c.configuration_id)
-    .outerjoin(_GROUP, _GROUP.c.id == _INSTANCE.c.server_group_id)
-)
+_SELECT = _select(_INSTANCE)
+
+
+@functools.cache
+def _page(scoped: bool, deleted: bool | None, marked: bool) -> sa.Select[Any]:
+    """Return the statement of a page. Its ids come first, from an index alone:
+
+    SELECT … FROM (SELECT id FROM instances WHERE … ORDER BY id LIMIT :page_limit) AS page
+    JOIN instances ON instances.id = page.id JOIN … ORDER BY instances.id
+
+    MariaDB would otherwise begin with the smallest table, join all that there is, and sort it: 0.9 s among 100,000.
+    """
+    chosen = sa.select(_INSTANCE.c.id)
+    if scoped:
+        chosen = chosen.where(_INSTANCE.c.project_id == sa.bindparam("page_project"))
+    if deleted is not None:
+        chosen = chosen.where(_INSTANCE.c.deleted == deleted)
+    if marked:
+        chosen = chosen.where(_INSTANCE.c.id > sa.bindparam("page_marker"))
+    chosen = chosen.order_by(_INSTANCE.c.id).limit(sa.bindparam("page_limit", type_=sa.Integer))
+    page = chosen.subquery("page")
+    return _select(page.join(_INSTANCE, _INSTANCE.c.id == page.c.id)).order_by(_INSTANCE.c.id)
 
 
 def get_row(session: orm.Session, scope: Scope, instance_id: str, *, include_deleted: bool = False) -> InstanceRow:
@@ -138,9 +164,7 @@ def list_rows(
 
     :param deleted: list the deleted ones instead of the living; ``None``: both.
     """
-    query = scope.filter(_SELECT, _INSTANCE.c.project_id)
-    if deleted is not None:
-        query = query.where(_INSTANCE.c.deleted == deleted)
-    if marker is not None:
-        query = query.where(_INSTANCE.c.id > marker)
-    return [InstanceRow._make(row) for row in session.execute(query.order_by(_INSTANCE.c.id).limit(limit))]
+    statement = _page(scope.project_id is not None, deleted, marker is not None)
+    wanted = {"page_project": scope.project_id, "page_marker": marker, "page_limit": limit}
+    bound = {name: value for name, value in wanted.items() if value is not None}
+    return [InstanceRow._make(row) for row in session.execute(statement, bound)]
