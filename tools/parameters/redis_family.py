@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write ``parameters.yaml`` of Redis or Valkey from what real servers say of themselves.
 
-    python tools/parameters/redis_family.py redis                    # the servers found on this host
+    python tools/parameters/redis_family.py redis        # the servers found on this host and in images
     python tools/parameters/redis_family.py valkey [SERVER-PROGRAM ...]
+
+Images are those of the contract suite (``TROVE_TEST_IMAGE_DIR``); their servers are run with bubblewrap.
 
 ``CONFIG GET *`` gives names and defaults; there is no catalogue of types. But a server explains every value that it
 refuses: "argument must be between 1 and 65535 inclusive", "argument(s) must be one of the following: ...". So each
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +34,7 @@ from trove.datastores.redis_family import config, installations
 from trove.datastores.redis_family.guest import resp
 from trove.datastores.redis_family.product import Product, version_key
 from trove.datastores.valkey.product import VALKEY
+from trove.tests.contract.datastores import images
 
 PRODUCTS = {product.name: product for product in (REDIS, VALKEY)}
 DATASTORES = Path(__file__).resolve().parents[2] / "trove" / "datastores"
@@ -43,17 +47,32 @@ _HEADER = """\
 # SPDX-License-Identifier: Apache-2.0
 # Every parameter that {title} has, made by tools/parameters/redis_family.py from {versions}.
 # type: integer, float, string, boolean, enum, octal, size (bytes, or with kb, mb, gb) or size-or-percent.
-# restart: whether a change needs one; since, until: first and last of those versions that have it.
+# restart: whether a change needs one; since, until: first and last of those series that have it.
 """
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server program, perhaps of an image with the root file system ``root``."""
+
+    program: Path
+    root: Path | None = None
+
+    def argv(self, directory: str) -> list[str]:
+        """Return the words that run it; it may write in ``directory``."""
+        if self.root is None:
+            return [str(self.program)]
+        inside = ["--ro-bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        return ["bwrap", "--die-with-parent", *inside, "--bind", directory, directory, str(self.program)]
+
+
 @contextlib.contextmanager
-def running(program: Path) -> Iterator[resp.Connection]:
+def running(program: Server) -> Iterator[resp.Connection]:
     """Start a server with its defaults and yield a connection to it."""
     with tempfile.TemporaryDirectory(prefix="params-") as name:
         directory = Path(name)
         server = subprocess.Popen(
-            [program, "--port", "0", "--unixsocket", str(directory / config.SOCKET_NAME), "--dir", name],
+            [*program.argv(name), "--port", "0", "--unixsocket", str(directory / config.SOCKET_NAME), "--dir", name],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=name,
@@ -76,11 +95,11 @@ def defaults(connection: resp.Connection) -> dict[str, str]:
     return dict(sorted(zip(words[::2], (str(value) for value in words[1::2]), strict=True)))
 
 
-def refusal(program: Path, name: str, value: str) -> str:
+def refusal(program: Server, name: str, value: str) -> str:
     """Return what a server that is started with a value says against it; empty when it accepts it."""
     with tempfile.TemporaryDirectory(prefix="params-") as directory:
         ended = subprocess.run(
-            [program, f"--{name}", value, *_STOPPER],
+            [*program.argv(directory), f"--{name}", value, *_STOPPER],
             capture_output=True,
             text=True,
             timeout=20,
@@ -92,7 +111,7 @@ def refusal(program: Path, name: str, value: str) -> str:
     return lines[accused[0] + 1] if accused and accused[0] + 1 < len(lines) else ""
 
 
-def describe(program: Path, name: str, default: str) -> dict[str, Any]:
+def describe(program: Server, name: str, default: str) -> dict[str, Any]:
     """Return type, unit, range and values of one parameter."""
     said = refusal(program, name, "bogus")
     found: dict[str, Any] = {"type": "string"}
@@ -128,7 +147,7 @@ def needs_restart(connection: resp.Connection, name: str, default: str) -> bool:
     return isinstance(answer, resp.ReplyError) and ("immutable" in answer.text or "protected" in answer.text)
 
 
-def read(program: Path) -> dict[str, dict[str, Any]]:
+def read(program: Server) -> dict[str, dict[str, Any]]:
     """Return ``{parameter: description}`` of one server."""
     with running(program) as connection:
         known = defaults(connection)
@@ -141,17 +160,24 @@ def read(program: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def merge(servers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    """Return the newest description of each parameter, with ``since`` and ``until`` where it is not in all versions."""
+def merge(product: Product, servers: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Return the newest description of each parameter, with ``since`` and ``until``, by series, where it is not in all
+    versions."""
     versions = sorted(servers, key=version_key)
+
+    def series(version: str) -> str:
+        return next(
+            name for name in product.versions if version_key(version)[: len(version_key(name))] == version_key(name)
+        )
+
     merged: dict[str, dict[str, Any]] = {}
     for name in sorted({name for found in servers.values() for name in found}):
         having = [version for version in versions if name in servers[version]]
         merged[name] = dict(servers[having[-1]][name])
-        if having[0] != versions[0]:
-            merged[name]["since"] = having[0]
-        if having[-1] != versions[-1]:
-            merged[name]["until"] = having[-1]
+        if series(having[0]) != series(versions[0]):
+            merged[name]["since"] = series(having[0])
+        if series(having[-1]) != series(versions[-1]):
+            merged[name]["until"] = series(having[-1])
     return merged
 
 
@@ -159,7 +185,7 @@ def render(product: Product, servers: Mapping[str, Mapping[str, Mapping[str, Any
     """Return the text of ``parameters.yaml``."""
     versions = " and ".join(f"{product.title} {version}" for version in sorted(servers, key=version_key))
     lines = [_HEADER.format(title=product.title, versions=versions)]
-    for name, description in merge(servers).items():
+    for name, description in merge(product, servers).items():
         flow = yaml.safe_dump(description, default_flow_style=True, sort_keys=False, width=10000).strip()
         lines.append(f"{name}: {flow}\n")
     return "".join(lines)
@@ -172,13 +198,16 @@ def main() -> int:
     parser.add_argument("program", nargs="*", type=Path, help="server programs; default: those found on this host")
     arguments = parser.parse_args()
     product = PRODUCTS[arguments.product]
-    homes = [path.resolve().parent for path in arguments.program] or [item.home for item in installations.find(product)]
+    places = [(path.resolve().parent, Path("/")) for path in arguments.program] or [
+        *((item.home, Path("/")) for item in installations.find(product)),
+        *((item.home, item.root) for name, item in images.installed() if name == product.name),
+    ]
     servers = {}
-    for home in homes:
-        version, program = installations.read_version(product, home), installations.program(product, home)
+    for home, root in places:
+        version, program = installations.read_version(product, home, root), installations.program(product, home, root)
         if version is None or program is None:
             raise SystemExit(f"there is no {product.title} of a known version in {home}")
-        servers[version] = read(program)
+        servers[version] = read(Server(program, None if root == Path("/") else root))
         print(f"{product.title} {version}: {len(servers[version])} parameters")
     if not servers:
         raise SystemExit(f"there is no {product.title} here; name a server program")

@@ -14,7 +14,8 @@ use them too.
 :mod:`.data`          a data directory that is being made, or is finished and never removed
 :mod:`.templates`     prepared data directories, made once and copied
 :mod:`.conditions`    disk full and out of memory, with cause and remedy for the owner
-:mod:`.logs`          tail, rotation, pruning and the switches of the engine's logs
+:mod:`.logs`          tail, rotation and pruning of the engine's logs
+:mod:`.switches`      the logs that an owner can switch on and off
 :mod:`.sockets`       a private directory for the engine's Unix socket whose path is short enough
 :mod:`.files`         files that are whole or absent, fast copies, flushing
 :mod:`.host`          the memory of the machine below

@@ -16,16 +16,13 @@ from typing import Any, Generic, Protocol
 import msgspec
 
 from trove.datastores import spi
+from trove.datastores.enginelib.life import Life
 from trove.datastores.enginelib.protection import Protection
-from trove.datastores.enginelib.server import EngineServer
-from trove.datastores.enginelib.state import State, StateFile, StateT
+from trove.datastores.enginelib.state import StateT, Values, differing
 from trove.wire import command
-
-Values = Mapping[str, command.ConfigValue]
 
 #: No name of a parameter has more: what else is in one could be taken for the next line.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
-_ABSENT = object()
 
 
 class Adapter(Protocol):
@@ -52,11 +49,6 @@ def refused(name: str, why: str) -> spi.EngineError:
     return spi.EngineError("configuration.refused", f"The database server refuses the parameter '{name}': {text}.")
 
 
-def waiting(known: State) -> list[str]:
-    """Return the names of the parameters whose values wait for a restart."""
-    return _differing(known.configuration, known.in_force)
-
-
 def require(values: Values, protection: Protection, spell: Callable[[command.ConfigValue], str]) -> None:
     """Refuse what no engine is asked about: names that are none, protected ones, values that a file cannot hold.
 
@@ -77,27 +69,21 @@ def require(values: Values, protection: Protection, spell: Callable[[command.Con
 class Configurator(Generic[StateT]):
     """Carries out :class:`trove.wire.command.Configure`.
 
-    :param require: refuses values, see :func:`require`.
-    :param known: returns the state of a prepared engine.
-    :param write: writes the configuration file for a state.
+    :param spell: see :func:`require`.
     """
 
     def __init__(
         self,
+        life: Life[StateT],
         adapter: Adapter,
-        server: EngineServer,
-        states: StateFile[StateT],
         *,
-        require: Callable[[Values], None],
-        known: Callable[[], StateT],
-        write: Callable[[StateT], None],
+        protection: Protection,
+        spell: Callable[[command.ConfigValue], str],
     ) -> None:
+        self._life = life
         self._adapter = adapter
-        self._server = server
-        self._states = states
-        self._require = require
-        self._known = known
-        self._write = write
+        self._protection = protection
+        self._spell = spell
 
     def configure(self, asked: command.Configure) -> Mapping[str, Any]:
         """Take over the values of a configuration group.
@@ -105,22 +91,19 @@ class Configurator(Generic[StateT]):
         :returns: ``{"restart_required": [names]}``.
         :raises EngineError: ``configuration.refused``: everything is as before; ``engine.not_prepared``.
         """
-        before = self._known()
-        self._require(asked.values)
+        before = self._life.known()
+        require(asked.values, self._protection, self._spell)
         values = dict(asked.values)
         self._adapter.examine(values)
-        later: Collection[str] = _differing(values, before.in_force)
-        if asked.apply and self._server.pid() is not None:
-            # Those that a start has taken over in the meantime are among them, too: they were in force and are no more.
+        later: Collection[str] = differing(values, before.in_force)
+        if asked.apply and self._life.running():
             later = self._adapter.apply(values, later)
-        # Read again: the adapter may have noted something of its own.
-        known = self._known()
         in_force = {name: value for name, value in values.items() if name not in later}
         in_force |= {name: value for name, value in before.in_force.items() if name in later}
-        changed = self._states.put(msgspec.structs.replace(known, configuration=values, in_force=in_force))
-        self._write(changed)
+        # Known again: the adapter may have noted something of its own.
+        known = self._life.note(msgspec.structs.replace(self._life.known(), configuration=values, in_force=in_force))
         # A stopped engine takes all of them at its next start.
-        return {"restart_required": [] if self._server.pid() is None else waiting(changed)}
+        return {"restart_required": known.waiting() if self._life.running() else []}
 
     def settle(self, values: Values, restart: Callable[[], None]) -> None:
         """Let a new engine run with all values of its configuration group; a repeated one completes the first.
@@ -130,15 +113,7 @@ class Configurator(Generic[StateT]):
         """
         if not values:
             return
-        if self._known().configuration != values:
+        if self._life.known().configuration != values:
             self.configure(command.Configure(values=dict(values)))
-        if waiting(self._known()):
+        if self._life.known().waiting():
             restart()
-
-
-def _differing(one: Values, other: Values) -> list[str]:
-    def value(values: Values, name: str) -> tuple[type, object]:
-        found = values.get(name, _ABSENT)
-        return type(found), found  # 1 is not true here
-
-    return sorted(name for name in {*one, *other} if value(one, name) != value(other, name))

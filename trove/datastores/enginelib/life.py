@@ -16,7 +16,7 @@ import msgspec
 
 from trove.common import clock
 from trove.datastores import spi
-from trove.datastores.enginelib import conditions, configuration, logs
+from trove.datastores.enginelib import conditions, logs
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import Desired, StateFile, StateT
 from trove.wire import command
@@ -205,7 +205,18 @@ class Life(Generic[StateT]):
 
     def set_volume(self, volume_gib: int) -> StateT:
         """Note a new size of the volume and write the configuration for it; the caller makes the server take it."""
-        wanted = msgspec.structs.replace(self.known(), volume_gib=volume_gib)
+        return self.note(msgspec.structs.replace(self.known(), volume_gib=volume_gib))
+
+    def running(self) -> bool:
+        """Tell whether the server's process is there."""
+        return self._server.pid() is not None
+
+    def write(self, wanted: StateT) -> None:
+        """Write the configuration for a state; nothing else."""
+        self._engine.configure(wanted)
+
+    def note(self, wanted: StateT) -> StateT:
+        """Write the configuration for a state, and remember the state."""
         self._engine.configure(wanted)
         return self._states.put(wanted)
 
@@ -280,7 +291,7 @@ class Life(Generic[StateT]):
             self._server.stop()
             self._engine.configure(known)
             self._server.start()
-            names = ", ".join(configuration.waiting(known))
+            names = ", ".join(known.waiting())
             raise spi.EngineError(
                 "configuration.refused",
                 f"The database server does not start with the new values and runs with the former; change {names}.",

@@ -4,22 +4,13 @@
 A server that writes to its standard error is never told that its log was moved, so a log is *copied and truncated*: the
 process has it open for appending and simply goes on at the beginning. A line written between the two may be lost; that
 is the price of needing no cooperation from the engine.
-
-Which logs an owner has switched on is part of the engine's state (:class:`Switches`).
 """
 
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Generic
-
-import msgspec
-
-from trove.datastores import spi
-from trove.datastores.enginelib.state import StateFile, StateT
-from trove.wire import command
 
 #: Bytes of a log that are looked at for a cause.
 TAIL_BYTES = 16 * 1024
@@ -72,54 +63,3 @@ def prune(paths: Sequence[Path], keep: int) -> None:
     for old in paths[: max(0, len(paths) - keep)]:
         with contextlib.suppress(OSError):
             old.unlink(missing_ok=True)
-
-
-class Switches(Generic[StateT]):
-    """Carries out :class:`trove.wire.command.SetLog`.
-
-    :param names: the logs that can be switched.
-    :param known: returns the state of a prepared engine.
-    :param write: writes the configuration for a state.
-    :param tell: lets a server that runs take a switch; does nothing while none does.
-    """
-
-    def __init__(
-        self,
-        names: Sequence[str],
-        states: StateFile[StateT],
-        *,
-        known: Callable[[], StateT],
-        write: Callable[[StateT], None],
-        tell: Callable[[str, bool], None],
-    ) -> None:
-        self._names = names
-        self._states = states
-        self._known = known
-        self._write = write
-        self._tell = tell
-
-    def on(self, name: str) -> bool:
-        """Tell whether the log ``name`` is switched on."""
-        known = self._states.get()
-        return known is not None and name in known.logs
-
-    def set(self, asked: command.SetLog) -> None:
-        """Switch one log on or off, for now and for every start.
-
-        :raises EngineError: ``log.not_switchable``; whatever the engine says, and then all is as before.
-        """
-        if asked.log not in self._names:
-            which = ", ".join(self._names) or "none"
-            raise spi.EngineError(
-                "log.not_switchable", f"The log '{asked.log[:64]}' cannot be switched on or off; these can: {which}."
-            )
-        known = self._known()
-        others = known.logs - {asked.log}
-        changed = msgspec.structs.replace(known, logs=others | {asked.log} if asked.enabled else others)
-        self._write(changed)
-        try:
-            self._tell(asked.log, asked.enabled)
-        except BaseException:
-            self._write(known)
-            raise
-        self._states.put(changed)

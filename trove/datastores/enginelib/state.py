@@ -7,6 +7,7 @@ the agent has nobody to ask; everything else there could be told to anybody. An 
 """
 
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
@@ -16,6 +17,7 @@ from trove.datastores.enginelib import files
 from trove.wire import command
 
 Desired = Literal["running", "stopped"]
+Values = Mapping[str, command.ConfigValue]
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +42,39 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     #: The logs that the owner has switched on.
     logs: frozenset[str] = frozenset()
 
+    def waiting(self) -> list[str]:
+        """Return the names of the parameters whose values wait for a restart."""
+        return differing(self.configuration, self.in_force)
+
     def __repr__(self) -> str:  # holds a password
         return f"<State {self.address}:{self.port} desired={self.desired} prepared={self.prepared}>"
 
 
 StateT = TypeVar("StateT", bound=State)
+_ABSENT = object()
+
+
+def of(kind: type[StateT], asked: command.Prepare, socket_dir: str) -> StateT:
+    """Return the state of an engine that is being made."""
+    return kind(
+        address=asked.address,
+        port=asked.port,
+        vcpus=asked.shape.vcpus,
+        ram_mib=asked.shape.ram_mib,
+        volume_gib=asked.shape.volume_gib,
+        admin_password=asked.admin_password,
+        socket_dir=socket_dir,
+    )
+
+
+def differing(one: Values, other: Values) -> list[str]:
+    """Return the names whose values are not the same in both."""
+
+    def value(values: Values, name: str) -> tuple[type, object]:
+        found = values.get(name, _ABSENT)
+        return type(found), found  # 1 is not true here
+
+    return sorted(name for name in {*one, *other} if value(one, name) != value(other, name))
 
 
 class StateFile(Generic[StateT]):

@@ -9,7 +9,7 @@ of the agent goes on where the old one was. Nothing here depends on the time of 
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ import msgspec
 import pymysql
 
 from trove.datastores import spi
-from trove.datastores.enginelib import files, host, life, logs, sockets
-from trove.datastores.enginelib.configuration import Configurator, require
+from trove.datastores.enginelib import files, host, life, logs, sockets, state
+from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import State, StateFile
+from trove.datastores.enginelib.switches import Switches
 from trove.datastores.mysql_family import config, installations, sizing
 from trove.datastores.mysql_family.guest import connection as sessions
 from trove.datastores.mysql_family.guest import inventory, server
@@ -77,21 +78,8 @@ class FamilyHandler:
             render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
             template=lambda: dialect.settings(self._settings(self._life.known()), self._engine_version),
         )
-        self._configurator = Configurator(
-            tuning,
-            self._server,
-            self._state,
-            require=functools.partial(require, protection=PROTECTION, spell=config.spell),
-            known=self._life.known,
-            write=self._write_config,
-        )
-        self._switches = logs.Switches(
-            tuple(config.LOG_SWITCHES),
-            self._state,
-            known=self._life.known,
-            write=self._write_config,
-            tell=self._tell_logs,
-        )
+        self._configurator = Configurator(self._life, tuning, protection=PROTECTION, spell=config.spell)
+        self._switches = Switches(self._life, tuple(config.LOG_SWITCHES), self._tell_logs)
         self._databases = Databases(self._session, dialect)
         self._users = Users(self._session, dialect)
         self._root = Root(self._session, dialect)
@@ -150,7 +138,7 @@ class FamilyHandler:
         """See :meth:`trove.datastores.spi.GuestHandler.logs`."""
         return [
             *(
-                spi.EngineLog(name, "USER", logs.with_rotated(path), enabled=self._switches.on(name))
+                spi.EngineLog(name, "USER", logs.with_rotated(path), enabled=name in self._switched_on())
                 for name, path in self._owners_logs().items()
             ),
             spi.EngineLog("error", "SYS", logs.with_rotated(self._log)),
@@ -178,15 +166,7 @@ class FamilyHandler:
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
-        fresh = State(
-            address=asked.address,
-            port=asked.port,
-            vcpus=asked.shape.vcpus,
-            ram_mib=asked.shape.ram_mib,
-            volume_gib=asked.shape.volume_gib,
-            admin_password=asked.admin_password,
-            socket_dir=self._usable_socket_dir(None),
-        )
+        fresh = state.of(State, asked, self._usable_socket_dir(None))
         self._data.create()
         self._state.put(fresh)
         self._data.write_first_statements(self._dialect.first_statements(asked.admin_password))
@@ -226,6 +206,10 @@ class FamilyHandler:
     def _address(known: State) -> sessions.Address:
         return sessions.Address(Path(known.socket_dir) / sessions.SOCKET, known.admin_password)
 
+    def _switched_on(self) -> Collection[str]:
+        known = self._state.get()
+        return () if known is None else known.logs
+
     @contextmanager
     def _session(self) -> Iterator[Any]:
         known = self._state.get()
@@ -259,9 +243,8 @@ class FamilyHandler:
         return {name: config.log_file(self._own_dir, name) for name in config.LOG_SWITCHES}
 
     def _tell_logs(self, name: str, enabled: bool) -> None:
-        if self._server.accepting():
-            with self._session() as connection:
-                sessions.execute(connection, "SET GLOBAL {} = %s", config.LOG_SWITCHES[name], values=(enabled,))
+        with self._session() as connection:
+            sessions.execute(connection, "SET GLOBAL {} = %s", config.LOG_SWITCHES[name], values=(enabled,))
 
     def _write_config(self, known: State) -> None:
         self._data.write_config(self._render(known))

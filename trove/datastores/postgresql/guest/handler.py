@@ -9,7 +9,7 @@ after a crash of the agent goes on where the old one was.
 
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ import msgspec
 import psycopg2
 
 from trove.datastores import spi
-from trove.datastores.enginelib import files, host, life, logs, sockets
-from trove.datastores.enginelib.configuration import Configurator, Values, require
+from trove.datastores.enginelib import files, host, life, logs, sockets, state
+from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.server import EngineServer
-from trove.datastores.enginelib.state import State, StateFile
+from trove.datastores.enginelib.state import State, StateFile, Values
+from trove.datastores.enginelib.switches import Switches
 from trove.datastores.postgresql import config, facts, installations, sizing
 from trove.datastores.postgresql.guest import connection as sessions
 from trove.datastores.postgresql.guest import inventory, server
@@ -74,17 +75,8 @@ class PostgreSQLHandler:
             self._state,
         )
         self._tuning = Tuning(environment, home, self._own_dir, self._cluster, self._session, self._rendered_with)
-        self._configurator = Configurator(
-            self._tuning,
-            self._server,
-            self._state,
-            require=functools.partial(require, protection=PROTECTION, spell=config.spell),
-            known=self._life.known,
-            write=self._write_config,
-        )
-        self._switches = logs.Switches(
-            (GENERAL_LOG,), self._state, known=self._life.known, write=self._write_config, tell=self._tell_logs
-        )
+        self._configurator = Configurator(self._life, self._tuning, protection=PROTECTION, spell=config.spell)
+        self._switches = Switches(self._life, (GENERAL_LOG,), lambda _name, _enabled: self._tuning.reload())
         access = Access(self._session)
         self._databases = Databases(self._session, access)
         self._users = Users(self._session, access)
@@ -141,7 +133,7 @@ class PostgreSQLHandler:
 
     def logs(self) -> Sequence[spi.EngineLog]:
         """See :meth:`trove.datastores.spi.GuestHandler.logs`. Statements are in the server's one log."""
-        return [spi.EngineLog(GENERAL_LOG, "USER", self._collected_logs(), enabled=self._switches.on(GENERAL_LOG))]
+        return [spi.EngineLog(GENERAL_LOG, "USER", self._collected_logs(), enabled=GENERAL_LOG in self._switched_on())]
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -164,15 +156,7 @@ class PostgreSQLHandler:
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
-        fresh = State(
-            address=asked.address,
-            port=asked.port,
-            vcpus=asked.shape.vcpus,
-            ram_mib=asked.shape.ram_mib,
-            volume_gib=asked.shape.volume_gib,
-            admin_password=asked.admin_password,
-            socket_dir=self._usable_socket_dir(None, asked.port),
-        )
+        fresh = state.of(State, asked, self._usable_socket_dir(None, asked.port))
         first_password = self._cluster.create(asked.admin_password)
         self._state.put(msgspec.structs.replace(fresh, admin_password=first_password))
         self._write_config(fresh)
@@ -213,6 +197,10 @@ class PostgreSQLHandler:
     def _address(known: State) -> sessions.Address:
         return sessions.Address(Path(known.socket_dir), known.port, known.admin_password)
 
+    def _switched_on(self) -> Collection[str]:
+        known = self._state.get()
+        return () if known is None else known.logs
+
     @contextmanager
     def _session(self, database: str) -> Iterator[Any]:
         known = self._state.get()
@@ -220,10 +208,6 @@ class PostgreSQLHandler:
             raise spi.EngineError("engine.not_prepared", "The database server has not been set up yet.")
         with sessions.session(self._address(known), database) as connection:
             yield connection
-
-    def _tell_logs(self, _name: str, _enabled: bool) -> None:
-        if self._server.pid() is not None:
-            self._tuning.reload()
 
     def _rendered_with(self, values: Values) -> str:
         return self._rendered(msgspec.structs.replace(self._life.known(), in_force=dict(values)))

@@ -15,12 +15,13 @@ from typing import Any
 import msgspec
 
 from trove.datastores import spi
-from trove.datastores.enginelib import conditions, files, host, logs, sockets
-from trove.datastores.enginelib.configuration import Configurator, require
+from trove.datastores.enginelib import conditions, files, host, logs, sockets, state
+from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.data import DataDirectory
 from trove.datastores.enginelib.life import Engine, Life
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import StateFile
+from trove.datastores.enginelib.switches import Switches
 from trove.datastores.redis_family import acl, config, sizing
 from trove.datastores.redis_family.guest import health, inventory, resp, server
 from trove.datastores.redis_family.guest.configuration import FamilyState, Tuning
@@ -80,17 +81,8 @@ class FamilyHandler:
             render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
             template=lambda: config.parameters(self._settings(self._life.known())),
         )
-        self._configurator = Configurator(
-            tuning,
-            self._server,
-            self._states,
-            require=functools.partial(require, protection=PROTECTION, spell=config.spell),
-            known=self._life.known,
-            write=self._configure,
-        )
-        self._switches = logs.Switches(
-            (), self._states, known=self._life.known, write=self._configure, tell=lambda _name, _enabled: None
-        )
+        self._configurator = Configurator(self._life, tuning, protection=PROTECTION, spell=config.spell)
+        self._switches = Switches(self._life)
         self._users = Users(self._session)
 
     # -- interface -----------------------------------------------------------------------------------------------------
@@ -163,16 +155,7 @@ class FamilyHandler:
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
-        fresh = FamilyState(
-            address=asked.address,
-            port=asked.port,
-            vcpus=asked.shape.vcpus,
-            ram_mib=asked.shape.ram_mib,
-            volume_gib=asked.shape.volume_gib,
-            admin_password=asked.admin_password,
-            socket_dir=self._usable_socket_dir(None),
-            prepared=True,
-        )
+        fresh = msgspec.structs.replace(state.of(FamilyState, asked, self._usable_socket_dir(None)), prepared=True)
         with self._life.deliberately():
             files.private_directory(self._data.begin())
             self._preparing = fresh

@@ -26,14 +26,11 @@ class Server:
         self.written: dict[str, Any] = {}
         self.restarts = 0
 
-    def pid(self) -> int | None:
-        return 7 if self.up else None
-
-    def examine(self, values: configuration.Values) -> None:
+    def examine(self, values: state.Values) -> None:
         if "bad" in values:
             raise configuration.refused("bad", "No such thing. ")
 
-    def apply(self, values: configuration.Values, names: Collection[str]) -> Collection[str]:
+    def apply(self, values: state.Values, names: Collection[str]) -> Collection[str]:
         now = [name for name in names if not name.startswith("later")]
         for name in now:
             self.runs_with.pop(name, None)
@@ -55,21 +52,23 @@ class TestConfigurator(base.UnitTestCase):
         self.states.put(STATE)
         self.server = Server()
         self.configurator: configuration.Configurator[state.State] = configuration.Configurator(
+            self,  # type: ignore[arg-type]  # what it needs of a life is below
             self.server,
-            self.server,  # type: ignore[arg-type]
-            self.states,
-            require=lambda values: configuration.require(values, PROTECTION, spell),
-            known=self.known,
-            write=self.write,
+            protection=PROTECTION,
+            spell=spell,
         )
+
+    def running(self) -> bool:
+        return self.server.up
+
+    def note(self, known: state.State) -> state.State:
+        self.server.written = dict(known.in_force)
+        return self.states.put(known)
 
     def known(self) -> state.State:
         known = self.states.get()
         assert known is not None
         return known
-
-    def write(self, known: state.State) -> None:
-        self.server.written = dict(known.in_force)
 
     def configure(self, values: dict[str, command.ConfigValue], **options: Any) -> list[str]:
         asked = command.Configure(values=values, **options)
