@@ -19,6 +19,7 @@ INNER = {"database_name": "shop", "user_name": "app", "log_name": "general"}
 #: Bodies where the least that a schema allows is not enough.
 BODIES: dict[str, Any] = {
     "instance.edit": {"instance": {"name": "stolen"}},
+    "ssl.change": {"ssl": {"disable": True}},
     "user.create": {"users": [{"name": INNER["user_name"], "password": "p"}]},
 }
 
