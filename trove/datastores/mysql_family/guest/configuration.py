@@ -15,7 +15,8 @@ from pymysql.constants import ER
 
 from trove.datastores import spi
 from trove.datastores.enginelib import files
-from trove.datastores.enginelib.configuration import Values, refused
+from trove.datastores.enginelib.configuration import refused
+from trove.datastores.enginelib.state import Values
 from trove.datastores.mysql_family.guest.connection import Session, code, execute, reason
 from trove.wire import command
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from trove.common import clock
 from trove.datastores import spi
-from trove.datastores.enginelib.configuration import Values, refused
+from trove.datastores.enginelib.configuration import refused
+from trove.datastores.enginelib.state import Values
 from trove.datastores.postgresql import config, facts
 from trove.datastores.postgresql.guest.access import execute
 from trove.datastores.postgresql.guest.cluster import Cluster

@@ -17,8 +17,8 @@ import msgspec
 
 from trove.datastores import spi
 from trove.datastores.enginelib import files
-from trove.datastores.enginelib.configuration import Values, refused
-from trove.datastores.enginelib.state import State, StateFile
+from trove.datastores.enginelib.configuration import refused
+from trove.datastores.enginelib.state import State, StateFile, Values
 from trove.datastores.redis_family import config
 from trove.datastores.redis_family.guest import resp
 
