@@ -57,6 +57,11 @@ DATASTORE_STOP = Kind("datastore.stop", 1, 300, False)
 LOG_CHANGE = Kind("log.change", 1, 600, False)
 LOG_PUBLISH = Kind("log.publish", 1, 600, False)
 
+#: Apply modules to an instance, remove one; apply one again to the instances that have it, some at a time.
+MODULE_APPLY = Kind("module.apply", 1, 300, False)
+MODULE_REMOVE = Kind("module.remove", 1, 300, False)
+MODULE_REAPPLY = Kind("module.reapply", 1, 86400, False)
+
 KINDS = {
     kind.name: kind
     for kind in (
@@ -81,11 +86,16 @@ KINDS = {
         DATASTORE_STOP,
         LOG_CHANGE,
         LOG_PUBLISH,
+        MODULE_APPLY,
+        MODULE_REMOVE,
+        MODULE_REAPPLY,
     )
 }
 
 #: Kinds that change the inside of a database by one guest command.
-EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive and kind not in (LOG_CHANGE, LOG_PUBLISH))
+EDITS = tuple(
+    kind for kind in KINDS.values() if not kind.exclusive and not kind.name.startswith(("log.", "module."))
+)
 
 #: Symbol and message of the fault of an instance whose engine nobody has made run with its group's present values.
 CONFIGURATION_UNKNOWN = (

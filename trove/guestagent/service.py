@@ -32,6 +32,7 @@ from trove.guestagent.installed import agent_version
 from trove.guestagent.journal import Journal, JournalError, JournalRefused
 from trove.guestagent.link import Link
 from trove.guestagent.log_watch import LogWatch, setting
+from trove.guestagent.modules.applier import Applier
 from trove.guestagent.monitor import InventoryWatch, Monitor, Watches
 from trove.guestagent.outbox import UNREACHABLE_FIRST, UNREACHABLE_LIMIT, Outbox
 from trove.guestagent.publishing import Publisher
@@ -123,7 +124,7 @@ class Service:
             inventory=watches.after_command,
             changed=self._reports_changed,
             settings=_worth_remembering,
-            own={command.PublishLog.name: OwnCommand(self._publisher().publish, self._logs_now)},
+            own=self._own_commands(),
         )
         self._monitor = Monitor(
             handler,
@@ -276,6 +277,14 @@ class Service:
         if size is None:
             size = self._document.options.get(VOLUME_SETTING)
         return size if isinstance(size, int) and size > 0 else None
+
+    def _own_commands(self) -> dict[str, OwnCommand]:
+        modules = Applier(Path(self._document.state_dir) / "modules")
+        return {
+            command.PublishLog.name: OwnCommand(self._publisher().publish, self._logs_now),
+            command.ApplyModules.name: OwnCommand(modules.apply, tuple),
+            command.RemoveModule.name: OwnCommand(modules.remove, tuple),
+        }
 
     def _publisher(self) -> Publisher:
         def logs() -> list[spi.EngineLog]:

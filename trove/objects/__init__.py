@@ -10,7 +10,16 @@ commits or rolls back one. Getters of what belongs to a project demand a :class:
 import importlib
 
 #: Modules that register a versioned object.
-_REGISTERING = ("configuration", "datastore", "flavor", "guest_command", "guest_identity", "instance", "volume_type")
+_REGISTERING = (
+    "configuration",
+    "datastore",
+    "flavor",
+    "guest_command",
+    "guest_identity",
+    "instance",
+    "module",
+    "volume_type",
+)
 
 
 def register_all() -> None:

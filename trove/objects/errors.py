@@ -223,3 +223,22 @@ class LogNotFound(exception.BadRequest):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The instance has no log '{name[:64]}'; list its logs to see what there is.")
+
+
+class ModuleNotFound(exception.NotFound):
+    symbol = "module.not_found"
+
+    def __init__(self, module_id: str) -> None:
+        super().__init__(f"Module {module_id} was not found.")
+
+
+class ModuleExists(exception.BadRequest):
+    """400, not 409: existing clients expect it."""
+
+    symbol = "module.exists"
+
+    def __init__(self, name: str, module_type: str) -> None:
+        super().__init__(
+            f"There is a module '{name}' of type '{module_type}' for the same projects and datastores already; "
+            "choose another name, or change that one."
+        )

@@ -80,6 +80,7 @@ _BEAT = base.table_of(models.Heartbeat)
 _FAULT = base.table_of(models.InstanceFault)
 _CONFIGURATION = base.table_of(models.Configuration)
 _GROUP = base.table_of(models.ServerGroup)
+_MODULE = base.table_of(models.InstanceModule)
 
 #: Columns whose name in a row is not a column of ``instances``.
 _JOINED: dict[str, Any] = {
@@ -168,3 +169,14 @@ def list_rows(
     wanted = {"page_project": scope.project_id, "page_marker": marker, "page_limit": limit}
     bound = {name: value for name, value in wanted.items() if value is not None}
     return [InstanceRow._make(row) for row in session.execute(statement, bound)]
+
+
+def list_with_module(
+    session: orm.Session, scope: Scope, module_id: str, *, limit: int, marker: str | None = None
+) -> list[InstanceRow]:
+    """Return up to ``limit`` living instances that have a module, with an id above ``marker``, ids ascending."""
+    query = scope.filter(_SELECT.join(_MODULE, _MODULE.c.instance_id == _INSTANCE.c.id), _INSTANCE.c.project_id)
+    query = query.where(_MODULE.c.module_id == module_id, _INSTANCE.c.deleted.is_(sa.false()))
+    if marker is not None:
+        query = query.where(_INSTANCE.c.id > marker)
+    return [InstanceRow._make(row) for row in session.execute(query.order_by(_INSTANCE.c.id).limit(limit))]

@@ -187,6 +187,40 @@ class PublishLog(Command, frozen=True, kw_only=True):
     ca: base.LongText | None = None
 
 
+class ModuleSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A module for the driver of its type.
+
+    :ivar contents: may hold a licence; see :mod:`trove.domain.modules` for its bounds.
+    """
+
+    id: base.Identifier
+    type: base.ShortText
+    name: base.ShortText
+    contents: Annotated[str, msgspec.Meta(min_length=1, max_length=32768)]
+
+    def __repr__(self) -> str:
+        return f"<ModuleSpec {self.id}>"
+
+
+class ApplyModules(Command, frozen=True, kw_only=True):
+    """Have each module applied by the driver of its type, in this order.
+
+    The result is ``{"modules": [{"id", "status", "message", "md5"}]}``, with status ``OK`` or ``ERROR`` and the digest
+    of the contents that came: one that fails does not keep the others from being applied.
+    """
+
+    name = "apply_modules"
+    modules: Annotated[list[ModuleSpec], msgspec.Meta(min_length=1, max_length=50)]
+
+
+class RemoveModule(Command, frozen=True, kw_only=True):
+    """Have a module removed by the driver of its type; one that is not there counts as removed."""
+
+    name = "remove_module"
+    id: base.Identifier
+    type: base.ShortText
+
+
 COMMANDS: dict[tuple[str, int], type[Command]] = {
     (cls.name, cls.version): cls
     for cls in (
@@ -208,6 +242,8 @@ COMMANDS: dict[tuple[str, int], type[Command]] = {
         GrowVolume,
         SetLog,
         PublishLog,
+        ApplyModules,
+        RemoveModule,
     )
 }
 

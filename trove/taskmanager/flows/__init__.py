@@ -2,7 +2,7 @@
 """Every kind of long work, one module each; :func:`register_all` makes them known to a worker."""
 
 from trove.taskmanager.announce import announcing
-from trove.taskmanager.flows import access, configure, create, delete, edit, logs, reboot, resize, restart
+from trove.taskmanager.flows import access, configure, create, delete, edit, logs, modules, reboot, resize, restart
 from trove.workflow.registry import Registry
 
 
@@ -20,6 +20,9 @@ def register_all(registry: Registry) -> Registry:
         access.FLOW,
         *edit.FLOWS,
         *logs.FLOWS,
+        modules.APPLY,
+        modules.REMOVE,
+        modules.REAPPLY,
     ):
         registry.register(announcing(flow))
     return registry

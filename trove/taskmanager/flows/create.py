@@ -13,13 +13,15 @@ from trove.common import clock
 from trove.domain import operations
 from trove.objects import secret
 from trove.taskmanager import settle
-from trove.taskmanager.steps import guest, outside, server
+from trove.taskmanager.flows import modules as module_flows
+from trove.taskmanager.steps import guest, modules, outside, server
 from trove.workflow.model import Flow, StepContext
 
 
 def _created(ctx: StepContext, session: Session) -> None:
     settle.succeeded(session, ctx, "created", launched_at=clock.utcnow())
     secret.delete_for(session, ctx.resource_id, purpose="users")
+    module_flows.record(ctx, session, ctx.outputs.get("apply-modules"))
 
 
 def _failed(ctx: StepContext, session: Session) -> None:
@@ -47,6 +49,9 @@ FLOW = Flow(
             "create-databases", guest.make_create_databases, "create the databases", timeout=guest.EDIT_TIMEOUT
         ),
         guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=guest.EDIT_TIMEOUT),
+        modules.ApplyAtCreation(
+            "apply-modules", modules.make_apply, "apply the modules", timeout=guest.EDIT_TIMEOUT, keep=True
+        ),
     ),
     on_success=_created,
     on_reverted=_failed,

@@ -15,11 +15,12 @@ from trove.tests import base as test_base
 FINGERPRINTS = {
     "Configuration": "1.0-5eff0bb0a0cb60f9c28e4524a73bf5b5",
     "Datastore": "1.1-19442505bb8ec7a54530dc0c9e80f953",
-    "DatastoreVersion": "1.1-a78fd6da001534ca3934647b463c3efa",
+    "DatastoreVersion": "1.1-f7e7ddc1df598f7a230d87636e076e2a",
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",
     "GuestCommand": "1.0-98192d00ce09d558c1f4345c54b24612",
     "GuestIdentity": "1.0-212ecc1ef4fef42e57f77ad3f00491d2",
     "Instance": "1.1-392975974d9a05bc6a76daef5c7d9922",
+    "Module": "1.0-d550f83c513dfe22fc2d674977279d78",
     "VolumeType": "1.0-565d056bfcd290f1b016bb0f3d453d23",
 }
 

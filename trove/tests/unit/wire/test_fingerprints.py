@@ -23,6 +23,7 @@ from trove.wire import base, bootstrap, command, report
 MESSAGES = {
     "Acknowledge": "1-dce1bb59e2c1163e",
     "AlterUser": "1-16feca1e36a7054b",
+    "ApplyModules": "1-7905e1aac86944c5",
     "Bootstrap": "1-5476c858d4274f5b",
     "CommandFrame": "1-0bba8873cfc58c14",
     "CommandResult": "1-f50a128d52a560f0",
@@ -46,6 +47,7 @@ MESSAGES = {
     "PublishLog": "1-e0332788e45a56b9",
     "Reconfigure": "1-a8daf0c2e53fd787",
     "Refused": "1-bba77c4c4cd765ab",
+    "RemoveModule": "1-413aaf43742861e5",
     "Restart": "1-4f53cda18c2baa0c",
     "RevokeAccess": "1-a5b2851581fb4130",
     "SetLog": "1-d0dd5c94277f5148",
@@ -59,6 +61,7 @@ PARTS = {
     "InventoryDatabase": "15b50a15c78e10c9",
     "InventoryUser": "ece5d04bc5cf9bb3",
     "LogFact": "5eb15083e4968ca9",
+    "ModuleSpec": "c9692a90755b8c44",
     "ShapeSpec": "1acfc1cbc26a7829",
     "UserKey": "37b55b041cb2c033",
     "UserSpec": "f2ffb6a43f782e29",
