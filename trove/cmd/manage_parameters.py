@@ -76,6 +76,7 @@ def run(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int:
 
 def _load(session: Session, version: DatastoreVersion, args: argparse.Namespace) -> int:
     rules = read(Path(args.config_file_location))
+    version.hold(session)
     known = _brought(version)
     kept = []
     for rule in rules:

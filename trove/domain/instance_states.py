@@ -45,8 +45,11 @@ MACHINE = Machine(
         Transition(ACTIVE, "resize", RESIZE),
         Transition(RESIZE, "resized", ACTIVE),
         Transition(RESIZE, "resize_failed", ACTIVE),
-        # An idle instance may be changed. What the running engine cannot take over waits for a restart, which any
-        # change of shape brings too; a failed change is undone and explained by a fault.
+        # A volume grows below a running engine, so what waited for a restart still waits.
+        Transition(RESIZE, "resized_for_restart", RESTART_REQUIRED),
+        Transition(RESIZE, "resize_failed_for_restart", RESTART_REQUIRED),
+        # An idle instance may be changed. What the running engine cannot take over waits for a restart, which another
+        # shape brings too; a failed change is undone and explained by a fault.
         Transition(ACTIVE, "update", UPDATING),
         Transition(UPDATING, "updated", ACTIVE),
         Transition(UPDATING, "updated_for_restart", RESTART_REQUIRED),

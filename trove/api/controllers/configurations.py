@@ -71,6 +71,7 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     )
     plugin = instance_request.find_plugin(req, version.manager)
     instance_request.require(plugin, spi.Capability.CONFIGURATION)
+    version.hold(work.session)
     group = Configuration(
         project_id=req.project_id,
         name=body["name"],

@@ -11,7 +11,7 @@ from trove.api.request import ApiRequest, Reply
 from trove.common import exception
 from trove.conf.quota import default_limits
 from trove.datastores import spi
-from trove.domain import operations, quota
+from trove.domain import instance_states, operations, quota
 from trove.objects import association, catalog
 from trove.objects import quota as quotas
 from trove.objects.instance import Instance
@@ -61,11 +61,13 @@ def _resize_flavor(work: lifecycle.Work, instance: Instance, argument: Mapping[s
     if reasons:
         raise exception.ValidationFailed(reasons)
     old = _shape(instance.flavor_id, instance)
+    waits = instance.status == instance_states.RESTART_REQUIRED
     instance.process_event(work.session, "resize")
     delta = flavor.ram_mib - instance.ram_mib
     if delta > 0:
         quotas.consume(work.session, instance.project_id, {quota.RAM: delta}, default_limits(work.req.services.conf))
-    work.submit(operations.INSTANCE_RESIZE_FLAVOR, instance, {"old": old, "new": _shape(flavor.id, flavor)})
+    inputs = {"old": old, "new": _shape(flavor.id, flavor), "restart_required": waits}
+    work.submit(operations.INSTANCE_RESIZE_FLAVOR, instance, inputs)
 
 
 def _resize_volume(work: lifecycle.Work, instance: Instance, argument: Mapping[str, Any]) -> None:
@@ -76,10 +78,11 @@ def _resize_volume(work: lifecycle.Work, instance: Instance, argument: Mapping[s
     if size <= instance.volume_gib:
         raise exception.BadRequest(f"The new size must be more than the present {instance.volume_gib} GB.")
     instance_request.check_volume(work.req, size)
+    waits = instance.status == instance_states.RESTART_REQUIRED
     instance.process_event(work.session, "resize")
     delta = {quota.VOLUMES: size - instance.volume_gib}
     quotas.consume(work.session, instance.project_id, delta, default_limits(work.req.services.conf))
-    inputs = {"size_gib": size, "old_size_gib": instance.volume_gib}
+    inputs = {"size_gib": size, "old_size_gib": instance.volume_gib, "restart_required": waits}
     work.submit(operations.INSTANCE_RESIZE_VOLUME, instance, inputs)
 
 

@@ -91,12 +91,14 @@ def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
     if _brought(req, version, known.name) is None:
         parameter_rule.remove(work.session, version.id, known.name)
     else:
+        version.hold(work.session)
         hidden = domain.Rule(known.name, known.public_type, known.restart, hidden=True)
         parameter_rule.put(work.session, version.id, [hidden])
     return Reply()
 
 
 def _put(req: ApiRequest, work: lifecycle.Work, version: DatastoreVersion, rule: domain.Rule) -> Reply:
+    version.hold(work.session)
     brought = _brought(req, version, rule.name)  # one that was hidden comes back under the engine's own name
     parameter_rule.put(work.session, version.id, [rule if brought is None else _renamed(rule, brought.name)])
     found = configuration_request.catalogue(req, work.session, version)

@@ -7,11 +7,15 @@ what was taken.
 
 Inputs of a volume change: ``size_gib`` and ``old_size_gib``. A volume cannot shrink, so the flow cannot unwind once
 it is known to have grown.
+
+Input of both: ``restart_required``, whether a change of the configuration waits for a restart. Another shape brings
+one; a larger volume and a failure do not.
 """
 
 from sqlalchemy.orm import Session
 
 from trove.domain import operations
+from trove.objects.instance import Instance
 from trove.taskmanager import settle
 from trove.taskmanager.steps import guest, outside, server
 from trove.workflow.model import Flow, StepContext
@@ -32,16 +36,22 @@ def _flavor_resized(ctx: StepContext, session: Session) -> None:
 
 
 def _volume_resized(ctx: StepContext, session: Session) -> None:
-    settle.succeeded(session, ctx, "resized", volume_gib=ctx.inputs["size_gib"])
+    event = "resized_for_restart" if ctx.inputs.get("restart_required") else "resized"
+    settle.succeeded(session, ctx, event, volume_gib=ctx.inputs["size_gib"])
+
+
+def _undone(ctx: StepContext, session: Session) -> Instance:
+    waits = ctx.inputs.get("restart_required")
+    return settle.failed(session, ctx, "resize_failed_for_restart" if waits else "resize_failed")
 
 
 def _flavor_failed(ctx: StepContext, session: Session) -> None:
-    instance = settle.failed(session, ctx, "resize_failed")
+    instance = _undone(ctx, session)
     settle.give_back(session, instance, operations.quota_taken(ctx.kind, ctx.inputs))
 
 
 def _volume_failed(ctx: StepContext, session: Session) -> None:
-    instance = settle.failed(session, ctx, "resize_failed")
+    instance = _undone(ctx, session)
     if instance.volume_gib < ctx.inputs["size_gib"]:  # else it has grown all the same, see outside.GrowVolume
         settle.give_back(session, instance, operations.quota_taken(ctx.kind, ctx.inputs))
 

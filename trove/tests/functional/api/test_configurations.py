@@ -298,6 +298,17 @@ class AttachTest(GroupTestCase):
             self.settle()
             self.assertEqual({}, self.running(self.target))
 
+    def test_a_larger_volume_does_not_restart_the_engine(self) -> None:
+        self.attach(self.target, self.group(RESTART)["id"])
+        self.settle()
+        self.action(self.target, {"resize": {"volume": {"size": 3}}})
+        self.settle()
+        self.assertEqual("RESTART_REQUIRED", self.words()[0])
+        self.guests.failures["reconfigure"] = ("engine.failed", "It did not work.")
+        self.action(self.target, {"resize": {"flavorRef": "medium"}})
+        self.settle()
+        self.assertEqual(("RESTART_REQUIRED", "", "engine.failed"), self.words())
+
     def test_taking_the_value_back_needs_no_restart(self) -> None:
         group = self.group({**LIVE, **RESTART})
         self.attach(self.target, group["id"])
