@@ -48,6 +48,10 @@ class Available:
         """Where it comes from, for people."""
         return f"image {self.image}" if self.image else self.installation.source
 
+    def columns(self) -> dict[str, str | None]:
+        """Return what is stored of it with a version."""
+        return {"engine_home": str(self.installation.home), "root_image": self.image}
+
 
 def locate(conf: cfg.ConfigOpts, plugin: spi.Plugin, number: str) -> Available | None:
     """Return the engine on this host that fits a version ``number``; ``None`` when there is none, or when the

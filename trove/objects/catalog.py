@@ -4,6 +4,7 @@
 Registration may be repeated at every start of a service: what exists is made equal, never doubled.
 """
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
@@ -39,6 +40,7 @@ class VersionDetails(TypedDict, total=False):
     image_tags: Sequence[str]
     packages: str | None
     engine_home: str | None
+    engine_missing_at: datetime.datetime | None
     root_image: str | None
     registry_ext: str | None
     repl_strategy: str | None
@@ -176,6 +178,7 @@ def _new_row(
         "image_tags": [],
         "packages": None,
         "engine_home": None,
+        "engine_missing_at": None,
         "root_image": None,
         "registry_ext": None,
         "repl_strategy": None,

@@ -98,7 +98,7 @@ class DatastoreVersion(base.TroveObject):
     """One version of a datastore, with the datastore's name and whether it is the default joined in."""
 
     # Version 1.0: Initial version
-    # Version 1.1: registry_ext, repl_strategy, deleted_at
+    # Version 1.1: registry_ext, repl_strategy, deleted_at, engine_missing_at
     VERSION = "1.1"
 
     model = models.DatastoreVersion
@@ -115,6 +115,7 @@ class DatastoreVersion(base.TroveObject):
         "image_tags": base.JSONField(),
         "packages": fields.StringField(nullable=True),
         "engine_home": fields.StringField(nullable=True),
+        "engine_missing_at": base.Moment(nullable=True),
         "root_image": fields.StringField(nullable=True),
         "registry_ext": fields.StringField(nullable=True),
         "repl_strategy": fields.StringField(nullable=True),

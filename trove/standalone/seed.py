@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from trove.api import engines
+from trove.common import clock
 from trove.datastores import spi
 from trove.objects import catalog, errors
 from trove.providers.local.images.store import Images
@@ -28,23 +29,30 @@ def seed(session: Session, plugins: Mapping[str, spi.Plugin], images: Images | N
     each.
 
     A version that is found twice is taken from the host, else from the image that was built last. An engine that is no
-    longer found is deactivated: its instances stay, new ones cannot be made. The newest version of each datastore
-    becomes its default, unless the present default is still available.
+    longer found is deactivated: its instances stay, new ones cannot be made; it comes back with its engine. What an
+    operator has deactivated stays so. The newest active version of each datastore becomes its default, unless the
+    present default is still available.
     """
     roots, lines = engines.usable(images)
     for name, plugin in sorted(plugins.items()):
         found = engines.find(plugin, roots)
         known = _known_versions(session, name)
         kept_default = next((v.version for v in known if v.is_default and engines.match(found, v.version)), None)
-        default = kept_default or next(iter(found), None)
+        off = {v.version for v in known if not v.active and v.engine_missing_at is None and v.name == v.version}
+        default = kept_default or next((version for version in found if version not in off), None)
         for version, available in found.items():
-            _register(session, name, available, default=version == default)
+            _register(session, name, available, active=version not in off, default=version == default)
             lines.append(f"datastore {name} {version} ({available.source})")
         for row in known:
-            if (row.engine_home or row.root_image) and engines.match(found, row.version) is None and row.active:
-                row.assign({"active": False})
+            here = engines.match(found, row.version)
+            if (row.engine_home or row.root_image) and here is None and row.active:
+                row.assign({"active": False, "engine_missing_at": clock.utcnow()})
                 row.save(session)
                 lines.append(f"datastore {name} {row.version} is no longer installed: deactivated")
+            elif here is not None and row.engine_missing_at is not None and row.version not in found:
+                row.assign({"active": True, "engine_missing_at": None, **here.columns()})
+                row.save(session)
+                lines.append(f"datastore {name} {row.version} is installed again: activated")
     for flavor_id, name, vcpus, ram_mib, disk_gib in FLAVORS:
         catalog.register_flavor(session, id=flavor_id, name=name, vcpus=vcpus, ram_mib=ram_mib, disk_gib=disk_gib)
         lines.append(f"flavor {flavor_id} {name}")
@@ -62,7 +70,7 @@ def _known_versions(session: Session, name: str) -> Sequence[catalog.DatastoreVe
     return list(catalog.DatastoreVersion.list(session, datastore_id=datastore.id))
 
 
-def _register(session: Session, name: str, available: engines.Available, *, default: bool) -> None:
+def _register(session: Session, name: str, available: engines.Available, *, active: bool, default: bool) -> None:
     installation = available.installation
     catalog.register_version(
         session,
@@ -72,6 +80,7 @@ def _register(session: Session, name: str, available: engines.Available, *, defa
         manager=name,
         engine_home=str(installation.home),
         root_image=available.image,
-        active=True,
+        engine_missing_at=None,
+        active=active,
         default=default,
     )

@@ -69,7 +69,7 @@ def create(req: ApiRequest) -> Reply:
     )
     _require_source(columns.get("image_id"), columns.get("image_tags"), located)
     if located is not None:
-        columns |= _engine(located)
+        columns |= located.columns()
     columns.pop("name")
 
     def decide(work: lifecycle.Work) -> Reply:
@@ -94,10 +94,12 @@ def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
     row.assign(_columns(body))
     if "image_tags" in body and "image" not in body:
         row.image_id = None
+    if "active" in body:
+        row.engine_missing_at = None  # the operator has decided
     plugin = _plugin(req, row.manager) if "datastore_manager" in body else req.services.plugins.get(row.manager)
     located = engines.locate(req.services.conf, plugin, row.version) if plugin is not None else None
     if located is not None:
-        row.assign(_engine(located))
+        row.assign(located.columns())
     if not (row.engine_home or row.root_image):
         _require_source(row.image_id, row.image_tags, located)
     row.save(work.session)
@@ -135,10 +137,6 @@ def _columns(body: Mapping[str, Any]) -> dict[str, Any]:
     if columns.get("image_id"):
         columns["image_id"] = columns["image_id"].lower()
     return columns
-
-
-def _engine(located: engines.Available) -> dict[str, Any]:
-    return {"engine_home": str(located.installation.home), "root_image": located.image}
 
 
 def _require_source(image_id: str | None, image_tags: list[str] | None, located: engines.Available | None) -> None:

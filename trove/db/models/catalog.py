@@ -39,6 +39,8 @@ class DatastoreVersion(base.Base):
     packages: Mapped[str | None] = mapped_column(sa.String(511))
     #: Directory with the engine's programs, for providers that run guests on this host.
     engine_home: Mapped[str | None] = mapped_column(sa.String(1024))
+    #: Set when it was made inactive because its engine was not found any more; it comes back with the engine.
+    engine_missing_at: Mapped[base.Moment | None]
     #: Name of the image in which the programs run and ``engine_home`` is meant, for the same providers.
     root_image: Mapped[str | None] = mapped_column(sa.String(255))
     #: Kept for operators' tools, which set and show them; the plugin decides what they once decided.

@@ -75,6 +75,23 @@ class TestSeed(base.UnitTestCase):
         self.assertEqual((True, True), (rows["10"].active, rows["10"].is_default))
         self.plugin.versions.remove("10.1")
         self.assertFalse(self.seed()[0]["10"].active)
+        self.plugin.versions.append("10.3")
+        rows, _ = self.seed()
+        self.assertEqual((True, "/opt/tiny/10.3"), (rows["10"].active, rows["10"].engine_home))
+
+    def test_what_an_operator_has_deactivated_stays_so(self) -> None:
+        rows, _ = self.seed()
+        with self.db.writer() as session:
+            row = DatastoreVersion.get(session, rows["10.1"].id)
+            row.active = False
+            row.save(session)
+        rows, _ = self.seed()
+        self.assertEqual((False, True), (rows["10.1"].active, rows["9.2"].active))
+        self.plugin.versions.remove("9.2")
+        self.assertFalse(self.seed()[0]["9.2"].active)
+        self.plugin.versions.append("9.2")
+        rows, _ = self.seed()
+        self.assertEqual((False, True, None), (rows["10.1"].active, rows["9.2"].active, rows["9.2"].engine_missing_at))
 
     def test_the_volume_type(self) -> None:
         self.assertIn("volume type local local", self.seed()[1])

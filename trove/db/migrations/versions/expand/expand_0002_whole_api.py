@@ -52,6 +52,7 @@ def _catalog() -> None:
     op.add_column("datastore_versions", _optional("registry_ext", sa.Text()))
     op.add_column("datastore_versions", _optional("repl_strategy", sa.Text()))
     op.add_column("datastore_versions", _optional("deleted_at", _MOMENT))
+    op.add_column("datastore_versions", _optional("engine_missing_at", _MOMENT))
     op.add_column("datastores", _optional("deleted_at", _MOMENT))
     _create(
         "volume_types",
