@@ -16,7 +16,7 @@ from oslo_config import cfg
 import trove
 
 
-def modules() -> list[ModuleType]:
+def option_modules() -> list[ModuleType]:
     """Return every option module of this package, sorted by name."""
     names = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
     return [importlib.import_module(f"{__name__}.{name}") for name in names]
@@ -45,10 +45,10 @@ def new(
 
 def register_all(conf: cfg.ConfigOpts) -> None:
     """Register the options of every group on ``conf``."""
-    for module in modules():
+    for module in option_modules():
         module.register_opts(conf)
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:
     """Entry point ``oslo.config.opts``: all of Trove's own options, for the sample file."""
-    return [item for module in modules() for item in module.list_opts()]
+    return [item for module in option_modules() for item in module.list_opts()]

@@ -28,7 +28,7 @@ class TestOptions(base.UnitTestCase):
         self.assertEqual([], [key for key, times in counted.items() if times > 1])
 
     def test_every_module_registers_exactly_what_it_lists(self) -> None:
-        for module in trove.conf.modules():
+        for module in trove.conf.option_modules():
             listed = {(group, option.dest) for group, options in module.list_opts() for option in options}
             conf = cfg.ConfigOpts()
             library = set(conf._opts)
