@@ -154,7 +154,7 @@ class Standalone(service.Group):
             conductor=ConductorClient(conf, bus),
             provider_capabilities=providers.capabilities(conf.provider),
         )
-        credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port))
+        credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port), conf.auth_strategy)
         self._api = ApiServer(conf, make_app(services, conf))
         # The pid file's lock is held: no other process works on this directory under that name.
         super().__init__([conductor, hints, TaskManager(env, bus, owner="standalone"), self._api])

@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import yaml
-
 from trove.common import clock
 from trove.providers.local import tiers
 from trove.standalone import pidfile
@@ -44,11 +42,11 @@ def base_url(host: str, port: int) -> str:
 
 
 def endpoint(layout: Layout) -> str:
-    """Return the URL of the API of the last start, with version and project; ``-`` when there was none."""
+    """Return the URL of the API of the last start, with version and, without Keystone, project; ``-`` when there was
+    none."""
     try:
-        clouds = yaml.safe_load(layout.clouds.read_text())["clouds"]
-        return str(next(iter(clouds.values()))["auth"]["endpoint"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError, StopIteration):
+        return layout.endpoint.read_text().strip()
+    except (OSError, UnicodeDecodeError):
         return "-"
 
 

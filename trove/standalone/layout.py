@@ -41,6 +41,7 @@ class Layout:
         self.key = self.root / "key-encryption-key"
         self.users = self.root / "users.yaml"
         self.clouds = self.root / "clouds.yaml"
+        self.endpoint = self.root / "endpoint"
         self.pid = self.root / "trove-standalone.pid"
         self.log = self.root / "trove-standalone.log"
         self.guests = self.root / "guests"

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The base of tests that log in to the API with tokens of a real Keystone."""
 
-import pathlib
 from typing import Any, ClassVar
 
-import trove.conf
 from trove.tests.fixtures import keystone
 from trove.tests.functional.api import world
 
@@ -24,11 +22,7 @@ class KeystoneTestCase(world.InstanceTestCase):
 
     def keystone_conf(self, **options: Any) -> Any:
         """Return a configuration with strategy ``keystone``; ``options`` are further ones of its group."""
-        settings = {**self.keystone.service_options(), **options}
-        lines = [f"{name} = {value}" for name, value in settings.items()]
-        path: pathlib.Path = self.tempdir() / "trove.conf"
-        path.write_text("\n".join(["[DEFAULT]", "auth_strategy = keystone", "[keystone_authtoken]", *lines]))
-        conf = trove.conf.new(files=[str(path)])
+        conf = self.keystone.new_conf(self.tempdir(), **options)
         conf.set_override("default_datastore", "postgresql")
         return conf
 

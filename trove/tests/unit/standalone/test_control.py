@@ -32,9 +32,10 @@ class TestControl(base.UnitTestCase):
         self.layout.create_root()
         credentials.write(self.layout, Settings("p", "hunter2", 1), control.base_url("::1", 80))
         self.assertEqual("http://[::1]:80/v1.0/p", control.endpoint(self.layout))
-        for text in ("", "clouds: {}", "clouds: []", "{", "clouds: {a: {auth: null}}"):
-            self.layout.clouds.write_text(text)
-            self.assertEqual("-", control.endpoint(self.layout))
+        credentials.write(self.layout, Settings("p", "hunter2", 1), control.base_url("::1", 80), "keystone")
+        self.assertEqual("http://[::1]:80/v1.0", control.endpoint(self.layout))
+        self.layout.endpoint.write_bytes(b"\xff")
+        self.assertEqual("-", control.endpoint(self.layout))
 
     def test_instances(self) -> None:
         from trove.db import migration

@@ -20,3 +20,10 @@ class TestCredentials(base.UnitTestCase):
         self.assertEqual("http://127.0.0.1:8779/v1.0/p", auth["endpoint"])
         self.assertEqual((credentials.USER, "hunter2"), (auth["username"], auth["password"]))
         self.assertTrue(hasattr(authn, "write_users_file"))
+
+    def test_with_keystone_there_are_none(self) -> None:
+        layout = Layout(self.tempdir() / "service")
+        layout.create_root()
+        for strategy, there in (("http_basic", True), ("keystone", False)):
+            credentials.write(layout, Settings("p", "hunter2", 1), "http://127.0.0.1:8779", strategy)
+            self.assertEqual(there, layout.clouds.exists())
