@@ -20,12 +20,10 @@ def refuse(req: ApiRequest) -> Reply:
     raise lacking(req.route.lacks)
 
 
-def refuse_for_instance(req: ApiRequest) -> Reply:
-    """Refuse likewise what was asked of an instance, once it is found.
+def find_instance(req: ApiRequest, instance_id: str | None = None) -> None:
+    """Check that the instance a request is about, the one in its path unless named, is there for the caller.
 
-    :raises InstanceNotFound: when the caller may not see it.
-    :raises NotSupported: always.
+    :raises InstanceNotFound: otherwise.
     """
     with req.services.db.reader() as session:
-        instance_listing.get_row(session, req.scope, req.path["instance_id"])
-    return refuse(req)
+        instance_listing.get_row(session, req.scope, instance_id or req.path["instance_id"])

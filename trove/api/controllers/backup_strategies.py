@@ -3,7 +3,6 @@
 
 from trove.api import refusals
 from trove.api.request import ApiRequest, Reply
-from trove.objects import instance_listing
 
 
 def index(req: ApiRequest) -> Reply:
@@ -16,8 +15,7 @@ def create(req: ApiRequest) -> Reply:
     """Refuse to set a strategy; an instance that does not exist is said first."""
     instance_id = req.body["backup_strategy"].get("instance_id")
     if instance_id:
-        with req.services.db.reader() as session:
-            instance_listing.get_row(session, req.scope, instance_id)
+        refusals.find_instance(req, instance_id)
     return refusals.refuse(req)
 
 

@@ -4,7 +4,6 @@
 from trove.api import refusals
 from trove.api.request import ApiRequest, Reply
 from trove.common import exception
-from trove.objects import instance_listing
 from trove.objects.catalog import Datastore
 
 
@@ -27,8 +26,7 @@ def index(req: ApiRequest) -> Reply:
 
 def of_instance(req: ApiRequest) -> Reply:
     """List the backups of one instance."""
-    with req.services.db.reader() as session:
-        instance_listing.get_row(session, req.scope, req.path["instance_id"])
+    refusals.find_instance(req)
     return Reply({"backups": []})
 
 
@@ -39,8 +37,7 @@ def create(req: ApiRequest) -> Reply:
     if not instance_id and "restore_from" not in body:
         raise exception.ValidationFailed(["backup.instance is required, unless backup.restore_from is given"])
     if instance_id:
-        with req.services.db.reader() as session:
-            instance_listing.get_row(session, req.scope, instance_id)
+        refusals.find_instance(req, instance_id)
     if body.get("parent_id"):
         raise BackupNotFound(body["parent_id"])
     return refusals.refuse(req)

@@ -8,11 +8,13 @@ from trove.common import exception
 
 def show(req: ApiRequest) -> Reply:
     """Refuse to tell."""
-    return refusals.refuse_for_instance(req)
+    refusals.find_instance(req)
+    return refusals.refuse(req)
 
 
 def change(req: ApiRequest) -> Reply:
     """Refuse to change it; whatever is wrong with the request is said first."""
+    refusals.find_instance(req)
     asked = req.body["ssl"]
     wanted = [name for name in ("enable", "disable", "rollback") if asked.get(name)]
     reasons = []
@@ -22,4 +24,4 @@ def change(req: ApiRequest) -> Reply:
         reasons.append("ssl.container_ref is required with ssl.enable")
     if reasons:
         raise exception.ValidationFailed(reasons)
-    return refusals.refuse_for_instance(req)
+    return refusals.refuse(req)
