@@ -108,3 +108,35 @@ class RacesTest(testscenarios.WithScenarios, world.InstanceTestCase):
         self.assertEqual(len(sequences), len(set(sequences)))
         self.settle()
         self.assertEqual(6, len(self.guests.engines[instance_id].databases))
+
+    def group(self) -> str:
+        """Make a configuration group and return its id."""
+        body = {"configuration": {"name": "g", "values": {"work_mem": 64}}}
+        return str(self.call("POST", "/configurations", body, status=200).json["configuration"]["id"])
+
+    def test_a_configuration_group_that_is_attached_and_deleted(self) -> None:
+        instance_id, group_id = self.active(), self.group()
+        statuses = self.at_once(
+            ("PUT", f"/instances/{instance_id}", {"instance": {"configuration": group_id}}),
+            ("DELETE", f"/configurations/{group_id}", None),
+            ("POST", "/instances", self.wanted(configuration=group_id)),
+        )
+        left = [row["configuration_id"] for row in self.rows(models.Instance) if row["configuration_id"]]
+        if self.rows(models.Configuration):
+            self.assertEqual(({202: 1, 400: 1, 200: 1}, [group_id] * 2), (statuses, left))
+        else:
+            self.assertEqual(({202: 1, 404: 2}, []), (statuses, left))
+
+    def test_no_instance_misses_a_change_of_its_group(self) -> None:
+        instance_id, group_id = self.active(), self.group()
+        path = f"/configurations/{group_id}"
+        names = ("deadlock_timeout", "max_connections", "statement_timeout", "lock_timeout")
+        changes = [("PATCH", path, {"configuration": {"values": {name: 100}}}) for name in names]
+        attach = ("PUT", f"/instances/{instance_id}", {"instance": {"configuration": group_id}})
+        statuses = self.at_once(attach, *changes)
+        self.assertEqual({202: 1, 200: 4}, statuses)
+        self.settle()
+        self.assertEqual("RESTART_REQUIRED", self.show(instance_id)["status"])
+        expected = {"work_mem": 64, **dict.fromkeys(names, 100)}
+        self.assertEqual(expected, self.call("GET", path, status=200).json["configuration"]["values"])
+        self.assertEqual(expected, self.guests.engines[instance_id].written)
