@@ -39,6 +39,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     configuration: dict[str, command.ConfigValue] = {}
     #: Those of them that the engine runs with, and starts with when nobody asks; the others wait for a restart.
     in_force: dict[str, command.ConfigValue] = {}
+    #: What parameters were before a configuration group set them, where the engine would not tell any more.
+    originals: dict[str, str] = {}
     #: The logs that the owner has switched on.
     logs: frozenset[str] = frozenset()
 

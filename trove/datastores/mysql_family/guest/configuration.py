@@ -3,30 +3,39 @@
 
 The server is the judge. Its program reads an option file and ends (``check_argv`` of the dialect): what it refuses
 would not have started. The running server takes or refuses ``SET GLOBAL``, or says that a variable is read only: such
-a value waits for a start. ``SET GLOBAL … = DEFAULT`` is how a variable that no template sets gets back what it was.
+a value waits for a start. ``SET GLOBAL … = DEFAULT`` is how a variable that no template sets gets back what it was; of
+one that is read only, what it was is noted in the state.
 """
 
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+import msgspec
 import pymysql
 from pymysql.constants import ER
 
 from trove.datastores import spi
 from trove.datastores.enginelib import files
 from trove.datastores.enginelib.configuration import refused
-from trove.datastores.enginelib.state import Values
+from trove.datastores.enginelib.state import State, StateFile, Values
 from trove.datastores.mysql_family.guest.connection import Session, code, execute, reason
 from trove.wire import command
 
 #: The variable cannot be set while the server runs, or not for all sessions, or has no value to go back to.
-_LATER = (ER.INCORRECT_GLOBAL_LOCAL_VAR, ER.GLOBAL_VARIABLE, ER.LOCAL_VARIABLE, ER.NO_DEFAULT)
+_LATER = (
+    ER.INCORRECT_GLOBAL_LOCAL_VAR,
+    ER.GLOBAL_VARIABLE,
+    ER.LOCAL_VARIABLE,
+    ER.NO_DEFAULT,
+    ER.OPTION_PREVENTS_STATEMENT,
+)
 _SUFFIXED = re.compile(r"([0-9]+)([KMG])", re.ASCII)
 _SCALE = {"K": 2**10, "M": 2**20, "G": 2**30}
 #: What a failed program's message has in front of what the server said; the last line often is that it gives up.
 _SAID = re.compile(r"^.* ended with status \d+: (?:.*\[ERROR\] )?(?:Buffered error: )?(?:\S*/\S+: )?")
 _GIVES_UP = "Aborting"
+_TRUTH = {"1": True, "ON": True, "TRUE": True, "0": False, "OFF": False, "FALSE": False}
 #: In place of a value: what the server has compiled in.
 _DEFAULT = object()
 
@@ -44,6 +53,7 @@ class Tuning:
         process: spi.EngineProcess,
         own_dir: Path,
         session: Session,
+        states: StateFile[State],
         *,
         check_argv: Callable[[Path], list[str]],
         render: Callable[[Values], str],
@@ -52,6 +62,7 @@ class Tuning:
         self._process = process
         self._own_dir = own_dir
         self._session = session
+        self._states = states
         self._check_argv = check_argv
         self._render = render
         self._template = template
@@ -69,12 +80,14 @@ class Tuning:
     def apply(self, values: Values, names: Collection[str]) -> Collection[str]:
         """See :meth:`trove.datastores.enginelib.configuration.Adapter.apply`."""
         template, later, done = self._template(), [], []
+        originals: dict[str, str] = {}
         with self._session() as connection:
             try:
                 for name in names:
                     wanted = (
                         values[name] if name in values else _typed(template[name]) if name in template else _DEFAULT
                     )
+                    before: object = None
                     try:
                         ((before,),) = execute(connection, "SELECT @@GLOBAL.{}", name)
                         _set(connection, name, wanted)
@@ -82,13 +95,30 @@ class Tuning:
                     except pymysql.Error as err:
                         if code(err) not in _LATER:
                             raise _refusal(name, err) from err
-                        if not _has(connection, name, wanted):
+                        if self._is_original(name, before, wanted):
+                            continue
+                        originals[name] = str(before)
+                        if not _same(before, wanted):
                             later.append(name)
             except BaseException:
                 for name, before in reversed(done):
                     _set(connection, name, before)
                 raise
+        self._note(originals)
         return later
+
+    def _is_original(self, name: str, running: object, wanted: object) -> bool:
+        """Tell whether a variable that is to be what it was, is."""
+        known = self._states.get()
+        return wanted is _DEFAULT and known is not None and known.originals.get(name) == str(running)
+
+    def _note(self, found: Mapping[str, str]) -> None:
+        """Remember what variables were before they were set for the first time."""
+        known = self._states.get()
+        assert known is not None, "a prepared engine has a state"
+        fresh = {name: value for name, value in found.items() if name not in known.in_force}
+        if fresh:
+            self._states.put(msgspec.structs.replace(known, originals={**fresh, **known.originals}))
 
     def _problem(self, values: Values) -> str | None:
         """Return what the program says against an option file with these values; ``None`` when nothing."""
@@ -111,15 +141,11 @@ def _set(connection: object, name: str, value: object) -> None:
         execute(connection, "SET GLOBAL {} = %s", name, values=(value,))
 
 
-def _has(connection: object, name: str, wanted: object) -> bool:
-    """Tell whether the running server already has what it cannot be told."""
-    try:
-        ((found,),) = execute(connection, "SELECT @@GLOBAL.{}", name)
-    except pymysql.Error:
-        return False
-    if isinstance(wanted, bool):
-        return str(found).upper() in (("1", "ON") if wanted else ("0", "OFF"))
-    return wanted is not _DEFAULT and str(found) == str(wanted)
+def _same(found: object, wanted: object) -> bool:
+    """Tell whether the running server already has what it cannot be told; it reports truth as a number or a word."""
+    if isinstance(wanted, bool) or str(wanted).upper() in _TRUTH:
+        return _TRUTH.get(str(found).upper()) == _TRUTH.get(str(wanted).upper())
+    return str(found) == str(wanted)
 
 
 def _typed(text: str) -> command.ConfigValue:

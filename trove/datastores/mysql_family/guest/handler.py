@@ -74,6 +74,7 @@ class FamilyHandler:
             environment.process,
             self._own_dir,
             self._session,
+            self._state,
             check_argv=lambda options: list(dialect.check_argv(program, options, self._data.path)),
             render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
             template=lambda: dialect.settings(self._settings(self._life.known()), self._engine_version),

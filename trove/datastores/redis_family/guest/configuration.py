@@ -32,12 +32,6 @@ _LATER = ("immutable", "protected")
 _SAID = re.compile(r"^.* ended with status \d+: ")
 
 
-class FamilyState(State, frozen=True, kw_only=True):
-    """``originals`` is what parameters were before a configuration group set them, where no template says so."""
-
-    originals: dict[str, str] = {}
-
-
 class Tuning:
     """Implements :class:`trove.datastores.enginelib.configuration.Adapter`.
 
@@ -52,7 +46,7 @@ class Tuning:
         program: str,
         own_dir: Path,
         session: Callable[[], AbstractContextManager[resp.Connection]],
-        states: StateFile[FamilyState],
+        states: StateFile[State],
         *,
         render: Callable[[Values], str],
         template: Callable[[], Mapping[str, str]],

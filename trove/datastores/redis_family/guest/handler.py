@@ -20,11 +20,11 @@ from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.data import DataDirectory
 from trove.datastores.enginelib.life import Engine, Life
 from trove.datastores.enginelib.server import EngineServer
-from trove.datastores.enginelib.state import StateFile
+from trove.datastores.enginelib.state import State, StateFile
 from trove.datastores.enginelib.switches import Switches
 from trove.datastores.redis_family import acl, config, sizing
 from trove.datastores.redis_family.guest import health, inventory, resp, server
-from trove.datastores.redis_family.guest.configuration import FamilyState, Tuning
+from trove.datastores.redis_family.guest.configuration import Tuning
 from trove.datastores.redis_family.guest.users import Users
 from trove.datastores.redis_family.product import Product
 from trove.datastores.redis_family.protected import PROTECTION
@@ -47,9 +47,9 @@ class FamilyHandler:
         self._config = self._own_dir / f"{product.name}.conf"
         self._pid_file = self._own_dir / "server.pid"
         self._log = self._own_dir / "server.log"
-        self._states = StateFile(self._own_dir / "state.json", FamilyState)
+        self._states = StateFile(self._own_dir / "state.json", State)
         #: The state of an instance that is being prepared, before it is written down.
-        self._preparing: FamilyState | None = None
+        self._preparing: State | None = None
         self._marked_pid: int | None = None
         argv = server.argv(environment, product, self._config, self._data.path)
         self._server = EngineServer(
@@ -155,7 +155,7 @@ class FamilyHandler:
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
-        fresh = msgspec.structs.replace(state.of(FamilyState, asked, self._usable_socket_dir(None)), prepared=True)
+        fresh = msgspec.structs.replace(state.of(State, asked, self._usable_socket_dir(None)), prepared=True)
         with self._life.deliberately():
             files.private_directory(self._data.begin())
             self._preparing = fresh
@@ -249,7 +249,7 @@ class FamilyHandler:
                 f"them. {health.DISK_FULL.remedy}",
             )
 
-    def _settings(self, known: FamilyState) -> config.Settings:
+    def _settings(self, known: State) -> config.Settings:
         return config.Settings(
             sizing=_sizing(known.vcpus, known.ram_mib, known.volume_gib),
             address=known.address,
@@ -259,11 +259,11 @@ class FamilyHandler:
             pid_file=self._pid_file,
         )
 
-    def _render(self, known: FamilyState) -> str:
+    def _render(self, known: State) -> str:
         group = {name: config.spell(value) for name, value in known.in_force.items()}
         return config.render(self._settings(known), group)
 
-    def _configure(self, known: FamilyState) -> None:
+    def _configure(self, known: State) -> None:
         files.write_private(self._config, self._render(known))
 
     @property
@@ -271,7 +271,7 @@ class FamilyHandler:
         # On the volume: users belong to the data, wherever that goes.
         return self._data.path / config.ACL_FILE
 
-    def _secure(self, known: FamilyState) -> None:
+    def _secure(self, known: State) -> None:
         """See that the access list on disk lets nobody in who has not proved a password.
 
         Without the line for the default account the engine takes it as open to everybody.
@@ -284,7 +284,7 @@ class FamilyHandler:
         if wanted != present:
             files.write_private(self._acl_file, wanted)
 
-    def _refresh(self, known: FamilyState) -> FamilyState:
+    def _refresh(self, known: State) -> State:
         self._secure(known)
         return msgspec.structs.replace(known, socket_dir=self._usable_socket_dir(known.socket_dir))
 
@@ -301,7 +301,7 @@ class FamilyHandler:
             self._marked_pid = pid
 
 
-def _address(known: FamilyState) -> resp.Address:
+def _address(known: State) -> resp.Address:
     return resp.Address(Path(known.socket_dir), known.admin_password)
 
 
