@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Uploads through a real gateway: what a ticket is good for, and what is left when a guest is slow, wrong or hostile."""
+"""Uploads through a real gateway: what a ticket is good for, and what is left when a guest is slow or hostile."""
 
 import datetime
 import http.client
