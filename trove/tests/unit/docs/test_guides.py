@@ -12,6 +12,8 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from keystoneauth1 import loading
+
 from trove.cmd import manage
 from trove.standalone import cli
 from trove.tests import base
@@ -39,7 +41,8 @@ def options() -> set[tuple[str, str]]:
         if point.name in wanted:
             for group, members in point.load()():
                 found |= {(str(group or "DEFAULT"), option.dest) for option in members}
-    return found
+    # The group's further options are those of the plugin that its auth_type names.
+    return found | {("keystone_authtoken", option.dest) for option in loading.get_auth_plugin_conf_options("password")}
 
 
 class GuidesTest(base.UnitTestCase):
