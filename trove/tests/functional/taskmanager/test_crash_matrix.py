@@ -65,7 +65,17 @@ class TestCompleteness(base.FunctionalTestCase):
 
 
 #: One of each shape: the nine changes inside a database differ only in their command.
-_REPRESENTATIVE = ("create", "delete", "restart", "reboot", "resize-larger", "resize-volume", "user-create", "root-enable")
+_REPRESENTATIVE = (
+    "create",
+    "delete",
+    "restart",
+    "configure",
+    "reboot",
+    "resize-larger",
+    "resize-volume",
+    "user-create",
+    "root-enable",
+)
 
 
 @_tests_of(*scenarios.TRIALS)
