@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""[DEFAULT] and [oslo_messaging_notifications]: what is told to billing and auditing systems."""
+"""[DEFAULT]: what is told to billing and auditing systems."""
 
 from typing import Any
 
@@ -47,12 +47,8 @@ def enabled(conf: cfg.ConfigOpts) -> bool:
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:
-    """Register our options, and oslo.messaging's group, which it registers itself only when a notifier is made; its
-    public list of options would load every driver there is."""
-    from oslo_messaging.notify import notifier
-
+    """Register our own options; :mod:`trove.conf.messaging` registers the library's."""
     conf.register_opts(OPTS)
-    conf.register_opts(notifier._notifier_opts, GROUP)
 
 
 def list_opts() -> list[tuple[str, list[Any]]]:

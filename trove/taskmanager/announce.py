@@ -60,10 +60,8 @@ def succeeded(ctx: StepContext, session: Session) -> None:
 
 def failed(ctx: StepContext, session: Session) -> None:
     """Tell that the work of ``ctx`` came to nothing, and why."""
-    symbol, message = ("workflow.failed", "The operation failed.")
-    if ctx.error is not None:
-        symbol, message = ctx.error.symbol, redact.mask_text(ctx.error.message)
-    _tell(ctx, session, notices.ERROR, notices.error_members(symbol, message))
+    assert ctx.error is not None  # nothing is reverted without a reason
+    _tell(ctx, session, notices.ERROR, notices.error_members(ctx.error.symbol, redact.mask_text(ctx.error.message)))
 
 
 def _tell(ctx: StepContext, session: Session, phase: str, more: Mapping[str, Any]) -> None:
