@@ -83,7 +83,9 @@ class Tuning:
                 why = accused[2] if accused else answer.text
                 if not any(word in why for word in _LATER):
                     raise refused(name, why)
-                later.append(name)
+                # What it already has needs no restart.
+                if connection.call("CONFIG", "GET", name)[1:2] != [wanted[name]]:
+                    later.append(name)
                 del wanted[name]
         return later
 

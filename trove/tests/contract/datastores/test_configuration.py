@@ -45,6 +45,9 @@ class Configuration(engines.EngineTestCase):
         self.assertNotIn(defaults[templated], (first[1], second[1]))
         self.assertNotEqual(defaults[restart], case.restart[1][1])
 
+        for same in ({restart: int(defaults[restart])}, {}):
+            self.assertEqual([], self.configure(one, same), "what it has needs no restart")
+
         (engine,) = one.pids()
         values = {templated: second[0], plain: case.plain[1][0], text: case.text[1][0], restart: case.restart[1][0]}
         self.assertEqual(sorted(values), self.configure(one, values, apply=False))
