@@ -47,6 +47,40 @@ class DiscoveryTest(base.ApiTestCase):
             self.assertIn("Basic", response.headers["WWW-Authenticate"])
 
 
+class OwnProjectTest(base.ApiTestCase):
+    """A path may leave out the project that the caller proves."""
+
+    options = {"auth_strategy": "http_basic"}
+
+    def new_conf(self, **overrides: Any) -> Any:
+        path = self.tempdir() / "users.yaml"
+        users = [
+            {"name": name, "password": "p", "project_id": project, "roles": ["member"]}
+            for name, project in (("u", base.PROJECT), ("v", "instances"))
+        ]
+        authn.write_users_file(path, users)
+        return super().new_conf(http_basic_auth_user_file=str(path), **overrides)
+
+    def ask(self, path: str, status: int, credentials: str = "dTpw") -> Any:
+        return self.call("GET", f"/{path}", status=status, headers={"Authorization": f"Basic {credentials}"})
+
+    def test_it_is_the_callers(self) -> None:
+        self.seed_flavor()
+        shown = self.ask("/v1.0/flavors/small", 200).json["flavor"]
+        self.assertIn(f"/v1.0/{base.PROJECT}/flavors/small", shown["links"][0]["href"])
+        self.ask("/v1.0/instances", 200)
+        self.ask("/v1.0//limits", 200)
+        for path in ("/v1.0/nothing", "/v1.0/flavors/small/more", "/flavors"):
+            self.ask(path, 404)
+
+    def test_a_project_with_the_name_of_a_collection(self) -> None:
+        self.ask("/v1.0/instances/instances/detail", 200, "djpw")
+
+    def test_who_proves_none_has_to_name_one(self) -> None:
+        app = self.make_app(self.new_conf(auth_strategy="noauth"))
+        self.call("GET", "//v1.0/flavors", app=app, status=404)
+
+
 class PublicEndpointTest(base.ApiTestCase):
     options = {"auth_strategy": "noauth", "public_endpoint": "https://db.example/"}
 
