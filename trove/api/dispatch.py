@@ -253,7 +253,8 @@ def _nobodys_project(route: Route) -> str:
 
 def _response(status: int, content: bytes, headers: list[tuple[str, str]]) -> webob.Response:
     items = headers if status == 204 else [("Content-Type", JSON), ("Content-Length", str(len(content))), *headers]
-    return webob.Response(status=status, headerlist=items, app_iter=[content] if content else [])
+    empty: Iterable[bytes] = _generated(()) if status == 200 else []
+    return webob.Response(status=status, headerlist=items, app_iter=[content] if content else empty)
 
 
 def _generated(stream: Iterable[bytes]) -> Iterator[bytes]:

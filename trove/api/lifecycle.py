@@ -30,7 +30,7 @@ from trove.common import clock, exception, ids
 from trove.domain import notices as domain_notices
 from trove.domain import operations
 from trove.domain.notices import Notice
-from trove.objects import fault, guest_command, heartbeat, quota, secret
+from trove.objects import fault, guest_command, heartbeat, instance_module, quota, secret
 from trove.objects.instance import Instance
 from trove.wire.command import Command
 from trove.workflow.listing import Operation
@@ -150,6 +150,7 @@ class Work:
             if locked is not None and locked.state == State.PARKED:
                 return self.delete(instance)
         self._forget_configuring(active)
+        instance_module.clear(self.session, instance.id)
         instance.process_event(self.session, "delete", configuration_id=None)
         self.submit(operations.INSTANCE_DELETE, instance, {}, after=active.id if active is not None else None)
 

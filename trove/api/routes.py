@@ -83,6 +83,9 @@ QUOTAS = f"{P}/mgmt/quotas/{{quota_project_id}}"
 
 PARAMETERS = f"{VERSION}/parameters"
 MGMT_PARAMETERS = f"{P}/mgmt/datastores/versions/{{version}}/parameters"
+MODULES = f"{P}/modules"
+MODULE = f"{MODULES}/{{module_id}}"
+MODULES_OF = f"{INSTANCE}/modules"
 CONFIGURATIONS = f"{P}/configurations"
 CONFIGURATION = f"{CONFIGURATIONS}/{{configuration_id}}"
 
@@ -217,14 +220,7 @@ ROUTES: tuple[Route, ...] = (
         "configuration-parameter:show_by_version",
         response="parameter",
     ),
-    R(
-        "GET",
-        MGMT_PARAMETERS,
-        "mgmt_parameters:index",
-        "mgmt:parameter:index",
-        response="mgmt.parameters",
-        admin=True,
-    ),
+    R("GET", MGMT_PARAMETERS, "mgmt_parameters:index", "mgmt:parameter:index", response="mgmt.parameters", admin=True),
     R(
         "POST",
         MGMT_PARAMETERS,
@@ -395,6 +391,37 @@ ROUTES: tuple[Route, ...] = (
     R("DELETE", ROOT, "root:delete", "instance:extension:root:delete", status=204),
     R(
         "GET",
+        MODULES_OF,
+        "instance_modules:index",
+        "instance:module_list",
+        query="instance_modules.query",
+        response="instance_modules",
+    ),
+    R(
+        "POST",
+        MODULES_OF,
+        "instance_modules:apply",
+        "instance:module_apply",
+        request="instance_modules.apply",
+        response="instance_modules",
+    ),
+    R("DELETE", f"{MODULES_OF}/{{module_id}}", "instance_modules:remove", "instance:module_remove"),
+    R("GET", MODULES, "modules:index", "module:index", query="module.query", response="modules"),
+    R("POST", MODULES, "modules:create", "module:create", request="module.create", response="module.changed"),
+    R("GET", MODULE, "modules:show", "module:show", response="module"),
+    R("PUT", MODULE, "modules:update", "module:update", request="module.update", response="module.changed"),
+    R("DELETE", MODULE, "modules:delete", "module:delete"),
+    R(
+        "GET",
+        f"{MODULE}/instances",
+        "modules:instances",
+        "module:instances",
+        query="module.instances.query",
+        response="module.instances",
+    ),
+    R("PUT", f"{MODULE}/instances", "modules:reapply", "module:reapply", status=202, request="module.reapply"),
+    R(
+        "GET",
         OPERATIONS,
         "operations:index",
         "instance:operation:index",
@@ -450,23 +477,9 @@ ROUTES: tuple[Route, ...] = (
     R("GET", CLUSTERS, "clusters:index", "cluster:index", query="page", response="clusters"),
     R("POST", CLUSTERS, "clusters:create", "cluster:create", request="cluster.create", lacks="clusters"),
     R("GET", CLUSTER, "clusters:show", "cluster:show", lacks="clusters"),
-    R(
-        "POST",
-        CLUSTER,
-        "clusters:action",
-        CLUSTER_POLICIES,
-        status=202,
-        request="cluster.action",
-        lacks="clusters",
-    ),
+    R("POST", CLUSTER, "clusters:action", CLUSTER_POLICIES, status=202, request="cluster.action", lacks="clusters"),
     R("DELETE", CLUSTER, "clusters:delete", "cluster:delete", status=202, lacks="clusters"),
-    R(
-        "GET",
-        f"{CLUSTER}/instances/{{member_id}}",
-        "clusters:show_instance",
-        "cluster:show_instance",
-        lacks="clusters",
-    ),
+    R("GET", f"{CLUSTER}/instances/{{member_id}}", "clusters:show_instance", "cluster:show_instance", lacks="clusters"),
     R("GET", f"{CLUSTER}/root", "clusters:root", "cluster:extension:root:index", lacks="clusters"),
     R(
         "POST",
@@ -488,13 +501,7 @@ ROUTES: tuple[Route, ...] = (
     R("GET", SSL, "ssl:show", "instance:show", query="ssl.query", lacks="ssl"),
     R("POST", SSL, "ssl:change", "instance:update", request="ssl.change", lacks="ssl"),
     R("GET", SECURITY_GROUPS, "security_groups:index", "security_group:index", response="security_groups"),
-    R(
-        "GET",
-        f"{SECURITY_GROUPS}/{{group_id}}",
-        "security_groups:show",
-        "security_group:show",
-        lacks="security-groups",
-    ),
+    R("GET", f"{SECURITY_GROUPS}/{{group_id}}", "security_groups:show", "security_group:show", lacks="security-groups"),
     R(
         "GET",
         MGMT_INSTANCES,
@@ -504,14 +511,7 @@ ROUTES: tuple[Route, ...] = (
         response="mgmt.instances",
         admin=True,
     ),
-    R(
-        "GET",
-        MGMT_INSTANCE,
-        "mgmt_instances:show",
-        "mgmt:instance:show",
-        response="mgmt.instance",
-        admin=True,
-    ),
+    R("GET", MGMT_INSTANCE, "mgmt_instances:show", "mgmt:instance:show", response="mgmt.instance", admin=True),
     R(
         "POST",
         f"{MGMT_INSTANCE}/action",
@@ -545,14 +545,7 @@ ROUTES: tuple[Route, ...] = (
         lacks="hardware-information",
         admin=True,
     ),
-    R(
-        "GET",
-        f"{MGMT_INSTANCE}/rpc_ping",
-        "mgmt_instances:rpc_ping",
-        "mgmt:instance:rpc_ping",
-        status=204,
-        admin=True,
-    ),
+    R("GET", f"{MGMT_INSTANCE}/rpc_ping", "mgmt_instances:rpc_ping", "mgmt:instance:rpc_ping", status=204, admin=True),
     R(
         "GET",
         MGMT_CLUSTERS,

@@ -93,9 +93,7 @@ KINDS = {
 }
 
 #: Kinds that change the inside of a database by one guest command.
-EDITS = tuple(
-    kind for kind in KINDS.values() if not kind.exclusive and not kind.name.startswith(("log.", "module."))
-)
+EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive and not kind.name.startswith(("log.", "module.")))
 
 #: Symbol and message of the fault of an instance whose engine nobody has made run with its group's present values.
 CONFIGURATION_UNKNOWN = (

@@ -209,13 +209,16 @@ def list_rows(
 
 
 def automatic(session: orm.Session, project_id: str, datastore_id: str, version_id: str) -> Sequence[Module]:
-    """Return the modules that every new instance of a project and version gets, hidden ones too, locked."""
+    """Return the modules that every new instance of a project and version gets, hidden ones too.
+
+    They are kept from being changed until the transaction ends, and not from being given to other instances.
+    """
     query = (
         sa.select(_TABLE)
         .where(_TABLE.c.auto_apply.is_(sa.true()), _none_or(_TABLE.c.project_id, project_id))
         .where(_none_or(_TABLE.c.datastore_id, datastore_id), _none_or(_TABLE.c.datastore_version_id, version_id))
         .order_by(_TABLE.c.id)
-        .with_for_update()
+        .with_for_update(read=True)
     )
     return [Module.from_row(row) for row in session.execute(query).mappings()]
 

@@ -59,12 +59,21 @@ def require_usable(req: ApiRequest, row: InstanceRow) -> None:
 
     :raises InstanceNotReady: otherwise.
     """
+    operating = _operating(req, row)
+    if operating not in _USABLE:
+        raise InstanceNotReady(row, operating)
+
+
+def is_usable(req: ApiRequest, row: InstanceRow) -> bool:
+    """Tell whether an instance is idle and its database answers."""
+    return _operating(req, row) in _USABLE
+
+
+def _operating(req: ApiRequest, row: InstanceRow) -> str:
     expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
     # A database that waits for a restart, to take a parameter over, answers as well as any other.
     idle = instance_states.ACTIVE if row.status == instance_states.RESTART_REQUIRED else row.status
-    operating = instance_states.operating_status(idle, row.service_status, row.reported_at, clock.utcnow(), expiry)
-    if operating not in _USABLE:
-        raise InstanceNotReady(row, operating)
+    return instance_states.operating_status(idle, row.service_status, row.reported_at, clock.utcnow(), expiry)
 
 
 def _find(req: ApiRequest, session: Session, capability: spi.Capability) -> tuple[InstanceRow, spi.Plugin]:

@@ -17,7 +17,6 @@ from trove.objects import association, catalog, errors
 
 #: Members that the service knows and cannot honour yet, with the capability it lacks.
 _UNAVAILABLE = {
-    "modules": "modules",
     "replica_of": "replication",
     "slave_of": "replication",
     "restorePoint": "backups",

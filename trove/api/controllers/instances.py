@@ -5,7 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trove.api import lifecycle, notices, paging
-from trove.api.controllers import access_request, configuration_request, instance_placement, instance_request
+from trove.api.controllers import (
+    access_request,
+    configuration_request,
+    instance_placement,
+    instance_request,
+    module_request,
+)
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import instances as view
 from trove.common import exception
@@ -57,6 +63,8 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
             req.authorize(rule)
     if body.get("configuration"):
         req.authorize("instance:update")
+    if body.get("modules"):
+        req.authorize("instance:module_apply")
     wanted = instance_request.resolve(req, work.session, body)
     place = instance_placement.resolve(req, body)
     kind_of = wanted.version.datastore_id
@@ -83,6 +91,7 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     if place.locality:
         instance.server_group_id = server_group.create(work.session, req.project_id, place.locality)
     instance.create(work.session)
+    module_request.give(req, work.session, instance.id, wanted.version, body.get("modules") or ())
     # Passwords must not stand in a workflow's inputs.
     users = secret.put(work.session, instance.id, "users", wanted.users) if wanted.users else None
     inputs = {"databases": wanted.databases, "users_secret": users, "nic": place.nic}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
-from trove.api import lifecycle
+from trove.api import lifecycle, waiting
 from trove.api.controllers import data_request, instance_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import logs as view
@@ -22,11 +22,8 @@ from trove.objects.guest_identity import GuestIdentity
 from trove.objects.guest_log import LogRow
 from trove.objects.instance_listing import InstanceRow
 from trove.objectstore import base as stores
-from trove.workflow.model import FINAL, State
+from trove.workflow.model import State
 
-#: Seconds that a request waits for the guest.
-WAIT_SECONDS = 10.0
-_POLL_SECONDS = 0.03
 _WITHOUT_GUEST = frozenset({instance_states.BUILD, instance_states.SHUTDOWN})
 
 
@@ -124,15 +121,9 @@ def _accept(req: ApiRequest, work: lifecycle.Work, name: str, wanted: dict[str, 
 
 
 def _wait(req: ApiRequest, instance_id: str, operation_id: str) -> None:
-    give_up = clock.monotonic() + WAIT_SECONDS
-    while clock.monotonic() < give_up:
-        with req.services.db.reader() as session:
-            operation = req.services.store.get_operation(session, instance_id, operation_id)
-        if operation.state in FINAL:
-            if operation.state != State.SUCCEEDED:
-                raise LogFailed(operation.error_message)
-            return
-        clock.sleep(_POLL_SECONDS)
+    ended = waiting.for_end(req, instance_id, operation_id)
+    if ended is not None and ended.state != State.SUCCEEDED:
+        raise LogFailed(ended.error_message)
 
 
 def _instance(req: ApiRequest, session: Session) -> InstanceRow:

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The superuser of an instance."""
 
-from trove.api import lifecycle
+from trove.api import lifecycle, waiting
 from trove.api.controllers import data_request
 from trove.api.request import ApiRequest, Reply
-from trove.common import clock, exception, ids
+from trove.common import exception, ids
 from trove.datastores.spi import Capability
 from trove.domain import operations
 from trove.objects import root_history
 from trove.wire import command
-from trove.workflow.model import FINAL, State
-
-#: Seconds that a request waits for the guest: its caller wants to log in with the answer.
-WAIT_SECONDS = 10.0
-_POLL_SECONDS = 0.03
+from trove.workflow.model import State
 
 
 class RootNotEnabled(exception.NotFound):
@@ -55,15 +51,9 @@ def create(req: ApiRequest) -> Reply:
 
 
 def _wait(req: ApiRequest, instance_id: str, operation_id: str) -> None:
-    give_up = clock.monotonic() + WAIT_SECONDS
-    while clock.monotonic() < give_up:
-        with req.services.db.reader() as session:
-            operation = req.services.store.get_operation(session, instance_id, operation_id)
-        if operation.state in FINAL:
-            if operation.state != State.SUCCEEDED:
-                raise RootFailed(operation.error_message)
-            return
-        clock.sleep(_POLL_SECONDS)
+    ended = waiting.for_end(req, instance_id, operation_id)
+    if ended is not None and ended.state != State.SUCCEEDED:
+        raise RootFailed(ended.error_message)
 
 
 @lifecycle.transactional

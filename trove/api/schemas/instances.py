@@ -86,7 +86,11 @@ _CREATE = {
     "slave_of": _NULLABLE_UUID,
     "replica_count": {"type": ["integer", "null"], "minimum": 1, "maximum": 3},
     "nics": {"type": ["array", "null"], "items": _NIC, "maxItems": 1},
-    "modules": {"type": ["array", "null"], "items": {"type": "object"}, "maxItems": 100},
+    "modules": {
+        "type": ["array", "null"],
+        "items": atoms.document({"id": atoms.UUID}, **_TOLERANT),
+        "maxItems": 50,
+    },
     "restorePoint": _ANY_OBJECT,
     "locality": {"enum": ["affinity", "soft-affinity", "anti-affinity", "soft-anti-affinity", None]},
 }
@@ -174,7 +178,7 @@ _FAULT = atoms.document(
     optional=("symbol",),
 )
 
-_SHORT = atoms.document(
+SHORT = atoms.document(
     {
         **_SUMMARY,
         "datastore": atoms.document(_STORED_IN),
@@ -229,7 +233,7 @@ SCHEMAS = {
     "instance.update": _change(_UPDATE),
     "instance.edit": _change(_EDIT),
     "instance.action": _ACTION,
-    "instances": atoms.collection("instances", _SHORT, paged=True),
+    "instances": atoms.collection("instances", SHORT, paged=True),
     "instances.detail": atoms.collection("instances", DETAIL, paged=True),
     "instance": atoms.document({"instance": DETAIL}),
 }

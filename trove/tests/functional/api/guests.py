@@ -6,6 +6,7 @@ envelopes are left out.
 """
 
 import datetime
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -217,6 +218,14 @@ def _restart(engine: Engine, _made: command.Command) -> None:
     engine.running = dict(engine.written)
 
 
+def _apply_modules(_engine: Engine, made: command.ApplyModules) -> dict[str, Any]:
+    def said(item: command.ModuleSpec) -> dict[str, str]:
+        md5 = hashlib.md5(item.contents.encode()).hexdigest()
+        return {"id": item.id, "status": "OK", "message": item.contents.partition("=")[2].strip(), "md5": md5}
+
+    return {"modules": [said(item) for item in made.modules]}
+
+
 _PARAMETERS = PostgreSQL().parameters("all")
 
 _EFFECTS: dict[str, Callable[[Engine, Any], dict[str, Any] | None]] = {
@@ -233,4 +242,5 @@ _EFFECTS: dict[str, Callable[[Engine, Any], dict[str, Any] | None]] = {
     "configure": _configure,
     "restart": _restart,
     "reconfigure": _restart,
+    "apply_modules": _apply_modules,
 }

@@ -207,7 +207,7 @@ class RefusedTest(world.InstanceTestCase):
         some_id = "00000000-0000-0000-0000-000000000000"
         message = self.refuse(
             501, nics=[{"net-id": some_id}], replica_of=some_id, restorePoint={"backupRef": some_id},
-            locality="affinity", modules=[{"id": some_id}], access={"is_public": True, "allowed_cidrs": ["10.0.0.0/8"]},
+            locality="affinity", access={"is_public": True, "allowed_cidrs": ["10.0.0.0/8"]},
             availability_zone="nova",
         )  # fmt: skip
         for capability in (
@@ -216,7 +216,6 @@ class RefusedTest(world.InstanceTestCase):
             "replication",
             "backups",
             "server-groups",
-            "modules",
             "public-addresses",
             "access-rules",
         ):

@@ -42,7 +42,13 @@ class IsolationTest(world.InstanceTestCase):
         """Return what each first parameter names, made in the other project."""
         group = {"configuration": {"name": "g", "values": {"work_mem": "16MB"}}}
         answer = self.call("POST", "/configurations", group, status=200, project=base.OTHER_PROJECT)
-        return {"instance_id": self.theirs, "configuration_id": answer.json["configuration"]["id"]}
+        body = {"module": {"name": ids.new_id(), "module_type": "ping", "contents": "message=theirs"}}
+        module = self.call("POST", "/modules", body, status=200, project=base.OTHER_PROJECT).json["module"]
+        return {
+            "instance_id": self.theirs,
+            "configuration_id": answer.json["configuration"]["id"],
+            "module_id": module["id"],
+        }
 
     def walk(self) -> list[routes.Route]:
         """Return every route about something of a project's own.
@@ -127,6 +133,9 @@ class IsolationTest(world.InstanceTestCase):
 
     def test_ids_in_bodies(self) -> None:
         mine, group = self.active(), self.values["configuration_id"]
+        module = {"modules": [{"id": self.values["module_id"]}]}
+        self.refused("POST", "/instances", self.wanted(**module), status=404)
+        self.refused("POST", f"/instances/{mine}/modules", module, status=404)
         self.refused("POST", "/instances", self.wanted(configuration=group), status=404)
         self.refused("PUT", f"/instances/{mine}", {"instance": {"configuration": group}}, status=404)
 

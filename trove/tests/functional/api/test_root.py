@@ -83,7 +83,7 @@ class RootTest(world.InstanceTestCase):
 
     def test_a_slow_guest_is_not_an_error(self) -> None:
         """The change is on its way, and the password could never be told again."""
-        self.useFixture(fixtures.MonkeyPatch("trove.api.controllers.root.WAIT_SECONDS", 0.1))
+        self.useFixture(fixtures.MonkeyPatch("trove.api.waiting.SECONDS", 0.1))
         user = self.call("POST", self.path, status=200).json["user"]
         self.assertFalse(self.enabled())
         self.settle()

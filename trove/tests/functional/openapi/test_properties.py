@@ -61,7 +61,7 @@ class PropertiesTest(base.ApiTestCase):
         self.version = self.seed(name="18")
         self.seed_flavor()
         # The guest of these instances answers nothing; the wait for it has tests of its own.
-        self.useFixture(fixtures.MonkeyPatch("trove.api.controllers.root.WAIT_SECONDS", 0.05))
+        self.useFixture(fixtures.MonkeyPatch("trove.api.waiting.SECONDS", 0.05))
         config = SchemathesisConfig()
         document = openapi.document(routes.ROUTES, base.schemas.load(), "http://localhost")
         self.schema = schemathesis.openapi.from_dict(document, config=config)

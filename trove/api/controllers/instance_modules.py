@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The modules of an instance: list, apply, remove.
+
+A list shows what the guest said last, whatever the query asks for: a read never calls a guest. A change waits for the
+guest a few seconds, because existing clients read the outcome from the answer; what takes longer is ``PENDING``.
+"""
+
+from trove.api import lifecycle, waiting
+from trove.api.controllers import data_request, module_request
+from trove.api.request import ApiRequest, Reply
+from trove.api.views import modules as view
+from trove.common import exception
+from trove.domain import operations
+from trove.objects import instance_listing, instance_module
+from trove.objects.module import Module
+from trove.wire import command
+from trove.workflow.model import State
+
+
+class ModuleNotApplied(exception.NotFound):
+    symbol = "module.not_applied"
+
+    def __init__(self, instance_id: str, module_id: str) -> None:
+        super().__init__(f"Instance {instance_id} does not have module {module_id}.")
+
+
+class ModuleFailed(exception.UnprocessableEntity):
+    symbol = "module.failed"
+    default = "The module could not be removed; check the instance and try again."
+
+
+def index(req: ApiRequest) -> Reply:
+    """List the modules of an instance that the caller may see, in the order in which they are applied.
+
+    Contents are shown on request, to administrators and to the project that the module belongs to; they are empty for
+    others, and while the instance has other contents than the module.
+    """
+    with_contents = req.query.get("include_contents", False)
+    with req.services.db.reader() as session:
+        instance = instance_listing.get_row(session, req.scope, req.path["instance_id"])
+        rows = instance_module.list_rows(session, req.scope, instance.id)
+        known = {item.id: item for item in instance_module.list_modules(session, instance.id)} if with_contents else {}
+    shown = []
+    for row in rows:
+        text = None
+        if with_contents:
+            readable = req.context.is_admin or row.project_id == req.project_id
+            found = known.get(row.id)
+            text = found.text if readable and found is not None and found.md5 == row.md5 else ""
+        shown.append(view.applied(row, text))
+    return Reply({"modules": shown})
+
+
+def apply(req: ApiRequest) -> Reply:
+    """Apply modules and show what became of them."""
+
+    def accept(work: lifecycle.Work) -> tuple[str, str, list[str]]:
+        row = instance_listing.get_row(work.session, req.scope, req.path["instance_id"])
+        data_request.require_usable(req, row)
+        target = module_request.Target(row.project_id, row.datastore_id, row.datastore_version_id)
+        wanted = module_request.find(work.session, req.scope, req.body["modules"], target)
+        module_request.check_room(work.session, row.id, wanted)
+        instance = work.instance(row.id)
+        instance_module.begin(work.session, instance.id, wanted, req.services.db.now(work.session))
+        module_ids = [item.id for item in wanted]
+        change = command.ApplyModules(modules=[_spec(item) for item in wanted])
+        return instance.id, work.edit(operations.MODULE_APPLY, instance, change, modules=module_ids), module_ids
+
+    instance_id, operation_id, module_ids = lifecycle.perform(req, accept)
+    waiting.for_end(req, instance_id, operation_id)
+    with req.services.db.reader() as session:
+        rows = instance_module.list_rows(session, req.scope, instance_id)
+    return Reply({"modules": [view.applied(row) for row in rows if row.id in module_ids]})
+
+
+def remove(req: ApiRequest) -> Reply:
+    """Remove a module."""
+
+    def accept(work: lifecycle.Work) -> tuple[str, str]:
+        row = instance_listing.get_row(work.session, req.scope, req.path["instance_id"])
+        found = Module.get(work.session, req.scope, req.path["module_id"])
+        if not instance_module.exists(work.session, row.id, found.id):
+            raise ModuleNotApplied(row.id, found.id)
+        data_request.require_usable(req, row)
+        change = command.RemoveModule(id=found.id, type=found.type)
+        instance = work.instance(row.id)
+        return instance.id, work.edit(operations.MODULE_REMOVE, instance, change, modules=[found.id])
+
+    instance_id, operation_id = lifecycle.perform(req, accept)
+    ended = waiting.for_end(req, instance_id, operation_id)
+    if ended is not None and ended.state != State.SUCCEEDED:
+        raise ModuleFailed(ended.error_message)
+    return Reply()
+
+
+def _spec(item: Module) -> command.ModuleSpec:
+    return command.ModuleSpec(id=item.id, type=item.type, name=item.name, contents=item.text)
