@@ -8,7 +8,8 @@
 * 400: not a request of this kind; 413: too large; 403: refused, and it will be refused again;
 * 503 with ``Retry-After``: the database does not answer now.
 
-TLS hides who speaks and when; what is said is sealed anyway. It is required on every address but loopback.
+TLS hides who speaks and when; what is said is sealed anyway. It is required on every address but loopback, and means
+nothing on a UNIX socket.
 """
 
 import logging
@@ -21,7 +22,7 @@ from oslo_config import cfg
 
 from trove.common import clock
 from trove.conductor import poll, sealing
-from trove.conductor.gateway_server import GatewayServer, unhurried
+from trove.conductor.gateway_server import GatewayServer, LocalServer, unhurried
 from trove.conductor.intake import Intake, Received
 from trove.conductor.outbox import Outbox, Superseded
 from trove.conductor.sealing import Refused
@@ -60,8 +61,8 @@ class _Answer(Exception):
 
 
 class Gateway:
-    """The WSGI application and its servers: one on the address of ``gateway_bind_host``, and one more with TLS where
-    ``gateway_tls_bind_host`` names another.
+    """The WSGI application and its servers: one on the address of ``gateway_bind_host``, one more with TLS where
+    ``gateway_tls_bind_host`` names another, and one on the UNIX socket ``gateway_socket``.
 
     :ivar port: where it listens, once started.
     :raises InsecureGateway: without certificate and key on an address that is not loopback.
@@ -91,6 +92,8 @@ class Gateway:
         self._servers = [self.server]
         if options.gateway_tls_bind_host is not None:
             self._servers.append(self._second(options, threads))
+        if options.gateway_socket:
+            self._servers.append(LocalServer(options.gateway_socket, self.app, threads=threads))
         self._threads: list[threading.Thread] = []
 
     def _second(self, options: Any, threads: int) -> GatewayServer:
@@ -114,9 +117,9 @@ class Gateway:
         :raises OSError: when the address cannot be bound.
         """
         for server in self._servers:
-            server.bind_addr = (server.bind_addr[0], self.port)  # a free port, once the first has found one
+            server.use_port(self.port)  # a free port, once the first has found one
             server.prepare()
-            self.port = server.bind_addr[1]
+            self.port = server.port or self.port
         for server in self._servers:
             server.watchdog.start()
             self._threads.append(threading.Thread(target=server.serve, name="gateway", daemon=True))

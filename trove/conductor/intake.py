@@ -38,7 +38,8 @@ class Received:
 
     :ivar boot: which start of the guest's agent said it.
     :ivar replies: sealed envelopes for the guest.
-    :ivar poll_wait: seconds that the guest is ready to wait for commands; ``None`` when it did not ask for any.
+    :ivar poll_wait: seconds that the guest is ready to wait for commands; ``None`` when it does not take any with this
+        answer.
     """
 
     instance_id: str
@@ -111,7 +112,8 @@ class Intake:
         outcome, sealed = self._commit(header, message, master)
         for workflow_id in outcome.wake:
             self._wake(workflow_id)
-        return Received(header.instance_id, header.boot, sealed)
+        # Whoever says hello gets what waits for it with the answer, without a poll of its own.
+        return Received(header.instance_id, header.boot, sealed, 0.0 if isinstance(message, report.Hello) else None)
 
     @retry_on_conflict  # a taskmanager locks the workflow first and the guest second
     def _commit(self, header: Header, message: report.Report, master: bytes) -> tuple[Outcome, list[bytes]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guest dials out to the conductor's gateway over HTTPS.
+"""The guest dials out to the conductor's gateway over HTTPS, or over a UNIX socket of its host.
 
 One request carries one envelope; the answer carries any number, each behind its length (:mod:`trove.guestbus.framing`).
 Connections are kept open and used by one thread at a time. Nothing is repeated here: when a connection breaks, nobody
@@ -10,6 +10,7 @@ anew.
 import collections
 import contextlib
 import http.client
+import os
 import select
 import socket
 import threading
@@ -33,7 +34,7 @@ class GatewayClient:
     """A :class:`trove.guestbus.transport.GuestTransport` over HTTP. Thread-safe.
 
     :param endpoint: base URL, ``https://host:port``; ``http`` only for a loopback address, as the gateway itself
-        demands.
+        demands; ``unix:///path/of/a/socket`` for a gateway on the same host.
     :param ca: PEM of the one authority that is trusted; without it ``https`` trusts the system's.
     :param timeout: seconds to wait for the network, in addition to what a poll waits.
     :raises ValueError: for an endpoint of another form.
@@ -43,14 +44,15 @@ class GatewayClient:
 
     def __init__(self, endpoint: str, instance_id: str, *, ca: str | None = None, timeout: float = 15.0) -> None:
         url = urllib.parse.urlsplit(endpoint)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ValueError("the gateway's endpoint must be an http or https URL")
-        if url.scheme == "http" and not framing.is_loopback(url.hostname):
+        self._socket = url.path if url.scheme == "unix" else None
+        if not (url.hostname if url.scheme in ("http", "https") else self._socket):
+            raise ValueError("the gateway's endpoint must be an http or https URL, or unix:// and a path")
+        if url.scheme == "http" and not framing.is_loopback(url.hostname or ""):
             raise ValueError("plain http is only for a gateway on a loopback address")
         self.poll_after = 0.0
-        self._host = url.hostname
+        self._host = url.hostname or "localhost"
         self._port = url.port
-        self._path = f"{url.path.rstrip('/')}/v1/guests/{instance_id}/exchange"
+        self._path = f"{'' if self._socket else url.path.rstrip('/')}/v1/guests/{instance_id}/exchange"
         self._timeout = timeout
         self._tls = _tls_context(ca) if url.scheme == "https" else None
         self._lock = threading.Lock()
@@ -129,6 +131,8 @@ class GatewayClient:
         return None
 
     def _connection(self) -> http.client.HTTPConnection:
+        if self._socket is not None:
+            return _LocalConnection(self._socket, self._timeout)
         if self._tls is None:
             return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
@@ -142,7 +146,29 @@ class GatewayClient:
         connection.close()
 
     def __repr__(self) -> str:
-        return f"<GatewayClient {self._host}:{self._port}>"
+        return f"<GatewayClient {self._socket or f'{self._host}:{self._port}'}>"
+
+
+class _LocalConnection(http.client.HTTPConnection):
+    """HTTP over a UNIX socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._socket_path = path
+
+    def connect(self) -> None:
+        """Connect through the directory: the system takes paths of 107 bytes only."""
+        directory = os.open(os.path.dirname(self._socket_path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            made.settimeout(self.timeout)
+            made.connect(f"/proc/self/fd/{directory}/{os.path.basename(self._socket_path)}")
+        except BaseException:
+            made.close()
+            raise
+        finally:
+            os.close(directory)
+        self.sock = made
 
 
 def _tls_context(ca: str | None) -> "ssl.SSLContext":

@@ -16,7 +16,7 @@ from trove.workflow.registry import Registry
 FINGERPRINTS = {
     "database.create/1": "1-94f27656466cb55f",
     "database.delete/1": "1-f5901d57c91f6338",
-    "instance.create/1": "1-cbd7d198fbff2c37",
+    "instance.create/1": "1-18d87ad22c805f0e",
     "instance.delete/1": "1-465995cbcc3dcdcd",
     "instance.resize_flavor/1": "1-b4e529143beff164",
     "instance.resize_volume/1": "1-a3155ba81f8a0adb",
