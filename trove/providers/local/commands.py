@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 from trove.providers import base
 
@@ -26,9 +27,10 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=_PATH)
 
 
-def run(program: str, *arguments: str) -> str:
+def run(program: str, *arguments: str, lines: Sequence[str] = ()) -> str:
     """Run a tool and return what it prints.
 
+    :param lines: what it reads from its standard input.
     :raises ToolError: when it fails or does not end in time.
     :raises base.FatalError: when this host does not have it.
     """
@@ -38,8 +40,8 @@ def run(program: str, *arguments: str) -> str:
     environment = {"PATH": _PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     try:
         done = subprocess.run(
-            [path, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-            timeout=TIMEOUT, check=False, env=environment, cwd=os.sep,
+            [path, *arguments], input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
+            errors="replace", timeout=TIMEOUT, check=False, env=environment, cwd=os.sep,
         )
     except subprocess.TimeoutExpired:
         raise ToolError(f"{program} {' '.join(arguments)} did not end within {TIMEOUT:.0f} seconds", -1) from None

@@ -158,11 +158,13 @@ def rearrange(words: list[tuple[str, str]]) -> None:
             if not os.path.lexists(path):
                 os.symlink(target, path)
         else:
-            handle = f"/proc/self/fd/{handles[value]}"
-            _point_for(value, os.path.isdir(handle))
-            _mount(handle, value, None, MS_BIND | MS_REC, None, f"cannot show {value}")
+            source = f"/proc/self/fd/{handles[value]}"
+            _point_for(value, os.path.isdir(source))
+            _mount(source, value, None, MS_BIND | MS_REC, None, f"cannot show {value}")
             if key == "ro":
                 _mount("none", value, None, MS_BIND | MS_REMOUNT | MS_RDONLY, None, f"cannot protect {value}")
+    for handle in handles.values():  # whoever does not execute a program would keep them
+        os.close(handle)
 
 
 def become(uid: int, gid: int) -> None:

@@ -2,6 +2,7 @@
 """Guests and a real gateway over real sockets, with and without TLS."""
 
 import http.client
+import os
 import pathlib
 import queue
 import socket
@@ -307,7 +308,7 @@ class ClientTest(GatewayCase):
         self.assertRaises(ValueError, client.exchange, None, 0)
 
     def test_endpoint(self) -> None:
-        for endpoint in ("http://192.0.2.1:1", "ftp://127.0.0.1", "127.0.0.1:5", "http://example.org"):
+        for endpoint in ("http://192.0.2.1:1", "ftp://127.0.0.1", "127.0.0.1:5", "http://example.org", "unix://"):
             self.assertRaises(ValueError, GatewayClient, endpoint, "i")
 
     def test_silent_server(self) -> None:
@@ -316,6 +317,58 @@ class ClientTest(GatewayCase):
             started = clock.monotonic()
             self.assertRaises(TransportError, client.exchange, b"x", 0)
             self.assertTrue(clock.monotonic() - started < 5)
+
+
+class LocalSocketTest(GatewayCase):
+    """A gateway on a UNIX socket beside the one on loopback."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # Longer than the 107 bytes that the system takes.
+        self.path = self.tempdir() / ("d" * 120) / "socket"
+        self.path.parent.mkdir()
+        self.options = {"guest_bus__gateway_socket": str(self.path)}
+
+    def local_client(self, guest: world.Guest) -> GatewayClient:
+        client = GatewayClient(f"unix://{self.path}", guest.id, timeout=10.0)
+        self.addCleanup(client.close)
+        return client
+
+    def test_enrol_poll_and_hint(self) -> None:
+        conductor = self.conductor(**self.options)
+        guest = self.world.guest()
+        client = self.local_client(guest)
+        self.enrol(guest, client)
+        waiting = self.in_thread(self.poll, guest, client, 20)
+        self.wait_for(self.held)
+        command_id = self.world.submit(guest.id, command.Restart())
+        conductor.deliver(guest.id)
+        self.assertEqual([command_id], [frame.id for frame in waiting.get(timeout=10)])
+        self.assertIs(conductor.gateway, self.gateway)
+        other = self.world.guest()
+        self.enrol(other, self.client(other))  # and the other address serves too
+
+    def test_directory_says_who_may_connect(self) -> None:
+        self.conductor(**self.options)
+        self.assertEqual(0o666, self.path.stat().st_mode & 0o777)
+
+    def test_socket_goes_with_its_gateway_and_one_that_was_left_is_replaced(self) -> None:
+        with socket.socket(socket.AF_UNIX) as left:
+            handle = os.open(self.path.parent, os.O_PATH)
+            self.addCleanup(os.close, handle)
+            left.bind(f"/proc/self/fd/{handle}/socket")
+        conductor = self.conductor(**self.options)
+        guest = self.world.guest()
+        client = self.local_client(guest)
+        self.enrol(guest, client)
+        conductor.stop()
+        self.assertFalse(self.path.exists())
+        self.assertRaises(TransportError, self.poll, guest, client)
+        self.conductor(**self.options)
+        self.assertEqual([], self.poll(guest, client))
+
+    def test_directory_that_is_not_there(self) -> None:
+        self.assertRaises(FileNotFoundError, self.conductor, guest_bus__gateway_socket="/no/such/place/socket")
 
 
 class TLSTest(GatewayCase):
