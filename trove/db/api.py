@@ -218,9 +218,9 @@ def _sqlite_connect(durable: bool, connection: sqlite3.Connection, record: pool.
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={_SQLITE_SECONDS * 1000:.0f}")
     _sqlite_use_wal(cursor)
-    # FULL: when a commit returns, power may fail. With NORMAL the last transactions may be lost then, and more depends on
-    # them than a client that was told "accepted": a guest has been given a one-time key that nobody knows any more, or
-    # has forgotten a report that was acknowledged. It costs one wait for the disk per transaction.
+    # FULL: when a commit returns, power may fail. With NORMAL the last transactions may be lost then, and more depends
+    # on them than a client that was told "accepted": a guest has been given a one-time key that nobody knows any more,
+    # or has forgotten a report that was acknowledged. It costs one wait for the disk per transaction.
     for pragma in (f"synchronous={'FULL' if durable else 'OFF'}", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

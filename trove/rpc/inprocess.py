@@ -8,6 +8,7 @@ hints waited a tenth of a second and more for nothing but that, and an idle serv
 Like every bus it promises nothing: a hint to a topic that nobody serves is lost.
 """
 
+import inspect
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -74,7 +75,8 @@ class Server:
         :raises LookupError: when none has.
         """
         for endpoint in self._endpoints:
-            if not method.startswith("_") and callable(found := getattr(endpoint, method, None)):
+            found = getattr(endpoint, method, None)
+            if inspect.ismethod(found) and not method.startswith("_"):
                 found(context, **arguments)
                 return
         raise LookupError(f"nobody on {self.topic} answers to '{method}'")
