@@ -171,7 +171,10 @@ class Gateway:
         self._polls.end_older(instance_id, received.boot)
         if received.poll_wait is None:
             return [], framing.join(received.replies)
-        return self._commands(received, min(received.poll_wait, self._max_wait))
+        try:
+            return self._commands(received, min(received.poll_wait, self._max_wait))
+        finally:
+            self._intake.wake(received.wake)
 
     def _commands(self, received: Received, wait: float) -> tuple[Headers, bytes]:
         """Answer a poll: what is due now, or what becomes due while it is held.

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import logging
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -22,7 +23,7 @@ from trove.guestagent.service import Service
 from trove.guestagent.system.lock import AlreadyLocked, FileLock
 from trove.guestagent.system.process import ChildProcess
 from trove.guestbus.key_store import KeyStoreError
-from trove.guestbus.session import GuestSession, NotEnrolled, Phase
+from trove.guestbus.session import GuestSession, NotEnrolled, Phase, rehearse
 from trove.guestbus.transport import GuestTransport
 from trove.wire.bootstrap import Bootstrap
 
@@ -78,6 +79,8 @@ def preload() -> None:
             with contextlib.suppress(ImportError):
                 installed.load(ENTRY_POINTS, name)
     installed.agent_version()
+    rehearse()
+    sqlite3.connect(":memory:").close()
 
 
 def load_handler(document: Bootstrap, process: spi.EngineProcess) -> spi.GuestHandler:
@@ -172,6 +175,8 @@ def _serve(service: Service, journal: Journal) -> int:
     # A terminal that closes is no reason to stop. Not SIG_IGN: an engine would inherit that, and reload on SIGHUP no
     # more.
     signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    # Four threads with little to do: who has become ready is not to wait for long for one that computes.
+    sys.setswitchinterval(0.001)
     LOG.info("agent starts, boot %d", journal.boot)
     service.start()
     while not clock.wait(service.finished, 3600.0):
