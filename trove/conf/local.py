@@ -47,7 +47,8 @@ OPTS = [
                 "cannot do that.",
             ),
         ],
-        help="What new instances are put into. Existing ones keep what they were made with. "
+        help="What new instances are put into. Existing ones keep what they were made with. Clients reach instances of "
+        "tier 2 at their addresses on the bridge, from this host only. "
         "'trove-manage local_check' tells what this host can do.",
     ),
     cfg.StrOpt(
