@@ -16,6 +16,7 @@ executes the program afresh) and ``main(argv)``. A child looks from outside like
 working directory, environment, and what ``/proc`` shows of arguments and environment, by which it is found again.
 """
 
+import contextlib
 import ctypes
 import gc
 import importlib
@@ -198,7 +199,8 @@ def main() -> None:
     gc.collect()
     gc.disable()
     gc.freeze()  # what is loaded stays as it is, and so stays shared
-    Zygote(program).serve()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the service has gone
+        Zygote(program).serve()
 
 
 if __name__ == "__main__":
