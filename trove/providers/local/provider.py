@@ -139,6 +139,9 @@ class LocalProvider:
         found = tiers.choose(wanted, around, self._store, known)
         LOG.log(logging.WARNING if found.missing else logging.INFO, "%s", found)
         around.for_new = found.tier == tiers.ISOLATED
+        if around.for_new:  # at once: a gateway may have to listen there
+            with self._store.lock():
+                around.network.ensure_bridge()
         return found
 
     @_own_errors
@@ -156,16 +159,6 @@ class LocalProvider:
     def gateway_socket(self) -> Path:
         """Where a gateway on this host may listen so that guests of both tiers find it."""
         return self._store.base_dir / "gateway" / "socket"
-
-    @_own_errors
-    def gateway_address(self) -> str | None:
-        """Return the address of the host under which new instances find it, where that is not loopback; the bridge
-        exists then."""
-        if self._isolation is None or not self._isolation.for_new:
-            return None
-        with self._store.lock():
-            self._isolation.network.ensure_bridge()
-        return self._isolation.network.host_address()
 
     @_own_errors
     def find_port(self, tag: str) -> base.Port | None:

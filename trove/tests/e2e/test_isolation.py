@@ -119,8 +119,15 @@ class IsolationTest(base.EndToEndTestCase):
         self.assertFalse(os.path.ismount(self.data_dir))
         self.service.up()
         base.wait_until(lambda: os.path.ismount(self.data_dir), "the volume is mounted again")
-        self.wait_healthy()
-        self.assertEqual([], self.rows(self.open(), "select * from kept"))
+        self.wait_healthy()  # perhaps by what was known before it went
+
+        def answer() -> list[Any] | None:
+            try:
+                return [self.rows(self.open(), "select * from kept")]
+            except psycopg2.OperationalError:  # it is starting
+                return None
+
+        self.assertEqual([[]], base.wait_until(answer, "the database answers"))
 
         self.client.run("instance", "delete", self.instance_id, json_output=False)
         self.client.wait_gone(self.instance_id)
