@@ -7,7 +7,7 @@ the same account, on the same disk. Floors and creations alternate, so that what
 Also measured: CPU time of the control process for each creation, and the resident memory of the control process and
 of the agents.
 
-    python tools/bench/create.py [--rounds 7] [--limit 2.0]
+    python tools/bench/create.py [--rounds 7] [--limit 2.0] [--tier 1|2] [--cold]
 
 Prints one JSON document; exit status 1 when the ratio of the medians is above the limit.
 """
@@ -42,10 +42,17 @@ _PAUSE = 0.005
 
 
 class Service:
-    """A standalone service and one session with it."""
+    """A standalone service and one session with it.
 
-    def __init__(self, layout: Layout) -> None:
+    :param settings: options of ``[local]`` in its configuration file.
+    """
+
+    def __init__(self, layout: Layout, **settings: Any) -> None:
         self.layout = layout
+        if settings:
+            layout.root.mkdir(exist_ok=True)
+            lines = ["[local]", *(f"{name} = {value}" for name, value in settings.items())]
+            (layout.root / "trove.conf").write_text("\n".join(lines) + "\n")
         control.start_in_background(layout, "127.0.0.1", free_port())
         cloud = yaml.safe_load(layout.clouds.read_text())["clouds"]["trove-standalone"]["auth"]
         self.endpoint = cloud["endpoint"]
@@ -86,17 +93,39 @@ class Service:
         fields = pathlib.Path(f"/proc/{pidfile.running(self.layout.pid)}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
-    def rss_mib(self) -> dict[str, Any]:
-        """Return the resident memory of the control process and of each agent in MiB."""
-        agents = []
-        for record in sorted(self.layout.guests.glob("servers/*/server.json")):
-            agents.append(_rss_mib(json.loads(record.read_text())["pid"]))
-        return {"control": _rss_mib(pidfile.running(self.layout.pid)), "agents": agents}
+    def spare(self) -> int | None:
+        """Return the pid of the process that agents are forked from, if there is one."""
+        control = pidfile.running(self.layout.pid)
+        children = pathlib.Path(f"/proc/{control}/task").glob("*/children")
+        for pid in " ".join(path.read_text() for path in children).split():
+            if b"trove.providers.local.zygote" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return int(pid)
+        return None
+
+    def memory_mib(self) -> dict[str, Any]:
+        """Return the memory of the control process, of what agents are forked from, and of each agent, in MiB.
+
+        Resident memory counts a page that agents share for each of them; their share of it (PSS) counts it once.
+        """
+        records = sorted(self.layout.guests.glob("servers/*/server.json"))
+        agents = [json.loads(record.read_text())["pid"] for record in records]
+        spare = self.spare()
+        return {
+            "control": _memory_mib(pidfile.running(self.layout.pid), "Rss"),
+            "spare": None if spare is None else _memory_mib(spare, "Rss"),
+            "spare_share": None if spare is None else _memory_mib(spare, "Pss"),
+            "agents": [_memory_mib(pid, "Rss") for pid in agents],
+            "agents_share": [_memory_mib(pid, "Pss") for pid in agents],
+        }
+
+    def tier(self) -> str:
+        """Return the tier of the local provider that the instances are in."""
+        return str(control.status(self.layout)["tier"]["tier"])
 
 
-def _rss_mib(pid: int) -> float:
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+def _memory_mib(pid: int, kind: str) -> float:
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{kind}:"):
             return round(int(line.split()[1]) / 1024, 1)
     raise ValueError(f"process {pid} is gone")
 
@@ -111,7 +140,9 @@ def find_engine(datastore: str, images: pathlib.Path | None) -> tuple[spi.Engine
     raise SystemExit(f"{datastore} is neither on this host nor in an image; see trove-manage image build")
 
 
-def measure(datastore: str, images: pathlib.Path | None, rounds: int, directory: pathlib.Path) -> dict[str, Any]:
+def measure(
+    datastore: str, images: pathlib.Path | None, rounds: int, directory: pathlib.Path, settings: dict[str, Any]
+) -> dict[str, Any]:
     """Alternate floors and creations and return all figures."""
     installation, root = find_engine(datastore, images)
     bare = sql_engines.Bare(installation.home, root, directory)
@@ -119,7 +150,8 @@ def measure(datastore: str, images: pathlib.Path | None, rounds: int, directory:
     if images is not None:
         layout.root.mkdir()
         layout.images.symlink_to(images)
-    service = Service(layout)
+    service = Service(layout, **settings)
+    clock.sleep(2.0)  # what it starts in the background is there
     floors, creations, cpu = [], [], []
     try:
         for number in range(rounds):
@@ -129,7 +161,8 @@ def measure(datastore: str, images: pathlib.Path | None, rounds: int, directory:
             clock.sleep(1.0)  # the end of the workflow and the first heartbeats belong to the creation
             cpu.append(service.cpu_seconds() - before)
         clock.sleep(12.0)
-        memory = service.rss_mib()
+        memory = service.memory_mib()
+        tier = service.tier()
         before = service.cpu_seconds()
         clock.sleep(10.0)
         idle = (service.cpu_seconds() - before) / 10.0
@@ -139,6 +172,8 @@ def measure(datastore: str, images: pathlib.Path | None, rounds: int, directory:
     totals, raw = [item.total for item in floors], [item.initialise for item in floors]
     return {
         "engine": f"{datastore} {installation.version} ({'this host' if root is None else 'image'})",
+        "tier": tier,
+        "settings": settings,
         "rounds": rounds,
         "floor_seconds": [round(item, 3) for item in totals],
         "floor_initialise_seconds": [round(item, 3) for item in raw],
@@ -148,8 +183,19 @@ def measure(datastore: str, images: pathlib.Path | None, rounds: int, directory:
         "ratio_to_initialisation": round(statistics.median(creations[1:]) / statistics.median(raw[1:]), 2),
         "control_cpu_seconds_per_create": round(statistics.median(cpu), 3),
         "control_cpu_share_with_idle_instances": round(idle, 4),
-        "rss_mib": memory,
+        "memory_mib": memory,
     }
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how the service runs."""
+    parser.add_argument("--tier", choices=["auto", "1", "2"], help="tier of the local provider; default: as shipped")
+    parser.add_argument("--cold", action="store_true", help="start each agent afresh")
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of ``[local]`` that :func:`add_settings` stands for."""
+    return {**({"tier": args.tier} if args.tier else {}), **({"warm_agents": False} if args.cold else {})}
 
 
 def main() -> int:
@@ -159,11 +205,12 @@ def main() -> int:
     parser.add_argument("--images", type=pathlib.Path, help="directory of images, where the host lacks the engine")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--limit", type=float, default=2.0)
+    add_settings(parser)
     args = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="trove-bench-"))
     directory.chmod(0o711)
     try:
-        figures = measure(args.datastore, args.images, max(args.rounds, 2), directory)
+        figures = measure(args.datastore, args.images, max(args.rounds, 2), directory, settings_of(args))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(json.dumps(figures, indent=2))

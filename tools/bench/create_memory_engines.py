@@ -129,34 +129,45 @@ def empty_agent() -> float:
     return clock.monotonic() - began
 
 
-def measure(product: Product, rounds: int, directory: pathlib.Path) -> dict[str, Any]:
+def measure(product: Product, rounds: int, directory: pathlib.Path, settings: dict[str, Any]) -> dict[str, Any]:
     """Alternate floors and creations and return all figures."""
     installation = installations.find(product)[0]
-    service = create.Service(Layout(directory / "service"))
-    floors, accepted, creations, loads = [], [], [], []
+    service = create.Service(Layout(directory / "service"), **settings)
+    clock.sleep(2.0)  # what it starts in the background is there
+    floors, accepted, creations, loads, cpu = [], [], [], [], []
     try:
         for number in range(rounds):
             floors.append(floor(product, installation.home, directory))
             loads.append(empty_agent())
+            before = service.cpu_seconds()
             instance_id, first, last = request(service, product.name, f"bench-{number}")
             accepted.append(first)
             creations.append(last)
             clock.sleep(1.0)
+            cpu.append(service.cpu_seconds() - before)
         taken = steps(service, instance_id)
         clock.sleep(12.0)
-        memory = service.rss_mib()
+        memory = service.memory_mib()
+        tier = service.tier()
+        before = service.cpu_seconds()
+        clock.sleep(10.0)
+        idle = (service.cpu_seconds() - before) / 10.0
     finally:
         for _line in control.stop(service.layout, keep_databases=False):
             pass
     return {
         "engine": f"{product.name} {installation.version}",
+        "tier": tier,
+        "settings": settings,
         "floor_seconds": [round(item, 3) for item in floors],
         "request_seconds": [round(item, 3) for item in accepted],
         "agent_load_seconds": [round(item, 3) for item in loads],
         "create_seconds": [round(item, 3) for item in creations],
         "ratio": round(statistics.median(creations) / statistics.median(floors), 2),
+        "control_cpu_seconds_per_create": round(statistics.median(cpu), 3),
+        "control_cpu_share_with_idle_instances": round(idle, 4),
         "steps_of_the_last": taken,
-        "rss_mib": memory,
+        "memory_mib": memory,
     }
 
 
@@ -166,11 +177,13 @@ def main() -> int:
     parser.add_argument("--datastore", choices=["redis", "valkey"], default="redis")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--limit", type=float, default=2.0)
+    create.add_settings(parser)
     args = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="trove-bench-"))
     directory.chmod(0o711)
     try:
-        figures = measure(REDIS if args.datastore == "redis" else VALKEY, max(args.rounds, 2), directory)
+        product = REDIS if args.datastore == "redis" else VALKEY
+        figures = measure(product, max(args.rounds, 2), directory, create.settings_of(args))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(json.dumps(figures, indent=2))

@@ -10,7 +10,8 @@
 
 ``PUT /v1/guests/{instance_id}/uploads/{ticket id}``: see :mod:`trove.conductor.uploads`.
 
-TLS hides who speaks and when; what is said is sealed anyway. It is required on every address but loopback.
+TLS hides who speaks and when; what is said is sealed anyway. It is required on every address but loopback, and means
+nothing on a UNIX socket.
 """
 
 import logging
@@ -23,7 +24,7 @@ from oslo_config import cfg
 
 from trove.common import clock
 from trove.conductor import poll, sealing
-from trove.conductor.gateway_server import GatewayServer, unhurried
+from trove.conductor.gateway_server import GatewayServer, LocalServer, unhurried
 from trove.conductor.intake import Intake, Received
 from trove.conductor.outbox import Outbox, Superseded
 from trove.conductor.sealing import Refused
@@ -66,8 +67,8 @@ class _Answer(Exception):
 
 
 class Gateway:
-    """The WSGI application and its servers: one on the address of ``gateway_bind_host``, and one more with TLS where
-    ``gateway_tls_bind_host`` names another.
+    """The WSGI application and its servers: one on the address of ``gateway_bind_host``, one more with TLS where
+    ``gateway_tls_bind_host`` names another, and one on the UNIX socket ``gateway_socket``.
 
     :param uploads: takes what guests upload; ``None``: uploads are refused.
     :ivar port: where it listens, once started.
@@ -101,6 +102,8 @@ class Gateway:
         self._servers = [self.server]
         if options.gateway_tls_bind_host is not None:
             self._servers.append(self._second(options, threads))
+        if options.gateway_socket:
+            self._servers.append(LocalServer(options.gateway_socket, self.app, threads=threads))
         self._threads: list[threading.Thread] = []
 
     def _second(self, options: Any, threads: int) -> GatewayServer:
@@ -126,9 +129,9 @@ class Gateway:
         for server in self._servers:
             if self._uploads is not None:
                 server.max_request_body_size = max(server.max_request_body_size, self._uploads.limit)
-            server.bind_addr = (server.bind_addr[0], self.port)  # a free port, once the first has found one
+            server.use_port(self.port)  # a free port, once the first has found one
             server.prepare()
-            self.port = server.bind_addr[1]
+            self.port = server.port or self.port
         for server in self._servers:
             server.watchdog.start()
             self._threads.append(threading.Thread(target=server.serve, name="gateway", daemon=True))
@@ -193,7 +196,10 @@ class Gateway:
         self._polls.end_older(instance_id, received.boot)
         if received.poll_wait is None:
             return [], framing.join(received.replies)
-        return self._commands(received, min(received.poll_wait, self._max_wait))
+        try:
+            return self._commands(received, min(received.poll_wait, self._max_wait))
+        finally:
+            self._intake.wake(received.wake)
 
     def _commands(self, received: Received, wait: float) -> tuple[Headers, bytes]:
         """Answer a poll: what is due now, or what becomes due while it is held.

@@ -11,6 +11,7 @@ all guests:
 
 import contextlib
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -131,7 +132,7 @@ class _LazyTLS(builtin.BuiltinSSLAdapter):
 class GatewayServer(wsgi.Server):
     """The server.
 
-    :param address: host and port to listen on.
+    :param address: host and port to listen on, or the path of a UNIX socket.
     :param threads: number of workers.
     :param tls: certificate and key file; ``None`` means plain HTTP.
     """
@@ -140,7 +141,7 @@ class GatewayServer(wsgi.Server):
 
     def __init__(
         self,
-        address: tuple[str, int],
+        address: tuple[str, int] | str,
         app: Any,
         *,
         threads: int,
@@ -166,6 +167,16 @@ class GatewayServer(wsgi.Server):
             self.ssl_adapter = _LazyTLS(*tls)
             self.ssl_adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
 
+    @property
+    def port(self) -> int | None:
+        """The port it listens on; ``None`` for a UNIX socket."""
+        return None if isinstance(self.bind_addr, str) else int(self.bind_addr[1])
+
+    def use_port(self, port: int) -> None:
+        """Listen on this port, if on any."""
+        if not isinstance(self.bind_addr, str):
+            self.bind_addr = (self.bind_addr[0], port)
+
     def process_conn(self, conn: _Connection) -> None:
         """Hand a connection with something to read to a worker; a new one has to wait in the selector until it has."""
         if not conn.waited:
@@ -182,3 +193,35 @@ class GatewayServer(wsgi.Server):
             msg.strip().splitlines()[0] if msg.strip() else "",
             exc_info=traceback,
         )
+
+
+class LocalServer(GatewayServer):
+    """The same on a UNIX socket. One that a killed process has left is replaced.
+
+    :param path: of any length: the system's limit is 107 bytes, so it is not given to the system, but
+        ``/proc/self/fd/N/NAME``.
+    """
+
+    def __init__(self, path: str, app: Any, *, threads: int) -> None:
+        super().__init__(path, app, threads=threads, tls=None)
+        self._path = path
+        self._directory: int | None = None
+
+    def prepare(self) -> None:
+        """Bind the socket.
+
+        :raises OSError: when its directory is not there or cannot be written.
+        """
+        self._directory = os.open(os.path.dirname(self._path), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.bind_addr = f"/proc/self/fd/{self._directory}/{os.path.basename(self._path)}"
+        super().prepare()
+        os.chmod(self.bind_addr, 0o666)  # noqa: S103 — the directory says who may connect
+
+    def stop(self) -> None:
+        """Stop serving and remove the socket."""
+        super().stop()
+        if self._directory is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.basename(self._path), dir_fd=self._directory)
+            os.close(self._directory)
+            self._directory = None

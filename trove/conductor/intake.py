@@ -9,7 +9,7 @@ and the log gets one line without content.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -38,13 +38,16 @@ class Received:
 
     :ivar boot: which start of the guest's agent said it.
     :ivar replies: sealed envelopes for the guest.
-    :ivar poll_wait: seconds that the guest is ready to wait for commands; ``None`` when it did not ask for any.
+    :ivar poll_wait: seconds that the guest is ready to wait for commands; ``None`` when it does not take any with this
+        answer.
+    :ivar wake: workflows to be told of it once the guest has its answer, see :meth:`Intake.wake`.
     """
 
     instance_id: str
     boot: int
     replies: list[bytes] = field(default_factory=list)
     poll_wait: float | None = None
+    wake: tuple[str, ...] = ()
 
 
 class Intake:
@@ -64,7 +67,9 @@ class Intake:
 
     def receive(self, data: bytes) -> list[bytes]:
         """Take one envelope and return the sealed answers; see :meth:`take`."""
-        return self.take(data).replies
+        received = self.take(data)
+        self.wake(received.wake)
+        return received.replies
 
     def take(self, data: bytes) -> Received:
         """Take one envelope.
@@ -109,9 +114,17 @@ class Intake:
 
     def _effective(self, header: Header, message: report.Report, master: bytes) -> Received:
         outcome, sealed = self._commit(header, message, master)
-        for workflow_id in outcome.wake:
-            self._wake(workflow_id)
+        if isinstance(message, report.Hello):
+            # It gets what waits for it with the answer, without a poll of its own; the workflow, which waits for much
+            # more than this, is told after that.
+            return Received(header.instance_id, header.boot, sealed, 0.0, tuple(outcome.wake))
+        self.wake(outcome.wake)
         return Received(header.instance_id, header.boot, sealed)
+
+    def wake(self, workflow_ids: Iterable[str]) -> None:
+        """Give the hint that these workflows have something to do."""
+        for workflow_id in workflow_ids:
+            self._wake(workflow_id)
 
     @retry_on_conflict  # a taskmanager locks the workflow first and the guest second
     def _commit(self, header: Header, message: report.Report, master: bytes) -> tuple[Outcome, list[bytes]]:

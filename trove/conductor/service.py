@@ -123,6 +123,7 @@ class Conductor:
         if received.poll_wait is not None:
             replies = [*replies, *self.outbox.envelopes_for(received.instance_id)]
         self._send(received.instance_id, replies)
+        self.intake.wake(received.wake)
 
     def _send(self, instance_id: str, envelopes: list[bytes]) -> None:
         from trove.guestbus.messaging_control import CastError

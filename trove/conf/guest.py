@@ -33,7 +33,8 @@ OPTS = [
     ),
     cfg.StrOpt(
         "gateway_url",
-        help="Base URL that guests dial, for transport 'gateway', for example https://trove.example:8778.",
+        help="Base URL that guests dial, for transport 'gateway', for example https://trove.example:8778, or "
+        "unix:///run/trove/gateway.sock for guests on the same host.",
     ),
     cfg.StrOpt(
         "gateway_ca_file", help="PEM file of the authority that signed the gateway's certificate, handed to guests."
@@ -42,10 +43,17 @@ OPTS = [
     cfg.PortOpt(
         "gateway_bind_port", default=8778, min=0, help="Port the conductor's gateway listens on; 0 picks a free one."
     ),
+    cfg.StrOpt(
+        "gateway_socket",
+        help="Path of a UNIX socket the gateway listens on as well, for guests on the same host, in whatever network "
+        "namespace they are: gateway_url is then unix:// and this path. The directory must exist; who may enter it may "
+        "connect. What is said is sealed anyway, so no TLS is needed. trove-standalone sets it.",
+    ),
     cfg.HostAddressOpt(
         "gateway_tls_bind_host",
         help="A second address the gateway listens on, always with TLS, on the same port, while gateway_bind_host is a "
-        "loopback address without. For the local provider in tier 2: the address of the host on the bridge.",
+        "loopback address without. For guests of the local provider in tier 2 that cannot see gateway_socket: the "
+        "address of the host on the bridge.",
     ),
     cfg.StrOpt(
         "gateway_cert_file", help="PEM certificate of the gateway. Required unless it listens on a loopback address."

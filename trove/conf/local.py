@@ -36,7 +36,7 @@ OPTS = [
     ),
     cfg.StrOpt(
         "tier",
-        default="1",
+        default="auto",
         choices=[
             ("auto", "2 when the service runs as root and everything tier 2 needs is found to work, else 1."),
             ("1", "Instances are processes with loopback addresses; sizes of volumes and flavors are not enforced."),
@@ -47,7 +47,8 @@ OPTS = [
                 "cannot do that.",
             ),
         ],
-        help="What new instances are put into. Existing ones keep what they were made with. "
+        help="What new instances are put into. Existing ones keep what they were made with. Clients reach instances of "
+        "tier 2 at their addresses on the bridge, from this host only. "
         "'trove-manage local_check' tells what this host can do.",
     ),
     cfg.StrOpt(
@@ -82,6 +83,13 @@ OPTS = [
         advanced=True,
         help="MiB that tier 2 gives to a volume for each GiB of its size. Less than 1024 is for trying out what "
         "happens on a full disk.",
+    ),
+    cfg.BoolOpt(
+        "warm_agents",
+        default=True,
+        help="Keep one process with the agent's program loaded, about 30 MiB, from which agents are forked: an "
+        "instance is ready a fifth of a second sooner, and agents share memory. Without it, and whenever that process "
+        "is not there, each agent is started afresh.",
     ),
     cfg.StrOpt(
         "user",

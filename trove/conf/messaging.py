@@ -2,8 +2,8 @@
 """oslo.messaging's own groups for metrics, tracing and notifications.
 
 The first two the library registers on oslo.config's global object only and then reads them from the object it was
-given, so every cast would fail with ``NoSuchOptError``. Those of notifications it registers when a notifier is made, and
-we look into them before. Its other options it registers itself when a transport is opened.
+given, so every cast would fail with ``NoSuchOptError``. Those of notifications it registers when a notifier is made,
+and we look into them before. Its other options it registers itself when a transport is opened.
 """
 
 from typing import Any

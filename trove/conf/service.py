@@ -19,8 +19,8 @@ OPTS = [
     cfg.ListOpt(
         "availability_zones",
         default=[],
-        help="Availability zones that a create request may name; any other is refused at once. When empty, every name is "
-        "passed on to the provider, which may refuse it later.",
+        help="Availability zones that a create request may name; any other is refused at once. When empty, every name "
+        "is passed on to the provider, which may refuse it later.",
     ),
     cfg.StrOpt(
         "default_datastore",

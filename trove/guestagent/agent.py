@@ -4,13 +4,16 @@
 Start-up is short, because an owner waits for it: what only some agents need is imported where it is needed.
 """
 
+import contextlib
+import importlib
 import logging
 import signal
+import sqlite3
 import sys
 import threading
 from pathlib import Path
 
-from trove.common import clock
+from trove.common import clock, imports
 from trove.datastores import spi
 from trove.guestagent import bootstrap as bootstraps
 from trove.guestagent import installed, logs
@@ -20,7 +23,7 @@ from trove.guestagent.service import Files, Service
 from trove.guestagent.system.lock import AlreadyLocked, FileLock
 from trove.guestagent.system.process import ChildProcess
 from trove.guestbus.key_store import KeyStoreError
-from trove.guestbus.session import GuestSession, NotEnrolled, Phase
+from trove.guestbus.session import GuestSession, NotEnrolled, Phase, rehearse
 from trove.guestbus.transport import GuestTransport
 from trove.wire.bootstrap import Bootstrap
 
@@ -36,6 +39,8 @@ ALREADY_RUNNING = 75
 CANNOT_ENROL = 78
 
 ENTRY_POINTS = "trove.datastores.guest"
+#: Drivers of 4 to 6 MiB each that :func:`preload` does without: most agents use one of them or none.
+_DRIVERS = ("psycopg2", "pymysql")
 
 
 class NoHandler(Exception):
@@ -61,6 +66,22 @@ def run(bootstrap_path: Path, log_file: Path | None = None, *, log_to_stderr: bo
             return _run_locked(document, bootstrap_path, state_dir, own)
     except AlreadyLocked as err:
         return _refuse(ALREADY_RUNNING, f"another agent serves this instance: {err}")
+
+
+def preload() -> None:
+    """Load what agents need, for a process that becomes agents later.
+
+    Handlers are those that come with this package; one that needs a driver of its own is left to its agents, and so is
+    what others have installed.
+    """
+    importlib.import_module("trove.guestbus.gateway_client")
+    with imports.without(*_DRIVERS):
+        for name in installed.names(ENTRY_POINTS, within="trove."):
+            with contextlib.suppress(ImportError):
+                installed.load(ENTRY_POINTS, name)
+    installed.agent_version()
+    rehearse()
+    sqlite3.connect(":memory:").close()
 
 
 def load_handler(document: Bootstrap, process: spi.EngineProcess) -> spi.GuestHandler:
@@ -155,6 +176,8 @@ def _serve(service: Service, journal: Journal) -> int:
     # A terminal that closes is no reason to stop. Not SIG_IGN: an engine would inherit that, and reload on SIGHUP no
     # more.
     signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    # Four threads with little to do: who has become ready is not to wait for long for one that computes.
+    sys.setswitchinterval(0.001)
     LOG.info("agent starts, boot %d", journal.boot)
     service.start()
     while not clock.wait(service.finished, 3600.0):

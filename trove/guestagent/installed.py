@@ -38,6 +38,12 @@ def load(group: str, name: str) -> Any:
     return found
 
 
+def names(group: str, *, within: str) -> list[str]:
+    """Return the names that plainly installed packages registered in ``group`` for modules that begin with
+    ``within``."""
+    return [name for name, target in _all_declared(group, tuple(sys.path)).items() if target.startswith(within)]
+
+
 @functools.cache
 def agent_version() -> str:
     """Return the version of the installed package, ``0`` when it runs from a source tree that is not installed."""
@@ -54,28 +60,36 @@ def _metadata_directories(pattern: str) -> Iterator[str]:
 
 
 def _declared(group: str, name: str) -> str | None:
+    return _all_declared(group, tuple(sys.path)).get(name)
+
+
+@functools.cache
+def _all_declared(group: str, _search_path: tuple[str, ...]) -> dict[str, str]:
+    """Return ``{name: object reference}`` of a group; the first package on ``sys.path`` wins."""
+    found: dict[str, str] = {}
     for directory in _metadata_directories("*"):
         try:
             with open(os.path.join(directory, "entry_points.txt"), encoding="utf-8") as stream:
                 text = stream.read()
         except OSError:
             continue
-        if group in text and (target := _parse(text, group, name)) is not None:
-            return target
-    return None
+        if group in text:
+            found = {**_parse(text, group), **found}
+    return found
 
 
-def _parse(text: str, group: str, name: str) -> str | None:
-    """Return the object reference of ``name`` in ``[group]``, without extras."""
+def _parse(text: str, group: str) -> dict[str, str]:
+    """Return the object references in ``[group]``, without extras."""
+    found: dict[str, str] = {}
     section = ""
     for line in map(str.strip, text.splitlines()):
         if line.startswith("["):
             section = line.strip("[] ")
         elif section == group and not line.startswith(("#", ";")):
             key, equals, value = line.partition("=")
-            if equals and key.strip() == name:
-                return value.partition("[")[0].strip()
-    return None
+            if equals:
+                found.setdefault(key.strip(), value.partition("[")[0].strip())
+    return found
 
 
 def _asked(group: str, name: str) -> str | None:

@@ -158,6 +158,7 @@ class Link:
 
     def _exchange(self, envelope: bytes | None, wait: float) -> bool:
         answers = self._transport.exchange(envelope, wait)
+        enrolled = False
         for answer in answers:
             before = self._session.phase
             try:
@@ -167,8 +168,10 @@ class Link:
                 continue
             if before is Phase.CONFIRM and self._session.phase is Phase.ENROLLED:
                 LOG.info("enrolled")
-                self._on_enrolled()
+                enrolled = True
             self._take(message)
+        if enrolled:  # last, because it writes a file: what came along need not wait for that
+            self._on_enrolled()
         return bool(answers)
 
     def _take(self, message: base.Message) -> None:

@@ -6,7 +6,7 @@ Every guest pays for what is loaded, for as long as it lives. Measured with Pyth
 ===================== ========================================================================== ========
 left out              because                                                                    saves
 ===================== ========================================================================== ========
-``ssl``               the gateway is reached over plain HTTP on a loopback address               1.3 MiB
+``ssl``               the gateway is reached over a UNIX socket or a loopback address             1.3 MiB
 ``_hashlib``          it would load OpenSSL once more: ``cryptography`` and libpq bring their    3.4 MiB
                       own; :mod:`hashlib` then uses the implementations built into Python
 ``bz2``, ``lzma``     :mod:`shutil` loads them for archives                                      0.4 MiB
@@ -40,19 +40,26 @@ def for_bootstrap(path: Path) -> bool:
 
     A document that cannot be read changes nothing: whoever reads it next says what is wrong with it.
     """
-    if not _plain(path):
+    if not is_plain(path):
         return False
-    _load(["hashlib", "hmac", "random", "secrets", "http.client"], without=["ssl", "_ssl", "_hashlib"])
+    for_plain_gateway()
     return True
 
 
-def _plain(path: Path) -> bool:
+def for_plain_gateway() -> None:
+    """Load what an agent needs that reaches its gateway without TLS."""
+    _load(["hashlib", "hmac", "random", "secrets", "http.client"], without=["ssl", "_ssl", "_hashlib"])
+
+
+def is_plain(path: Path) -> bool:
+    """Tell whether the bootstrap document at ``path`` names a gateway that is reached without TLS."""
     import msgspec
 
     try:
         with open(path, "rb") as stream:
             document = msgspec.json.decode(stream.read(_MAX_BYTES))
-        return bool(document["transport"] == "gateway" and document["endpoint"].lower().startswith("http://"))
+        endpoint = document["endpoint"].lower()
+        return bool(document["transport"] == "gateway" and endpoint.startswith(("http://", "unix:")))
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
         return False
 

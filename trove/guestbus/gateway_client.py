@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guest dials out to the conductor's gateway over HTTPS.
+"""The guest dials out to the conductor's gateway over HTTPS, or over a UNIX socket of its host.
 
 One request carries one envelope; the answer carries any number, each behind its length (:mod:`trove.guestbus.framing`).
 Connections are kept open and used by one thread at a time. Nothing is repeated here: when a connection breaks, nobody
@@ -13,15 +13,11 @@ import http.client
 import select
 import socket
 import threading
-import urllib.parse
-from typing import TYPE_CHECKING
 
 from trove.common import clock
 from trove.guestbus import framing
+from trove.guestbus.endpoint import Endpoint
 from trove.guestbus.transport import PeerRefused, TransportError
-
-if TYPE_CHECKING:
-    import ssl
 
 #: An idle connection older than this many seconds is not used again; the gateway keeps them longer.
 IDLE_SECONDS = 45.0
@@ -32,9 +28,7 @@ _FORBIDDEN = 403
 class GatewayClient:
     """A :class:`trove.guestbus.transport.GuestTransport` over HTTP. Thread-safe.
 
-    :param endpoint: base URL, ``https://host:port``; ``http`` only for a loopback address, as the gateway itself
-        demands.
-    :param ca: PEM of the one authority that is trusted; without it ``https`` trusts the system's.
+    :param endpoint: where the gateway is, and ``ca``, which authority is trusted: see :class:`Endpoint`.
     :param timeout: seconds to wait for the network, in addition to what a poll waits.
     :raises ValueError: for an endpoint of another form.
     """
@@ -42,17 +36,10 @@ class GatewayClient:
     needs_poll = True
 
     def __init__(self, endpoint: str, instance_id: str, *, ca: str | None = None, timeout: float = 15.0) -> None:
-        url = urllib.parse.urlsplit(endpoint)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ValueError("the gateway's endpoint must be an http or https URL")
-        if url.scheme == "http" and not framing.is_loopback(url.hostname):
-            raise ValueError("plain http is only for a gateway on a loopback address")
+        self._endpoint = Endpoint(endpoint, ca)
         self.poll_after = 0.0
-        self._host = url.hostname
-        self._port = url.port
-        self._path = f"{url.path.rstrip('/')}/v1/guests/{instance_id}/exchange"
+        self._path = f"{self._endpoint.base}/v1/guests/{instance_id}/exchange"
         self._timeout = timeout
-        self._tls = tls_context(ca) if url.scheme == "https" else None
         self._lock = threading.Lock()
         self._idle: collections.deque[tuple[http.client.HTTPConnection, float]] = collections.deque()
         self._busy: set[http.client.HTTPConnection] = set()
@@ -113,7 +100,7 @@ class GatewayClient:
         with self._lock:
             if self._closed:
                 raise TransportError("the transport is closed")
-            connection = self._usable() or self._connection()
+            connection = self._usable() or self._endpoint.connection(self._timeout)
             self._busy.add(connection)
         return connection
 
@@ -128,11 +115,6 @@ class GatewayClient:
             connection.close()
         return None
 
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._tls is None:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
-
     def _give_back(self, connection: http.client.HTTPConnection, *, keep: bool) -> None:
         with self._lock:
             self._busy.discard(connection)
@@ -142,16 +124,7 @@ class GatewayClient:
         connection.close()
 
     def __repr__(self) -> str:
-        return f"<GatewayClient {self._host}:{self._port}>"
-
-
-def tls_context(ca: str | None) -> "ssl.SSLContext":
-    """Return what TLS to the gateway is checked with; ``ca`` as for :class:`GatewayClient`."""
-    import ssl  # a megabyte that an agent on a loopback address does without
-
-    context = ssl.create_default_context(cadata=ca)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+        return f"<GatewayClient {self._endpoint}>"
 
 
 def _readable(sock: socket.socket) -> bool:

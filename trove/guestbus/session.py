@@ -212,3 +212,16 @@ class GuestSession:
 
     def __repr__(self) -> str:
         return f"<GuestSession {self.instance_id} {self.phase.value}>"
+
+
+def rehearse() -> None:
+    """Do with constants, and without drawing a random number, what an agent's first messages need, so that the
+    libraries have made themselves ready: for a process that becomes agents later."""
+    keys.rehearse()
+    master = bytes(keys.KEY_BYTES)
+    header = Header(
+        instance_id="rehearsal", direction=keys.TO_CONTROL, boot=1, sequence=1, message_id="rehearsal", name="hello",
+        version=1, sent_at=0, not_after=0, generation=keys.ENROLLED,
+    )  # fmt: skip
+    sealed = envelope.seal(header, {}, master)
+    envelope.open_envelope(sealed, master, instance_id=header.instance_id, direction=header.direction)

@@ -7,11 +7,11 @@ here: an answer that is lost tells nothing, and the caller finds out by asking f
 """
 
 import http.client
-import urllib.parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from trove.guestbus import framing, gateway_client
+from trove.guestbus.endpoint import Endpoint
 from trove.guestbus.transport import TransportError
 
 #: Names of the headers.
@@ -40,20 +40,14 @@ class Answer:
 class UploadClient:
     """Uploads of one guest. Not thread-safe; every upload has a connection of its own.
 
-    :param endpoint: base URL of the gateway, as for :class:`trove.guestbus.gateway_client.GatewayClient`.
+    :param endpoint: where the gateway is, and ``ca``, which authority is trusted: see :class:`Endpoint`.
     :raises ValueError: for an endpoint of another form.
     """
 
     def __init__(self, endpoint: str, instance_id: str, *, ca: str | None = None, timeout: float = 20.0) -> None:
-        url = urllib.parse.urlsplit(endpoint)
-        if url.scheme not in ("http", "https") or not url.hostname:
-            raise ValueError("the gateway's endpoint must be an http or https URL")
-        if url.scheme == "http" and not framing.is_loopback(url.hostname):
-            raise ValueError("plain http is only for a gateway on a loopback address")
-        self._host, self._port = url.hostname, url.port
-        self._path = f"{url.path.rstrip('/')}/v1/guests/{instance_id}/uploads/"
+        self._endpoint = Endpoint(endpoint, ca)
+        self._path = f"{self._endpoint.base}/v1/guests/{instance_id}/uploads/"
         self._timeout = timeout
-        self._tls = gateway_client.tls_context(ca) if url.scheme == "https" else None
 
     def put(self, ticket_id: str, headers: Mapping[str, str], content: Iterator[bytes], size: int) -> Answer:
         """Upload ``size`` bytes.
@@ -61,7 +55,7 @@ class UploadClient:
         :raises TransportError: nobody knows whether it arrived. What reading ``content`` raises is raised as it is,
             and it did not.
         """
-        connection = self._connection()
+        connection = self._endpoint.connection(self._timeout)
         try:
             try:
                 connection.putrequest("PUT", self._path + ticket_id)
@@ -87,8 +81,3 @@ class UploadClient:
             )
         finally:
             connection.close()
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._tls is None:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)

@@ -27,7 +27,7 @@ class ConductorClient(transport.HintClient):
 
     version = "1.0"
 
-    def __init__(self, conf: cfg.ConfigOpts, bus: messaging.transport.RPCTransport) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, bus: transport.Transport) -> None:
         super().__init__(bus, conf.conductor_queue, fanout=True)
 
     def deliver(self, instance_id: str) -> None:
@@ -49,7 +49,7 @@ class ConductorEndpoint:
 
 
 def server(
-    conf: cfg.ConfigOpts, bus: messaging.transport.RPCTransport, conductor: Delivers, name: str
+    conf: cfg.ConfigOpts, bus: transport.Transport, conductor: Delivers, name: str
 ) -> transport.HintServer:
     """Return the server of one conductor; ``name`` must differ between processes."""
     return transport.HintServer(bus, conf.conductor_queue, name, [ConductorEndpoint(conductor)])

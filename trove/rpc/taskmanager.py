@@ -27,7 +27,7 @@ class TaskManagerClient(transport.HintClient):
 
     version = "1.0"
 
-    def __init__(self, conf: cfg.ConfigOpts, bus: messaging.transport.RPCTransport) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, bus: transport.Transport) -> None:
         super().__init__(bus, conf.taskmanager_queue, fanout=False)
 
     def wake(self, workflow_id: str) -> None:
@@ -49,7 +49,7 @@ class TaskManagerEndpoint:
 
 
 def server(
-    conf: cfg.ConfigOpts, bus: messaging.transport.RPCTransport, worker: Wakes, name: str
+    conf: cfg.ConfigOpts, bus: transport.Transport, worker: Wakes, name: str
 ) -> transport.HintServer:
     """Return the server of one taskmanager; ``name`` must differ between processes."""
     return transport.HintServer(bus, conf.taskmanager_queue, name, [TaskManagerEndpoint(worker)])

@@ -12,7 +12,12 @@ from typing import Any
 import oslo_messaging as messaging
 from oslo_config import cfg
 
+from trove.rpc import inprocess
+
 LOG = logging.getLogger(__name__)
+
+#: What hints travel on: a broker's transport, or the bus within a service that is one process.
+Transport = messaging.transport.RPCTransport | inprocess.Bus
 
 
 def control_transport(conf: cfg.ConfigOpts, url: str | None = None) -> messaging.transport.RPCTransport:
@@ -30,9 +35,11 @@ class HintServer:
     :param endpoints: objects whose public methods are callable by name, each with an oslo.messaging ``target``.
     """
 
-    def __init__(
-        self, transport: messaging.transport.RPCTransport, topic: str, server: str, endpoints: Sequence[Any]
-    ) -> None:
+    def __init__(self, transport: Transport, topic: str, server: str, endpoints: Sequence[Any]) -> None:
+        self._server: Any
+        if isinstance(transport, inprocess.Bus):
+            self._server = transport.server(topic, endpoints)
+            return
         self._server = messaging.get_rpc_server(
             transport,
             messaging.Target(topic=topic, server=server),
@@ -58,7 +65,11 @@ class HintClient:
     #: Version of the interface that this client speaks.
     version = "1.0"
 
-    def __init__(self, transport: messaging.transport.RPCTransport, topic: str, *, fanout: bool) -> None:
+    def __init__(self, transport: Transport, topic: str, *, fanout: bool) -> None:
+        self._client: Any
+        if isinstance(transport, inprocess.Bus):
+            self._client = transport.client(topic, fanout=fanout)
+            return
         self._client = messaging.get_rpc_client(
             transport,
             messaging.Target(topic=topic, version=self.version, fanout=fanout),

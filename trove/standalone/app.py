@@ -2,7 +2,7 @@
 """Put the parts together in one process.
 
 They are the same parts that run as processes of their own in a cloud, and they meet only in the database and on the
-control bus (``fake://``): nothing here hands one part's object to another.
+control bus (:mod:`trove.rpc.inprocess`): nothing here hands one part's object to another.
 """
 
 import errno
@@ -27,11 +27,10 @@ from trove.providers import registry as providers
 from trove.providers.local.images.store import Images
 from trove.providers.local.provider import LocalProvider
 from trove.rpc import conductor as conductor_rpc
+from trove.rpc import inprocess
 from trove.rpc.conductor import ConductorClient
 from trove.rpc.taskmanager import TaskManagerClient
-from trove.rpc.transport import control_transport
 from trove.standalone import control, credentials, seed
-from trove.standalone.certificates import Authority
 from trove.standalone.layout import Layout, Settings
 from trove.taskmanager.environment import Environment
 from trove.taskmanager.service import TaskManager
@@ -89,23 +88,16 @@ def require_port(host: str, port: int, remedy: str) -> None:
             raise PortInUse(f"port {port} of {host} {reason}; {remedy}") from err
 
 
-def gateway(layout: Layout, conf: cfg.ConfigOpts, provider: Any) -> str:
-    """Return the base URL that new guests dial; have the gateway listen where they can reach it.
+def gateway(conf: cfg.ConfigOpts, provider: Any) -> str:
+    """Return the base URL that new guests dial; have the gateway listen there.
 
-    Guests of the local provider's second tier have a loopback of their own and come over the bridge, so the gateway
-    listens there too, with a certificate from an authority of this service.
+    Guests of the local provider reach a UNIX socket whatever network they are in.
     """
     bus = conf.guest_bus
-    address = provider.gateway_address() if isinstance(provider, LocalProvider) else None
-    if address is None:
+    if not isinstance(provider, LocalProvider):
         return f"http://{bus.gateway_bind_host}:{bus.gateway_bind_port}"
-    authority = Authority(layout.tls)
-    certificate, key = authority.issue(address)
-    conf.set_default("gateway_tls_bind_host", address, group="guest_bus")
-    conf.set_default("gateway_cert_file", str(certificate), group="guest_bus")
-    conf.set_default("gateway_key_file", str(key), group="guest_bus")
-    conf.set_default("gateway_ca_file", str(authority.file), group="guest_bus")
-    return f"https://{address}:{bus.gateway_bind_port}"
+    conf.set_default("gateway_socket", str(provider.gateway_socket), group="guest_bus")
+    return f"unix://{bus.gateway_socket}"
 
 
 class Standalone(service.Group):
@@ -133,8 +125,8 @@ class Standalone(service.Group):
             for line in seed.seed(session, plugins, Images(Path(conf.local.image_dir))):
                 LOG.info("%s", line)
         provider = providers.load(conf.provider, conf)
-        gateway_url = gateway(layout, conf, provider)
-        bus = control_transport(conf, "fake://")
+        gateway_url = gateway(conf, provider)
+        bus = inprocess.Bus()
         conductor = Conductor(conf, db, Store(db), TaskManagerClient(conf, bus).wake, server="standalone")
         hints = conductor_rpc.server(conf, bus, conductor, "standalone")
         env = Environment(

@@ -89,6 +89,8 @@ def _up(layout: Layout, args: argparse.Namespace) -> int:
     from trove.cmd import startup
     from trove.standalone import app
 
+    # All parts share this process: whoever has become ready waits no longer than this for one that computes.
+    sys.setswitchinterval(0.001)
     layout.create_root()
     lock = pidfile.PidFile(layout.pid)
     lock.acquire()

@@ -46,7 +46,6 @@ class Layout:
         self.log = self.root / "trove-standalone.log"
         self.guests = self.root / "guests"
         self.images = self.root / "images"
-        self.tls = self.root / "tls"
         self.objects = self.root / "objects"
         self._settings = self.root / "settings.json"
 

@@ -4,11 +4,10 @@
 import os
 import secrets
 
-import oslo_messaging as messaging
-
 from trove.common import service
 from trove.providers import base
 from trove.rpc import taskmanager as rpc
+from trove.rpc import transport
 from trove.taskmanager import flows, notifier
 from trove.taskmanager.environment import Environment
 from trove.workflow.registry import Registry
@@ -32,7 +31,7 @@ class TaskManager(service.Group):
         process of that name held is then taken up at once instead of when its leases run out.
     """
 
-    def __init__(self, env: Environment, bus: messaging.transport.RPCTransport, *, owner: str | None = None) -> None:
+    def __init__(self, env: Environment, bus: transport.Transport, *, owner: str | None = None) -> None:
         settings = env.conf.workflow
         self.owner = owner or owner_name(env.conf.host)
         self.worker = Worker(

@@ -24,9 +24,9 @@ class Bootstrap(base.Message, frozen=True, kw_only=True):
     datastore_manager: base.ShortText
     datastore_version: base.ShortText
     transport: Literal["gateway", "messaging"]
-    #: Gateway: base URL. Messaging: transport URL of the guest vhost.
+    #: Gateway: base URL, or ``unix://`` and the path of a socket. Messaging: transport URL of the guest vhost.
     endpoint: Annotated[str, msgspec.Meta(min_length=1, max_length=2048)]
-    #: PEM of the authority that signs the gateway's certificate; absent for plain loopback.
+    #: PEM of the authority that signs the gateway's certificate; absent for loopback and sockets.
     ca: base.LongText | None = None
     #: 64 hexadecimal digits; absent once the guest is enrolled.
     one_time_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")] | None = None
@@ -61,3 +61,9 @@ def fill(document: bytes, values: Mapping[str, Any]) -> bytes:
     if not (made.data_dir and made.state_dir):
         raise base.MalformedMessage("bootstrap: data_dir and state_dir must not be empty")
     return msgspec.json.encode(filled)
+
+
+def local_socket(document: bytes) -> str | None:
+    """Return the path of the UNIX socket on which the guest of a JSON ``document`` finds its gateway, if it does."""
+    endpoint = msgspec.json.decode(document, type=dict[str, Any]).get("endpoint")
+    return endpoint.removeprefix("unix://") if isinstance(endpoint, str) and endpoint.startswith("unix:///") else None

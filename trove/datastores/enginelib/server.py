@@ -27,7 +27,9 @@ from pathlib import Path
 from trove.common import clock
 from trove.datastores import spi
 
-#: Seconds between two looks at a server that starts or stops; 100 ms would be most of a start.
+#: Seconds between two looks at a server that starts or stops: the first pause, doubled each time, and the longest. Some
+#: servers are up in ten milliseconds, and 100 ms would be most of a start.
+FIRST_POLL = 0.001
 POLL = 0.02
 #: Seconds for which a process that was just started need not be visible: between the end of the old program and the
 #: start of the new one (execve(2)) its command line reads as empty.
@@ -55,7 +57,7 @@ class Program:
     :ivar marker: text that is in this server's command line and in no other process's.
     :ivar log: file that gets what the process writes to its standard output and error.
     :ivar pid: the pid that the engine itself has noted, or ``None``; it need not be true any more.
-    :ivar ready: whether the server with this pid takes connections. Asked every :data:`POLL` seconds; it may block
+    :ivar ready: whether the server with this pid takes connections. Asked every few milliseconds; it may block
         for a second.
     :ivar environment: added to the environment of a start, asked at each.
     :ivar stop_stages: signals that end the server, each with the seconds until the next, the last being SIGKILL.
@@ -127,6 +129,7 @@ class EngineServer:
         self.launch()
         began = clock.monotonic()
         deadline = began + timeout
+        pause = FIRST_POLL
         while not self.accepting():
             if self.pid() is None and clock.monotonic() - began > EXEC_GRACE:
                 self._launched = None
@@ -138,7 +141,8 @@ class EngineServer:
                     "engine.start_timeout",
                     f"The database server does not take connections after {timeout:.0f} seconds.",
                 )
-            clock.sleep(POLL)
+            clock.sleep(pause)
+            pause = min(2 * pause, POLL)
         self.forgive()
 
     def stop(self) -> None:
@@ -204,5 +208,7 @@ class EngineServer:
     def _await_end(self, timeout: float) -> None:
         # Not of one pid: what was launched may be a wrapper that ends a moment after the engine itself.
         deadline = clock.monotonic() + timeout
+        pause = FIRST_POLL
         while self.pid() is not None and clock.monotonic() < deadline:
-            clock.sleep(POLL)
+            clock.sleep(pause)
+            pause = min(2 * pause, POLL)

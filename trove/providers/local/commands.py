@@ -4,7 +4,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from trove.providers import base
 
@@ -27,11 +27,11 @@ def find(program: str) -> str | None:
     return shutil.which(program, path=_PATH)
 
 
-def run(program: str, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = "") -> str:
+def run(program: str, *arguments: str, env: Mapping[str, str] | None = None, lines: Sequence[str] = ()) -> str:
     """Run a tool and return what it prints.
 
     :param env: added to the environment, which is not that of the service.
-    :param stdin: what the tool reads.
+    :param lines: what it reads from its standard input.
     :raises ToolError: when it fails or does not end in time.
     :raises base.FatalError: when this host does not have it.
     """
@@ -41,8 +41,8 @@ def run(program: str, *arguments: str, env: Mapping[str, str] | None = None, std
     environment = {"PATH": _PATH, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", **(env or {})}
     try:
         done = subprocess.run(
-            [path, *arguments], input=stdin, capture_output=True, text=True, errors="replace",
-            timeout=TIMEOUT, check=False, env=environment, cwd=os.sep,
+            [path, *arguments], input="".join(f"{line}\n" for line in lines), capture_output=True, text=True,
+            errors="replace", timeout=TIMEOUT, check=False, env=environment, cwd=os.sep,
         )
     except subprocess.TimeoutExpired:
         raise ToolError(f"{program} {' '.join(arguments)} did not end within {TIMEOUT:.0f} seconds", -1) from None

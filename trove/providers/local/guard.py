@@ -70,4 +70,4 @@ def load(namespace: Path, port: int, cidrs: Sequence[str]) -> None:
     if program is None:
         raise base.FatalError(f"this host lacks the program '{PROGRAM}': apt install nftables")
     # Not "ip netns exec", which takes a copy of every mount along.
-    commands.run("nsenter", f"--net={namespace}", program, "-f", "-", stdin=ruleset(port, cidrs))
+    commands.run("nsenter", f"--net={namespace}", program, "-f", "-", lines=ruleset(port, cidrs).splitlines())

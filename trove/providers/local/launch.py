@@ -53,6 +53,11 @@ class LaunchError(Exception):
     """Why the program cannot be started, for the operator."""
 
 
+def parse(words: list[str]) -> list[tuple[str, str]]:
+    """Return the words as pairs."""
+    return [(key, value) for key, _, value in (word.partition("=") for word in words)]
+
+
 def _mount(source: str, target: str, kind: str | None, flags: int, data: str | None, what: str) -> None:
     encoded = [part.encode() if part is not None else None for part in (source, target, kind, data)]
     if _libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]) != 0:
@@ -69,7 +74,8 @@ def private_namespace() -> None:
     _mount("none", "/", None, MS_REC | MS_PRIVATE, None, "cannot make the mount namespace private")
 
 
-def _remedy(words: list[tuple[str, str]]) -> str:
+def remedy(words: list[tuple[str, str]]) -> str:
+    """Return what helps when the kernel refused to hide something, as the end of a sentence; else nothing."""
     hidden = ", ".join(value for key, value in words if key == "hide")
     if not hidden:
         return ""
@@ -156,11 +162,13 @@ def rearrange(words: list[tuple[str, str]]) -> None:
             if not os.path.lexists(path):
                 os.symlink(target, path)
         else:
-            handle = f"/proc/self/fd/{handles[value]}"
-            _point_for(value, os.path.isdir(handle))
-            _mount(handle, value, None, MS_BIND | MS_REC, None, f"cannot show {value}")
+            source = f"/proc/self/fd/{handles[value]}"
+            _point_for(value, os.path.isdir(source))
+            _mount(source, value, None, MS_BIND | MS_REC, None, f"cannot show {value}")
             if key == "ro":
                 _mount("none", value, None, MS_BIND | MS_REMOUNT | MS_RDONLY, None, f"cannot protect {value}")
+    for handle in handles.values():  # whoever does not execute a program would keep them
+        os.close(handle)
 
 
 def become(uid: int, gid: int) -> None:
@@ -172,29 +180,37 @@ def become(uid: int, gid: int) -> None:
         raise LaunchError(f"cannot refuse new privileges: {os.strerror(ctypes.get_errno())}")
 
 
+def prepare(words: list[tuple[str, str]]) -> None:
+    """Do everything but to start the program.
+
+    :raises LaunchError: naming what the kernel or the account's rights refuse.
+    """
+    single = dict(words)
+    confine(words)
+    rearrange(words)
+    become(int(single["uid"]), int(single["gid"]))
+    os.umask(0o077)
+    if "cwd" in single:
+        os.chdir(single["cwd"])
+    missing = [value for key, value in words if key in ("ro", "rw", "cwd") and not os.access(value, os.R_OK)]
+    if missing:
+        raise LaunchError(f"user id {single['uid']} cannot read {', '.join(missing)}")
+
+
 def main(argv: list[str]) -> NoReturn:
     """Do what the module's docstring says; never return."""
     split = argv.index("--")
-    pairs = [word.partition("=") for word in argv[:split]]
-    words = [(key, value) for key, _, value in pairs]
+    words = parse(argv[:split])
     single = dict(words)
     status = int(single.get("status", "2"))
     program = argv[split + 1:]
     try:
         if status > 2:
             os.set_inheritable(status, False)
-        confine(words)
-        rearrange(words)
-        become(int(single["uid"]), int(single["gid"]))
-        os.umask(0o077)
-        if "cwd" in single:
-            os.chdir(single["cwd"])
-        missing = [value for key, value in words if key in ("ro", "rw", "cwd") and not os.access(value, os.R_OK)]
-        if missing:
-            raise LaunchError(f"user id {single['uid']} cannot read {', '.join(missing)}")
+        prepare(words)
         os.execvpe(program[0], program, os.environ)
     except (LaunchError, OSError) as err:
-        os.write(status, f"{program[0]} was not started: {err}{_remedy(words)}\n".encode())
+        os.write(status, f"{program[0]} was not started: {err}{remedy(words)}\n".encode())
     os._exit(EXIT_FAILED)
 
 

@@ -176,17 +176,16 @@ class Network:
             commands.run("ip", "netns", "add", path.name)
         if (_INTERFACES / cable).exists() and "eth0" not in self._interfaces_in(path.name):
             commands.run("ip", "link", "del", cable)
-        if not (_INTERFACES / cable).exists():
-            # The address decides the hardware address: neighbours that remember the previous owner stay right.
-            hardware = ":".join(f"{byte:02x}" for byte in (2, 0x76, *ipaddress.IPv4Address(address).packed))
-            commands.run(
-                "ip", "link", "add", cable, "type", "veth",
-                "peer", "name", "eth0", "address", hardware, "netns", path.name,
-            )
-        commands.run("ip", "link", "set", cable, "master", self.bridge, "up")
-        commands.run("ip", "-n", path.name, "addr", "replace", f"{address}/{subnet.prefixlen}", "dev", "eth0")
-        commands.run("ip", "-n", path.name, "link", "set", "lo", "up")
-        commands.run("ip", "-n", path.name, "link", "set", "eth0", "up")
+        # The address decides the hardware address: neighbours that remember the previous owner stay right.
+        hardware = ":".join(f"{byte:02x}" for byte in (2, 0x76, *ipaddress.IPv4Address(address).packed))
+        plug = [f"link add {cable} type veth peer name eth0 address {hardware} netns {path.name}"]
+        if (_INTERFACES / cable).exists():
+            plug = []
+        # Told to the host: whoever has asked for the address in vain a moment ago would ask again after a second only.
+        known = f"neigh replace {address} lladdr {hardware} dev {self.bridge} nud reachable"
+        inside = [f"addr replace {address}/{subnet.prefixlen} dev eth0", "link set lo up", "link set eth0 up"]
+        commands.run("ip", "-batch", "-", lines=[*plug, f"link set {cable} master {self.bridge} up", known])
+        commands.run("ip", "-n", path.name, "-batch", "-", lines=inside)
         return path
 
     def remove(self, slug: str) -> None:

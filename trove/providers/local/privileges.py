@@ -101,12 +101,26 @@ def launcher_argv(
     :param status_fd: an inherited descriptor that gets the reason when ``argv`` cannot be started.
     :raises base.FatalError: when a needed path has a name that the launcher cannot take.
     """
-    said = [f"uid={account.uid}", f"gid={account.gid}", *words, *view(account, read_only, writable)]
+    said = launcher_words(account, read_only, writable, words)
     if cwd is not None:
         said.append(f"cwd={cwd}")
-    if status_fd is not None:
-        said.append(f"status={status_fd}")
-    return [sys.executable, "-I", "-S", launch.__file__, *said, "--", *argv]
+    return launcher_command(argv, said, status_fd)
+
+
+def launcher_words(
+    account: Account, read_only: Iterable[str] = (), writable: Iterable[str] = (), words: Sequence[str] = ()
+) -> list[str]:
+    """Return what the launcher is told so that ``account`` runs a program that needs these paths.
+
+    :raises base.FatalError: when a needed path has a name that the launcher cannot take.
+    """
+    return [f"uid={account.uid}", f"gid={account.gid}", *words, *view(account, read_only, writable)]
+
+
+def launcher_command(argv: Sequence[str], words: Sequence[str], status_fd: int | None = None) -> list[str]:
+    """Return the command line of the launcher with its words and the program that it becomes."""
+    status = [] if status_fd is None else [f"status={status_fd}"]
+    return [sys.executable, "-I", "-S", launch.__file__, *words, *status, "--", *argv]
 
 
 def view(account: Account, read_only: Iterable[str], writable: Iterable[str] = ()) -> list[str]:

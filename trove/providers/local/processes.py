@@ -16,14 +16,14 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from trove.common import clock
 from trove.providers import base
-from trove.providers.local import cgroups
+from trove.providers.local import cgroups, privileges
 
 MARK = "TROVE_INSTANCE"
 
@@ -175,10 +175,35 @@ def signal_members(members: Sequence[Identity], number: signal.Signals) -> None:
                 os.close(handle)
 
 
-class Spawner:
-    """Starts detached processes and reaps those of them that end while this process lives."""
+@dataclass(frozen=True)
+class Launch:
+    """A program to start.
 
-    def __init__(self) -> None:
+    :ivar words: what the launcher (:mod:`.launch`) is told; none for a program of this process's own user.
+    """
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: str
+    words: Sequence[str] = ()
+
+
+class Forks(Protocol):
+    """Whoever can make processes of the program without starting it afresh, see :class:`.warm.Warm`."""
+
+    def spawn(self, launch: Launch, log: int, status: int) -> Identity | None: ...
+
+    def endings(self) -> list[tuple[Identity, int]]: ...
+
+
+class Spawner:
+    """Starts detached processes and reaps those of them that end while this process lives.
+
+    :param forks: asked first, where there is one.
+    """
+
+    def __init__(self, forks: Forks | None = None) -> None:
+        self._forks = forks
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
         self._ended: dict[Identity, int] = {}
         self._lock = threading.Lock()
@@ -190,6 +215,7 @@ class Spawner:
                 if (status := child.poll()) is not None:
                     del self._children[identity]
                     self._ended[identity] = status
+            self._ended.update(self._forks.endings() if self._forks is not None else ())
             while len(self._ended) > _ENDINGS_KEPT:
                 del self._ended[next(iter(self._ended))]
 
@@ -199,29 +225,35 @@ class Spawner:
         with self._lock:
             return self._ended.get(identity)
 
-    def spawn(
-        self,
-        argv: Callable[[int | None], Sequence[str]],
-        *,
-        env: Mapping[str, str],
-        cwd: Path,
-        log: int,
-        confirm: bool,
-    ) -> Identity:
-        """Start a program in a session of its own, without any of our descriptors.
+    def spawn(self, launch: Launch, log: int) -> Identity:
+        """Start a program in a session of its own, without any of our descriptors, and wait until it is itself.
 
-        :param argv: given the descriptor on which a launcher reports failure, returns the command line.
         :param log: descriptor for what it prints.
-        :param confirm: the command line is a launcher's: wait until it has started the program.
         :raises base.FatalError: when it cannot be started.
         """
         self.reap()
-        reader, writer = os.pipe() if confirm else (None, None)
+        reader, writer = os.pipe()
+        try:
+            identity = self._forks.spawn(launch, log, writer) if self._forks is not None else None
+            if identity is None:
+                identity = self._start(launch, log, writer if launch.words else None)
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        self._confirm(reader)
+        if identity.started == 0:
+            raise base.RetryableError("the guest agent ended at once")
+        return identity
+
+    def _start(self, launch: Launch, log: int, writer: int | None) -> Identity:
+        argv = privileges.launcher_command(launch.argv, launch.words, writer) if writer is not None else launch.argv
         try:
             child = subprocess.Popen(
-                argv(writer),
-                env=dict(env),
-                cwd="/" if confirm else cwd,
+                argv,
+                env=dict(launch.env),
+                cwd="/" if writer is not None else launch.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -231,20 +263,11 @@ class Spawner:
                 umask=0o077,
             )
         except OSError as err:
-            if reader is not None:
-                os.close(reader)
             raise base.FatalError(f"the guest agent cannot be started: {err}") from err
-        finally:
-            if writer is not None:
-                os.close(writer)
         started = read_stat(child.pid)  # even when it has ended already, we have not reaped it
         identity = Identity(child.pid, started.started if started is not None else 0)
         with self._lock:
             self._children[identity] = child
-        if reader is not None:
-            self._confirm(reader)
-        if started is None:
-            raise base.RetryableError("the guest agent ended at once")
         return identity
 
     @staticmethod

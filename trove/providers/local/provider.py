@@ -34,8 +34,10 @@ from trove.providers.local import (
     privileges,
     records,
     servers,
+    starting,
     tiers,
     volumes,
+    warm,
 )
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
@@ -75,14 +77,17 @@ def _own_errors(method: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What tier 2 needs to know.
+    """What is around servers.
 
     :ivar isolation: networks and control groups.
     :ivar volume_unit: bytes in one GiB of a volume's size; less only for tests and demonstrations.
+    :ivar warm: module of the agent's program, to be kept loaded in a process that agents are forked from; ``None``:
+        each agent is started afresh.
     """
 
     isolation: Isolation | None = None
     volume_unit: int = disks.GIB
+    warm: str | None = None
 
 
 class LocalProvider:
@@ -119,8 +124,9 @@ class LocalProvider:
         self._ports = ports.Ports(self._store, address_pool, probe=probe, isolation=self._isolation)
         self._volumes = volumes.Volumes(self._store, self._isolation, unit=surroundings.volume_unit)
         self._images = Images(image_dir or self._store.base_dir / "images")
+        self._warm = warm.Warm(surroundings.warm, starting.ENVIRONMENT) if surroundings.warm else None
         self._servers = servers.Servers(
-            self._store, self._volumes, self._images, agent_argv or servers.agent_command(), self._isolation
+            self._store, self._volumes, self._images, agent_argv or servers.agent_command(), self._isolation, self._warm
         )
 
     @property
@@ -147,6 +153,9 @@ class LocalProvider:
         found = tiers.choose(wanted, around, self._store, known)
         LOG.log(logging.WARNING if found.missing else logging.INFO, "%s", found)
         around.for_new = found.tier == tiers.ISOLATED
+        if around.for_new:  # at once: a gateway may have to listen there
+            with self._store.lock():
+                around.network.ensure_bridge()
         return found
 
     @_own_errors
@@ -160,15 +169,10 @@ class LocalProvider:
                 around.network.remove_bridge()
         return missing
 
-    @_own_errors
-    def gateway_address(self) -> str | None:
-        """Return the address of the host under which new instances find it, where that is not loopback; the bridge
-        exists then."""
-        if self._isolation is None or not self._isolation.for_new:
-            return None
-        with self._store.lock():
-            self._isolation.network.ensure_bridge()
-        return self._isolation.network.host_address()
+    @property
+    def gateway_socket(self) -> Path:
+        """Where a gateway on this host may listen so that guests of both tiers find it."""
+        return self._store.base_dir / "gateway" / "socket"
 
     @_own_errors
     def find_port(self, tag: str) -> base.Port | None:
@@ -233,9 +237,26 @@ class LocalProvider:
         """
         raise base.FatalError("a server of this host cannot be moved to another one")
 
+    @property
+    def spare(self) -> int | None:
+        """The process that waits to become agents, where there is one and it is ready."""
+        return None if self._warm is None else self._warm.pid
+
+    @_own_errors
+    def warm_up(self) -> None:
+        """See that there is a process that agents can be forked from; do not wait for it."""
+        if self._warm is not None:
+            self._warm.tend()
+
+    def close(self) -> None:
+        """End what serves this process only; agents and engines go on."""
+        if self._warm is not None:
+            self._warm.close()
+
     @_own_errors
     def supervise(self) -> None:
         """Start agents that have died, go on with restarts, delete what a crash has left. Call it every few seconds."""
+        self.warm_up()
         self._servers.supervise()
         self._store.sweep_leftovers()
         if self._isolation is not None and self._isolation.for_new:
@@ -279,7 +300,9 @@ def open_provider(conf: Any) -> LocalProvider:
         address_pool=options.address_pool,
         user=options.user,
         image_dir=images.directory(conf),
-        surroundings=Surroundings(around, options.volume_unit_mib * MIB),
+        surroundings=Surroundings(
+            around, options.volume_unit_mib * MIB, warm=servers.AGENT if options.warm_agents else None
+        ),
     )
 
 
@@ -296,11 +319,12 @@ def make_provider(conf: Any) -> LocalProvider:
 def unreachable(conf: Any) -> dict[str, str]:
     """Return which part of the control plane guests of tier 2 could not reach, as it is configured.
 
-    Without a ``gateway_url`` nothing is known yet: ``trove-standalone`` finds the address when the bridge is there.
+    A socket of this host is within everybody's reach; ``trove-standalone``, which names no ``gateway_url``, has one.
     """
     bus = conf.guest_bus
     if bus.transport == "gateway":
-        hosts = [urllib.parse.urlsplit(bus.gateway_url).hostname or ""] if bus.gateway_url else []
+        url = urllib.parse.urlsplit(bus.gateway_url or "")
+        hosts = [url.hostname or ""] if bus.gateway_url and url.scheme != "unix" else []
     else:
         # scheme://user:password@host:port,user:password@host:port/vhost
         place = urllib.parse.urlsplit(bus.guest_transport_url or bus.transport_url or "").netloc

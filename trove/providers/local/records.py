@@ -11,6 +11,7 @@ reader needs no lock and never sees half of one; whoever decides on the ground o
       ports/<slug>.json                  addresses given out
       volumes/<slug>/volume.json         volumes/<slug>/data is the account's own (0700), see :mod:`.volumes`
       servers/<slug>/server.json         servers/<slug>/state is the account's own (0700)
+      gateway/                           a socket of the gateway, when that is on this host; the account may enter
       templates/                         prepared data directories, shared by the engines (the account's own)
       trash/                             what is being deleted
 
@@ -96,8 +97,18 @@ class Store:
                     path.mkdir(mode=shared, parents=True, exist_ok=True)
                     path.chmod(shared)
             self.make_private(base_dir / "templates")
+            self._make_gateway()
         except OSError as err:
             raise base.FatalError(f"[local] base_dir {base_dir} cannot be used: {err}") from err
+
+    def _make_gateway(self) -> None:
+        # The account may pass, and not write: whoever could replace the socket would shut out all other guests.
+        path = self.base_dir / "gateway"
+        if not path.is_dir():
+            path.mkdir(mode=0o700)
+        if self.account:
+            os.chown(path, os.getuid(), self.account.gid)
+        path.chmod(0o750 if self.account else 0o700)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

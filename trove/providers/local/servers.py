@@ -40,6 +40,8 @@ LOG = logging.getLogger(__name__)
 GRACE = 5.0
 
 BOOTSTRAP = "bootstrap.json"
+#: The agent's program.
+AGENT = "trove.cmd.guest"
 
 #: The one availability zone there is.
 ZONE = "local"
@@ -47,7 +49,7 @@ ZONE = "local"
 
 def agent_command() -> list[str]:
     """Return the command line of a guest agent without its ``--bootstrap FILE``."""
-    return [sys.executable, "-P", "-m", "trove.cmd.guest"]
+    return [sys.executable, "-P", "-m", AGENT]
 
 
 class Servers:
@@ -56,6 +58,7 @@ class Servers:
     :param images: where the root images of servers are found.
     :param isolation: what is put around servers with an address of their own (tier 2).
     :param agent_argv: the program to run as an agent; it gets ``--bootstrap FILE`` appended.
+    :param forks: makes agents without starting the program afresh.
     """
 
     def __init__(
@@ -65,11 +68,12 @@ class Servers:
         images: Images,
         agent_argv: Sequence[str],
         isolation: Isolation | None = None,
+        forks: processes.Forks | None = None,
     ) -> None:
         self._store = store
         self._images = images
         self._volumes = volumes
-        self._spawner = processes.Spawner()
+        self._spawner = processes.Spawner(forks)
         self._starter = Starter(store, volumes, self._spawner, agent_argv, isolation)
         self._boot = processes.boot_id()
 
@@ -89,7 +93,9 @@ class Servers:
             record = self._store.read("server", spec.tag)
             if record is None:
                 record = self._create(spec)
-            elif record["desired"] == "removed":
+                self._start(record, adopt=False)
+                return self._server(record)
+            if record["desired"] == "removed":
                 raise base.RetryableError(f"server {spec.tag} is being removed")
             if record["desired"] == "restarting":
                 self._proceed(record)
@@ -290,6 +296,7 @@ class Servers:
             "failure": None, "pid": None, "started": None, "boot": None, "spawned_at": 0.0, "stopping_since": 0.0,
             "stopping_boot": None, "tier": port.get("tier", 1), "cgroups": [],
             "group": spec.group.tag if spec.group else None,
+            "gateway_socket": bootstrap.local_socket(document),
         }
         self._store.make_directory("server", record, STATE, {BOOTSTRAP: document})
         return record
@@ -304,11 +311,14 @@ class Servers:
         except ImageError as err:
             raise base.NotFoundError(str(err)) from err
 
-    def _start(self, record: Record) -> None:
+    def _start(self, record: Record, *, adopt: bool = True) -> None:
         """Start the agent, unless one runs that an earlier start did not live to write down. The caller holds the
-        lock."""
+        lock.
+
+        :param adopt: look for such a one among all processes of the host; not for a server that was made a moment ago.
+        """
         file = str(self._directory(record) / STATE / BOOTSTRAP)
-        identity = processes.find_agent(self._membership(record), file)
+        identity = processes.find_agent(self._membership(record), file) if adopt else None
         now = clock.monotonic()
         if identity is None:
             identity = self._starter.spawn(record, file)

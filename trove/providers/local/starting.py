@@ -20,8 +20,8 @@ STATE = "state"
 
 _LOG_LIMIT = 10 * 1024 * 1024
 
-#: The environment of an agent, apart from HOME and the mark.
-_ENVIRONMENT = {
+#: The environment of an agent, apart from HOME, the mark and where packages are found.
+ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C.UTF-8",
     # One heap for all of the agent's threads: they hardly run at the same time, and each heap of its own costs memory.
@@ -65,32 +65,34 @@ class Starter:
         :raises base.RetryableError: when its volume is not mounted or its isolation cannot be made now.
         :raises base.FatalError: when it cannot be started.
         """
-        account = self._store.account
         argv = [*self._agent_argv, "--bootstrap", bootstrap]
         self._volumes.require(record["volume_tag"])
-        words = self._confine(record)
-        state = self._store.directory("server", record["tag"]) / STATE
-        env = {**_ENVIRONMENT, **privileges.python_environment(), "HOME": str(state), processes.MARK: record["tag"]}
-
-        def command(status_fd: int | None) -> Sequence[str]:
-            if account is None:
-                return argv
-            given = [word for word in self._agent_argv if word.startswith("/") and os.path.exists(word)]
-            engine: Sequence[str] = ()
-            if record.get("engine_root"):
-                engine = (record["engine_root"],)
-            elif record["engine_home"]:
-                engine = privileges.engine_paths(record["engine_home"])
-            data = self._volumes.data_dir(record["volume_tag"])
-            writable = [str(path) for path in (state, data, self._store.base_dir / "templates")]
-            privileges.precompile()
-            return privileges.launcher_argv(
-                argv, account=account, read_only=[*privileges.code_paths(), *given, *engine], writable=writable,
-                cwd=str(state), status_fd=status_fd, words=[*words, f"keep={os.path.realpath(data)}"],
-            )
-
+        confined = self._confine(record)
+        state = str(self._store.directory("server", record["tag"]) / STATE)
+        env = {**ENVIRONMENT, **privileges.python_environment(), "HOME": state, processes.MARK: record["tag"]}
+        launch = processes.Launch(argv, env, state, self._words(record, state, confined))
         with self._log(record) as log:
-            return self._spawner.spawn(command, env=env, cwd=state, log=log, confirm=account is not None)
+            return self._spawner.spawn(launch, log)
+
+    def _words(self, record: Record, state: str, confined: Sequence[str]) -> list[str]:
+        """Return what the launcher is told about an agent; nothing for one of this process's own user."""
+        account = self._store.account
+        if account is None:
+            return []
+        given = [word for word in self._agent_argv if word.startswith("/") and os.path.exists(word)]
+        engine: Sequence[str] = ()
+        if record.get("engine_root"):
+            engine = (record["engine_root"],)
+        elif record["engine_home"]:
+            engine = privileges.engine_paths(record["engine_home"])
+        # The directory: a gateway that is started again makes a new socket in it.
+        gateway = [os.path.dirname(record["gateway_socket"])] if record.get("gateway_socket") else []
+        data = str(self._volumes.data_dir(record["volume_tag"]))
+        privileges.precompile()
+        readable = [*privileges.code_paths(), *given, *engine, *gateway]
+        writable = [state, data, str(self._store.base_dir / "templates")]
+        words = [*confined, f"keep={os.path.realpath(data)}", f"cwd={state}"]
+        return privileges.launcher_words(account, readable, writable, words)
 
     def look_around(self, record: Record, agent: processes.Identity) -> bool:
         """Mend what is around a running server; ``False`` when only a restart can.

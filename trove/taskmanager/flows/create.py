@@ -4,6 +4,10 @@
 Everything is undone by tag when a step fails or the request is cancelled; the instance then reads ERROR with a fault
 and holds no resource. Only the end of the flow makes it ACTIVE, so there is no pivot.
 
+The commands are written while the agent is still on its way, and it gets all of them with the answer to its first
+hello. It carries them out in their order: between two of them nobody waits for the control plane. What follows one that
+has failed fails too, and the flow is undone with the first failure.
+
 Inputs: ``databases`` (as in the request), ``users_secret`` (id of the secret that holds the users, or null).
 """
 
@@ -15,7 +19,11 @@ from trove.objects import secret
 from trove.taskmanager import settle
 from trove.taskmanager.flows import modules as module_flows
 from trove.taskmanager.steps import guest, modules, outside, server
-from trove.workflow.model import Flow, StepContext
+from trove.workflow.model import Flow, Parallel, StepContext
+
+#: Seconds until a command counts as lost, from when it was written: its guest must start and do what comes before it.
+_PREPARED = guest.ENROL_TIMEOUT + guest.ENGINE_TIMEOUT
+_EDITED = _PREPARED + guest.EDIT_TIMEOUT
 
 
 def _created(ctx: StepContext, session: Session) -> None:
@@ -43,12 +51,17 @@ FLOW = Flow(
         outside.EnsureVolume(),
         server.IssueIdentity(),
         server.EnsureServer(),
-        guest.AwaitGuest(),
-        guest.GuestStep("prepare-datastore", guest.make_prepare, "prepare the database", timeout=guest.ENGINE_TIMEOUT),
-        guest.GuestStep(
-            "create-databases", guest.make_create_databases, "create the databases", timeout=guest.EDIT_TIMEOUT
+        Parallel(
+            "set-up",
+            (
+                guest.AwaitGuest(),
+                guest.GuestStep("prepare-datastore", guest.make_prepare, "prepare the database", timeout=_PREPARED),
+                guest.GuestStep(
+                    "create-databases", guest.make_create_databases, "create the databases", timeout=_EDITED
+                ),
+                guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=_EDITED),
+            ),
         ),
-        guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=guest.EDIT_TIMEOUT),
         modules.ApplyAtCreation(
             "apply-modules", modules.make_apply, "apply the modules", timeout=guest.EDIT_TIMEOUT, keep=True
         ),

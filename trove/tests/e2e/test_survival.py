@@ -10,6 +10,8 @@ from typing import Any
 import requests
 
 from trove.common import clock
+from trove.guestagent.system.process import command_line
+from trove.providers.local import processes
 from trove.tests.e2e import base
 
 _USER = {"name": "app", "password": "app-password", "databases": [{"name": "shop"}]}
@@ -47,6 +49,22 @@ def engine_pid(service: base.Standalone, instance_id: str) -> int:
         if instance_id in str(path):
             return int(path.read_text().splitlines()[0])
     return 0
+
+
+def spare_pid(service: base.Standalone) -> int:
+    """Return the pid of the process that agents are forked from, 0 when there is none."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        pid = int(path.parent.name)
+        words = command_line(pid).split()
+        if "trove.providers.local.zygote" in words and process_parent(pid) == service.pid:
+            return pid
+    return 0
+
+
+def process_parent(pid: int) -> int:
+    """Return the pid of a process's parent, 0 for one that is gone."""
+    found = processes.read_stat(pid)
+    return 0 if found is None else found.parent
 
 
 class SurvivalTest(base.EndToEndTestCase):
@@ -113,6 +131,30 @@ class SurvivalTest(base.EndToEndTestCase):
 
         self.assertEqual([(42,)], base.wait_until(answers, "the data is back"))
         self.client.wait_active(instance_id)
+
+    def test_what_agents_are_forked_from_may_die(self) -> None:
+        spare = base.wait_until(lambda: spare_pid(self.service), "there is a process that agents are forked from")
+        first = create(self.client, "forked")
+        self.client.wait_active(first)
+        agent = agent_pid(self.service, first)
+        self.assertEqual(spare, process_parent(agent))
+
+        os.kill(spare, signal.SIGKILL)
+        second = create(self.client, "fresh")
+        self.client.wait_active(second)
+        self.assertTrue(base.alive(agent))
+        self.assertNotEqual(spare, process_parent(agent_pid(self.service, second)))
+
+        self.service.kill()
+        base.wait_until(lambda: not spare_pid(self.service), "it ends with its service")
+        self.service.up()
+        again = base.wait_until(lambda: spare_pid(self.service), "there is another one")
+        self.assertNotEqual(spare, again)
+        for instance_id in (first, second):
+            self.client.wait_active(instance_id)
+        self.assertEqual(agent, agent_pid(self.service, first))
+        self.service.command("down")
+        base.wait_until(lambda: not base.alive(again), "it is gone with the service")
 
     def test_a_deletion_overtakes_a_creation(self) -> None:
         instance_id = create(self.client, "unwanted")

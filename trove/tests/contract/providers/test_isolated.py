@@ -161,10 +161,10 @@ class ServerTest(IsolatedTestCase):
         self.addCleanup(server.communicate)
         self.assertEqual(b"up\n", server.stdout.readline())
         with socket.create_connection((self.address(), 15432), 5) as connection:
-            self.assertEqual(self.provider.gateway_address(), connection.recv(100).decode())
-        with socket.create_server((self.provider.gateway_address(), 0)) as listener:
+            self.assertEqual(self.around.network.host_address(), connection.recv(100).decode())
+        with socket.create_server((self.around.network.host_address(), 0)) as listener:
             port = str(listener.getsockname()[1])
-            done = self.inside(tiers._CONNECT, self.provider.gateway_address(), port)
+            done = self.inside(tiers._CONNECT, self.around.network.host_address(), port)
             self.assertEqual((0, ""), (done.returncode, done.stderr))
 
     def test_instances_meet_on_the_bridge_and_nowhere_else(self) -> None:
@@ -380,7 +380,12 @@ class VolumeTest(IsolatedTestCase):
         self.remove_volume()
 
 
-_LISTEN = "import socket, sys; s = socket.create_server((sys.argv[1], 15432)); print('', flush=True)\nwhile True: s.accept()"
+_LISTEN = """
+import socket, sys
+server = socket.create_server((sys.argv[1], 15432))
+print("", flush=True)
+while True: server.accept()
+"""
 
 
 class AccessTest(IsolatedTestCase):
@@ -433,7 +438,7 @@ class AccessTest(IsolatedTestCase):
         self.until(lambda: self.provider.find_server(self.tag("server")).status is base.Status.PENDING)
         (self.server_dir / "server.json").write_text(json.dumps(record))
         self.provider.supervise()
-        self.until(lambda: self.namespace.exists())
+        self.until(self.namespace.exists)
         self.listen()
         self.assertFalse(self.reachable())
 
@@ -500,7 +505,7 @@ class TierTest(IsolatedTestCase):
         other = LocalProvider(other_dir, surroundings=Surroundings(isolation.make(other_dir), UNIT))
         self.addCleanup(other.halt)
         other.choose_tier("2")
-        self.assertNotEqual(other.gateway_address(), self.provider.gateway_address())
+        self.assertNotEqual(other._isolation.network.host_address(), self.around.network.host_address())
         self.assertNotEqual(other._isolation.network.bridge, self.around.network.bridge)
         port = other.ensure_port(self.port_spec())
         self.assertNotEqual(port.address, self.provider.ensure_port(self.port_spec()).address)

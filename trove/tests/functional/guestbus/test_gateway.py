@@ -2,6 +2,7 @@
 """Guests and a real gateway over real sockets, with and without TLS."""
 
 import http.client
+import os
 import pathlib
 import queue
 import socket
@@ -210,15 +211,17 @@ class ConversationTest(GatewayCase):
             self.wait_for(lambda word=word: status() == word)
 
     def test_command_that_an_agent_took_before_it_died(self) -> None:
-        """The next agent gets it at once, not when it would have been sent again."""
+        """The next agent gets it with the answer to its hello, not when it would have been sent again."""
         self.conductor(guest_bus__command_resend_interval=60.0)
         guest = self.world.enrolled()
         dead, living = self.client(guest), self.client(guest)
         command_id = self.world.submit(guest.id, command.Restart())
         self.assertEqual([command_id], [frame.id for frame in self.poll(guest, dead)])
         guest.restart()
-        self.assertEqual(1, len(guest.hear(living.exchange(guest.session.seal_report(world.hello()), 0))))
-        self.assertEqual([command_id], [frame.id for frame in self.poll(guest, living, 20)])
+        acknowledged, frame = guest.hear(living.exchange(guest.session.seal_report(world.hello()), 0))
+        self.assertIsInstance(acknowledged, command.Acknowledge)
+        self.assertEqual(command_id, frame.id)
+        self.assertEqual([], self.poll(guest, living))
 
     def test_poll_of_a_dead_agent_takes_nothing(self) -> None:
         """Its connection is open yet, as it is for a while after its machine has lost power."""
@@ -304,13 +307,65 @@ class ClientTest(GatewayCase):
         self.assertRaises(ValueError, client.exchange, None, 0)
 
     def test_endpoint(self) -> None:
-        for endpoint in ("http://192.0.2.1:1", "ftp://127.0.0.1", "127.0.0.1:5", "http://example.org"):
+        for endpoint in ("http://192.0.2.1:1", "ftp://127.0.0.1", "127.0.0.1:5", "http://example.org", "unix://"):
             self.assertRaises(ValueError, GatewayClient, endpoint, "i")
 
     def test_silent_server(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             client = GatewayClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "i", timeout=0.3)
             self.assertRaises(TransportError, client.exchange, b"x", 0)
+
+
+class LocalSocketTest(GatewayCase):
+    """A gateway on a UNIX socket beside the one on loopback."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # Longer than the 107 bytes that the system takes.
+        self.path = self.tempdir() / ("d" * 120) / "socket"
+        self.path.parent.mkdir()
+        self.options = {"guest_bus__gateway_socket": str(self.path)}
+
+    def local_client(self, guest: world.Guest) -> GatewayClient:
+        client = GatewayClient(f"unix://{self.path}", guest.id, timeout=10.0)
+        self.addCleanup(client.close)
+        return client
+
+    def test_enrol_poll_and_hint(self) -> None:
+        conductor = self.conductor(**self.options)
+        guest = self.world.guest()
+        client = self.local_client(guest)
+        self.enrol(guest, client)
+        waiting = self.in_thread(self.poll, guest, client, 20)
+        self.wait_for(self.held)
+        command_id = self.world.submit(guest.id, command.Restart())
+        conductor.deliver(guest.id)
+        self.assertEqual([command_id], [frame.id for frame in waiting.get(timeout=10)])
+        self.assertIs(conductor.gateway, self.gateway)
+        other = self.world.guest()
+        self.enrol(other, self.client(other))  # and the other address serves too
+
+    def test_directory_says_who_may_connect(self) -> None:
+        self.conductor(**self.options)
+        self.assertEqual(0o666, self.path.stat().st_mode & 0o777)
+
+    def test_socket_goes_with_its_gateway_and_one_that_was_left_is_replaced(self) -> None:
+        with socket.socket(socket.AF_UNIX) as left:
+            handle = os.open(self.path.parent, os.O_PATH)
+            self.addCleanup(os.close, handle)
+            left.bind(f"/proc/self/fd/{handle}/socket")
+        conductor = self.conductor(**self.options)
+        guest = self.world.guest()
+        client = self.local_client(guest)
+        self.enrol(guest, client)
+        conductor.stop()
+        self.assertFalse(self.path.exists())
+        self.assertRaises(TransportError, self.poll, guest, client)
+        self.conductor(**self.options)
+        self.assertEqual([], self.poll(guest, client))
+
+    def test_directory_that_is_not_there(self) -> None:
+        self.assertRaises(FileNotFoundError, self.conductor, guest_bus__gateway_socket="/no/such/place/socket")
 
 
 class TLSTest(GatewayCase):

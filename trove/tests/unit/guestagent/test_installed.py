@@ -59,6 +59,11 @@ class TestInstalled(UnitTestCase):
         self.useFixture(fixtures.MonkeyPatch("importlib.metadata.entry_points", lambda group, name: [entry]))
         self.assertIs(os.path.join, installed.load(GROUP, "third"))
 
+    def test_names_of_one_package(self) -> None:
+        self.install(f"[{GROUP}]\nthird = os.path:join\nfourth = posixpath:join\n")
+        self.assertEqual(["third"], installed.names(GROUP, within="os."))
+        self.assertIn("postgresql", installed.names(GROUP, within="trove."))
+
     def test_agrees_with_the_library_about_trove_itself(self) -> None:
         known = {item.name: item.value for item in metadata.entry_points(group=GROUP)}
         for name, value in known.items():

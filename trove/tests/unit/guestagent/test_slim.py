@@ -16,7 +16,7 @@ class TestForBootstrap(UnitTestCase):
         return path
 
     def test_plain_gateway(self) -> None:
-        for endpoint in ("http://127.0.0.1:8780", "HTTP://localhost:1"):
+        for endpoint in ("http://127.0.0.1:8780", "HTTP://localhost:1", "unix:///run/trove/gateway/socket"):
             self.assertTrue(slim.for_bootstrap(self.document({"transport": "gateway", "endpoint": endpoint})))
 
     def test_tls_and_messaging_keep_everything(self) -> None:

@@ -34,5 +34,7 @@ class FlowsToDotTest(base.UnitTestCase):
     def test_steps_are_in_order(self) -> None:
         plan = next(plan for plan in flows_to_dot.plans() if plan.flow.kind == operations.INSTANCE_CREATE.name)
         listed = "\n".join(flows_to_dot.text())
-        expected = "\n".join(f"    {number} {name}" for number, name in enumerate(plan.steps, 1))
+        expected = "\n".join(
+            f"    {number} {step.name}" for number, group in enumerate(plan.groups, 1) for step in group
+        )
         self.assertIn(expected, listed)

@@ -42,3 +42,12 @@ class FillTest(tests.UnitTestCase):
     def test_not_a_document(self) -> None:
         for document in (b"", b"[]", b"{", b"\xff"):
             self.assertRaises(base.MalformedMessage, bootstrap.fill, document, DIRECTORIES)
+
+    def test_socket_of_the_gateway(self) -> None:
+        for endpoint, expected in (
+            ("unix:///run/trove/gateway/socket", "/run/trove/gateway/socket"),
+            ("http://127.0.0.1:8778", None),
+            ("unix://relative/socket", None),
+        ):
+            document = json.dumps({**DOCUMENT, "endpoint": endpoint}).encode()
+            self.assertEqual(expected, bootstrap.local_socket(document))

@@ -2,6 +2,7 @@
 """Making the local provider from a configuration."""
 
 import errno
+import os
 from unittest import mock
 
 from trove.providers import base
@@ -20,6 +21,13 @@ class MakeProviderTest(tests.UnitTestCase):
         self.assertIsInstance(made, base.Provider)
         self.assertIsInstance(made, base.Supervised)
         self.assertTrue((base_dir / "servers").is_dir())
+
+    def test_gateway_socket_lies_where_guests_may_look_and_not_write(self) -> None:
+        base_dir = self.tempdir()
+        made = provider.make_provider(self.new_conf(local__tier="1", local__base_dir=str(base_dir)))
+        self.assertEqual(base_dir / "gateway" / "socket", made.gateway_socket)
+        found = made.gateway_socket.parent.stat()
+        self.assertEqual((os.geteuid(), 0), (found.st_uid, found.st_mode & 0o027))
 
     def test_what_the_host_refuses_may_succeed_later(self) -> None:
         made = provider.make_provider(self.new_conf(local__tier="1", local__base_dir=str(self.tempdir())))
@@ -46,6 +54,9 @@ class UnreachableTest(tests.UnitTestCase):
         self.assertEqual("{}", self.unreachable(gateway_url="https://10.230.4.1:8778"))
         for url in ("http://127.0.0.1:8778", "https://192.0.2.7:8778", "https://10.231.0.1"):
             self.assertIn("not on the bridge", self.unreachable(gateway_url=url))
+
+    def test_socket_of_this_host(self) -> None:
+        self.assertEqual("{}", self.unreachable(gateway_url="unix:///run/trove/gateway/socket"))
 
     def test_broker_without_its_password(self) -> None:
         self.assertEqual("{}", self.unreachable(transport="messaging", transport_url="rabbit://g:pw@10.230.0.1:5672/g"))
