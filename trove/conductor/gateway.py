@@ -126,12 +126,19 @@ class Gateway:
 
         :raises OSError: when the address cannot be bound.
         """
-        for server in self._servers:
-            if self._uploads is not None:
-                server.max_request_body_size = max(server.max_request_body_size, self._uploads.limit)
-            server.use_port(self.port)  # a free port, once the first has found one
-            server.prepare()
-            self.port = server.port or self.port
+        prepared = []
+        try:
+            for server in self._servers:
+                if self._uploads is not None:
+                    server.max_request_body_size = max(server.max_request_body_size, self._uploads.limit)
+                server.use_port(self.port)  # a free port, once the first has found one
+                server.prepare()
+                prepared.append(server)
+                self.port = server.port or self.port
+        except BaseException:
+            for server in prepared:  # they have threads already, which would keep the process from ending
+                server.stop()
+            raise
         for server in self._servers:
             server.watchdog.start()
             self._threads.append(threading.Thread(target=server.serve, name="gateway", daemon=True))

@@ -83,16 +83,20 @@ class Conductor:
         return messaging_control.MessagingControl(conf, url, self._take, server=server, threads=threads)
 
     def start(self) -> None:
-        """Start every part.
+        """Start every part, or none.
 
         :raises OSError: when the gateway's address cannot be bound.
         """
-        self._batcher.start()
-        if self.gateway is not None:
-            self.gateway.start()
-        if self.messaging is not None:
-            self.messaging.start()
-        self._periodic.start()
+        try:
+            self._batcher.start()
+            if self.gateway is not None:
+                self.gateway.start()
+            if self.messaging is not None:
+                self.messaging.start()
+            self._periodic.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Stop every part, in reverse; bounded, safe to repeat."""

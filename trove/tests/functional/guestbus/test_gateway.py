@@ -365,7 +365,9 @@ class LocalSocketTest(GatewayCase):
         self.assertEqual([], self.poll(guest, client))
 
     def test_directory_that_is_not_there(self) -> None:
+        before = {thread.name for thread in threading.enumerate()}
         self.assertRaises(FileNotFoundError, self.conductor, guest_bus__gateway_socket="/no/such/place/socket")
+        self.wait_for(lambda: {thread.name for thread in threading.enumerate()} <= before)
 
 
 class TLSTest(GatewayCase):
