@@ -56,7 +56,8 @@ class Parameter:
     :ivar unit: of a plain number and of the bounds: ``B``, ``kB``, ``8kB``, ``MB``, ``ms``, ``s``, ``min``; or none.
     :ivar values: all that an enumeration may be.
     :ivar restart: whether a running engine needs a restart to take a new value over.
-    :ivar default: the engine's own value, as the newest of its versions that were asked prints it; ``None`` when unknown.
+    :ivar default: the engine's own value, as the newest of its versions that were asked prints it; ``None`` when
+        unknown.
     :ivar protected: the service itself depends on it, so that no group may set it.
     """
 
