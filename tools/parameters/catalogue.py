@@ -56,6 +56,8 @@ def ask_all(tool: str, manager: str, ask: Callable[[str, str], Parameters]) -> d
             "PATH": "/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
             "TMPDIR": "/tmp",
+            # Where images are.
+            **{name: value for name, value in os.environ.items() if name == "TROVE_TEST_IMAGE_DIR"},
         }
         words = privileges.run_unprivileged_argv(argv, user="nobody", needed_paths=[tool])
         ended = subprocess.run(words, env=environment, stdout=subprocess.PIPE, check=True, cwd="/")

@@ -8,7 +8,8 @@ MariaDB has a catalogue, ``information_schema.SYSTEM_VARIABLES``. MySQL has type
 ``performance_schema.variables_metadata`` (before 9.0: ranges only, in ``variables_info``); defaults are in
 ``mysqld --verbose --help``, which also tells what can be set in an option file at all. The rest is found out on the
 running server, which is thrown away: whether a change needs a restart by setting each variable to what it is, and the
-words of an enumeration by setting it to 0, 1, 2 and reading what that is called.
+words of an enumeration by setting it to 0, 1, 2 and reading what that is called; those of one that cannot be set are
+in its description.
 """
 
 import platform
@@ -81,8 +82,11 @@ def _mysql(cursor: Any, one: engines.Instance) -> catalogue.Parameters:
     metadata = _metadata(cursor)
     found = {}
     for name in sorted(defaults.keys() & values.keys()):
-        kind, low, high = metadata.get(name, ("", None, None))
+        kind, low, high, told = metadata.get(name, ("", None, None, ""))
         mapped = _MYSQL_TYPES.get(kind) or _guess(values[name])
+        # The variable log_bin tells whether there is a log, the option of that name where.
+        if mapped == "boolean" and defaults[name] not in ("", "ON", "OFF", *_ON_OFF):
+            mapped = "string"
         # "Numeric" says nothing of fractions; only a variable with a range of its own has a number.
         if kind in ("Integer", "Unsigned Integer") or (mapped == "float" and "." not in f"{low}{high}{values[name]}"):
             mapped = "integer"
@@ -95,21 +99,23 @@ def _mysql(cursor: Any, one: engines.Instance) -> catalogue.Parameters:
             "default": _ON_OFF.get(defaults[name], defaults[name]) if mapped == "boolean" else defaults[name],
             "restart": _needs_restart(cursor, name),
             # Last: it changes the server.
-            "values": _words(cursor, name) if mapped == "enum" else None,
+            "values": _words(cursor, name) or _told_words(told) if mapped == "enum" else None,
         }
     return found
 
 
-def _metadata(cursor: Any) -> Mapping[str, tuple[str, str | None, str | None]]:
+def _metadata(cursor: Any) -> Mapping[str, tuple[str, str | None, str | None, str]]:
+    """Return {variable: (type, smallest, largest, description)}."""
     for statement in (
-        "SELECT VARIABLE_NAME, DATA_TYPE, MIN_VALUE, MAX_VALUE FROM performance_schema.variables_metadata",
-        "SELECT VARIABLE_NAME, '', MIN_VALUE, MAX_VALUE FROM performance_schema.variables_info",
+        "SELECT VARIABLE_NAME, DATA_TYPE, MIN_VALUE, MAX_VALUE, DOCUMENTATION "
+        "FROM performance_schema.variables_metadata",
+        "SELECT VARIABLE_NAME, '', MIN_VALUE, MAX_VALUE, '' FROM performance_schema.variables_info",
     ):
         try:
             cursor.execute(statement)
         except pymysql.Error:
             continue
-        return {name: (str(kind), low, high) for name, kind, low, high in cursor.fetchall()}
+        return {name: (str(kind), low, high, told) for name, kind, low, high, told in cursor.fetchall()}
     return {}
 
 
@@ -145,6 +151,12 @@ def _words(cursor: Any, name: str) -> list[str] | None:
             continue
         words.insert(0, str(cursor.fetchone()[0]))
     return list(dict.fromkeys(words)) or None
+
+
+def _told_words(description: str) -> list[str] | None:
+    """Return the words of an enumeration that its description lists."""
+    listed = re.search(r"(?:permitted values are:|one of) ((?:[\w-]+, )+[\w-]+)", description, re.ASCII)
+    return listed[1].split(", ") if listed else None
 
 
 def _is_everybodys(default: str, one: engines.Instance) -> bool:

@@ -177,6 +177,13 @@ class Work:
                 quota.release(self.session, instance.project_id, taken)
             if row["kind"] == operations.INSTANCE_CREATE.name:
                 secret.delete_for(self.session, instance.id, purpose="users")
+                self._give_up_modules(instance)
+
+    def _give_up_modules(self, instance: Instance) -> None:
+        """Say of the modules of an unfinished instance that they were not applied."""
+        left = instance_module.pending(self.session, instance.id)
+        why = "The creation of the instance was given up before; apply the module again."
+        instance_module.failed(self.session, instance.id, left, why, self.req.services.db.now(self.session))
 
     def _active(self, instance: Instance) -> Operation | None:
         return self.req.services.store.active(self.session, operations.instance_claim(instance.id))

@@ -8,7 +8,7 @@ History:
 * 1.0: the existing API.
 * 1.1: errors carry a stable ``symbol``; unknown members of bodies and unknown query parameters are refused;
   operations of an instance.
-* 1.2: an instance whose configuration, access or modules are being changed reads UPDATING instead of ACTIVE; history
+* 1.2: an instance whose configuration or access is being changed reads UPDATING instead of ACTIVE; history
   of configuration groups; quotas per datastore; the content of
   published logs.
 """

@@ -56,7 +56,8 @@ class Parameter:
     :ivar unit: of a plain number and of the bounds: ``B``, ``kB``, ``8kB``, ``MB``, ``ms``, ``s``, ``min``; or none.
     :ivar values: all that an enumeration may be.
     :ivar restart: whether a running engine needs a restart to take a new value over.
-    :ivar default: the engine's own value, as it prints it; ``None`` when unknown.
+    :ivar default: the engine's own value, as the newest of its versions that were asked prints it; ``None`` when
+        unknown.
     :ivar protected: the service itself depends on it, so that no group may set it.
     """
 
@@ -86,7 +87,8 @@ def load(path: Path, version: str, protected: Collection[str] = ()) -> Parameter
     """Return the parameters of an engine version, by name, in the order of their names.
 
     :param path: a ``parameters.yaml``; it is read once in the life of the process.
-    :param version: ``17``, ``17.12``, or a word, which has every parameter that any version has.
+    :param version: ``17.12``, a series such as ``17``, which has what any of its releases has, or a word, which has
+        every parameter that any version has.
     :param protected: names of those that the service itself depends on.
     """
     kept = {key(name) for name in protected}
@@ -119,11 +121,12 @@ def _parameter(name: str, known: Mapping[str, Any], protected: bool) -> Paramete
 
 
 def _has(version: str, since: str | None, until: str | None) -> bool:
+    # As far as both go: a version that only names its series has what any of its releases has.
     numbers = _numbers(version)
     if not numbers:
         return True
     first, last = _numbers(str(since or "")), _numbers(str(until or ""))
-    return numbers[: len(first)] >= first and (not last or numbers[: len(last)] <= last)
+    return numbers[: len(first)] >= first[: len(numbers)] and (not last or numbers[: len(last)] <= last)
 
 
 def _numbers(version: str) -> list[int]:

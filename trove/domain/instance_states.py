@@ -19,7 +19,7 @@ ACTIVE = "ACTIVE"
 REBOOT = "REBOOT"
 #: Shape or volume are being changed.
 RESIZE = "RESIZE"
-#: Configuration, access or modules are being changed. Existing clients do not know the word and are told ACTIVE.
+#: Configuration or access are being changed. Existing clients do not know the word and are told ACTIVE.
 UPDATING = "UPDATING"
 #: Idle; a configuration change takes effect with the next restart.
 RESTART_REQUIRED = "RESTART_REQUIRED"

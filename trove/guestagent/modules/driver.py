@@ -3,12 +3,15 @@
 the group :data:`ENTRY_POINTS`, named like the type of its modules."""
 
 import importlib
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from trove.guestagent import installed
+
+LOG = logging.getLogger(__name__)
 
 ENTRY_POINTS = "trove.guest_modules"
 
@@ -67,7 +70,8 @@ def load(module_type: str, modules_dir: Path) -> Driver:
         raise Refused("this guest has no driver for modules of this type")
     try:
         factory = _factory(module_type)
-    except (LookupError, ImportError):
+    except (LookupError, ImportError) as err:
+        LOG.warning("no driver for modules of type %s: %s", module_type, err)
         raise Refused(f"this guest has no driver for modules of type '{module_type}'") from None
     return factory(modules_dir / module_type)
 

@@ -8,8 +8,8 @@ here.
 
 from pathlib import Path
 
+from trove.datastores.enginelib import files
 from trove.domain import modules
-from trove.guestagent.system import files
 
 
 class NewRelicLicense:
@@ -27,8 +27,8 @@ class NewRelicLicense:
     def apply(self, module_id: str, contents: str) -> str:
         """Write the file, whole or not at all."""
         key = modules.settings(contents)[modules.LICENSE_KEY]
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        files.atomic_write(self._path(module_id), f"license_key={key}\n", mode=0o600)
+        files.private_directory(self._directory)
+        files.write_private(self._path(module_id), f"license_key={key}\n")
         return "The license key is installed."
 
     def remove(self, module_id: str) -> None:

@@ -81,7 +81,7 @@ class ChildProcess:
         """Run a program to its end and return its standard output.
 
         :param timeout: seconds; then the program's whole process group is killed.
-        :raises EngineError: symbol ``engine.program``, with the last line the program wrote to standard error, masked.
+        :raises EngineError: symbol ``engine.program``, with the last line on standard error that tells why, masked.
         """
         try:
             child = subprocess.Popen(
@@ -190,5 +190,8 @@ def failure(argv: Sequence[str], what: str) -> spi.EngineError:
 
 
 def _last_line(errors: bytes) -> str:
-    lines = errors.decode(errors="replace").strip().splitlines()
+    lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
+    # Servers of the MySQL family say last that they give up, and before that why.
+    while len(lines) > 1 and lines[-1].rstrip(" .").endswith("Aborting"):
+        lines.pop()
     return redact.mask_text(lines[-1].strip()[:_ERROR_TEXT]) if lines else "it wrote no reason"

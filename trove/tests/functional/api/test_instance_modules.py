@@ -236,6 +236,14 @@ class CreateTest(AppliedTestCase):
         self.assertEqual("ERROR", self.show(instance_id)["status"])
         self.call("DELETE", f"/modules/{made['id']}", status=200)
 
+    def test_a_creation_that_an_operator_gives_up(self) -> None:
+        made = self.module()
+        instance_id = str(self.create(modules=[{"id": made["id"]}])["id"])
+        self.action(instance_id, {"reset_status": {}}, app=self.admin)
+        (shown,) = self.applied(instance_id)
+        self.assertEqual("ERROR", shown["status"])
+        self.assertIn("given up", shown["message"])
+
     def test_refusals(self) -> None:
         theirs = self.module(project="elsewhere")
         tiny = self.module(name="tiny", datastore={"type": "tiny"})

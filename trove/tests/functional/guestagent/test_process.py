@@ -103,6 +103,14 @@ class TestChildProcess(FunctionalTestCase):
         self.assertNotIn("import sys", error.message)
         self.assertIn("no reason", self.failure("raise SystemExit(1)").message)
 
+    def test_failure_tells_the_reason_and_not_that_the_program_gives_up(self) -> None:
+        for said, told in {
+            "reason\n\nAborting": "reason.", "reason\n[ERROR] Aborting.": "reason.", "Aborting": "Aborting.",
+            "": "it wrote no reason.",
+        }.items():  # fmt: skip
+            error = self.failure(f"import sys; sys.stderr.write({said!r}); sys.exit(3)")
+            self.assertTrue(error.message.endswith(f"status 3: {told}"), error.message)
+
     def test_time_out_ends_the_whole_group(self) -> None:
         grandchild = self.directory / "pid"
         code = (

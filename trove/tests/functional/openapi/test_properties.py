@@ -25,6 +25,8 @@ from trove.api.routes import Route
 from trove.common import clock, ids
 from trove.datastores import registry, spi
 from trove.db import models
+from trove.objects import instance_module
+from trove.objects.module import Module
 from trove.tests.functional.api import base
 from trove.wire import command
 
@@ -125,6 +127,19 @@ class PropertiesTest(base.ApiTestCase):
             session.add(models.InventoryUser(instance_id=instance_id, name="app", host="%", databases=["shop"]))
         return instance_id
 
+    def module(self, instance_id: str | None) -> str:
+        """Insert a module, and have an instance have it."""
+        made = Module(
+            name=ids.new_id(), type="ping", description=None, project_id=base.PROJECT, datastore_id=None,
+            datastore_version_id=None, auto_apply=False, visible=True, live_update=True, priority_apply=False,
+            apply_order=5, is_admin=False,
+        )  # fmt: skip
+        instance_id = instance_id or self.running_instance()
+        with self.db.writer() as session:
+            made.create(session, "message=x")
+            instance_module.begin(session, instance_id, [made], self.db.now(session))
+        return str(made.id)
+
     def exercise(self, route: Route, mode: GenerationMode) -> None:
         """Send made-up requests to one operation."""
         operation = self.schema.find_operation_by_id(openapi.operation_id(route))
@@ -146,6 +161,8 @@ class PropertiesTest(base.ApiTestCase):
                 path = {name: real[name] for name in names if name in real}
                 if "instance_id" in names:
                     path["instance_id"] = self.running_instance()
+                if "module_id" in names:
+                    path["module_id"] = self.module(path.get("instance_id"))
             case = data.draw(operation.as_strategy(mode, path_parameters=path), "case")
             response = case.call()
             if response.status_code != _NOT_SUPPORTED:

@@ -46,6 +46,7 @@ VERSION = "b00000b0-00b0-0b00-00b0-000b000000bb"
 SERVER = "3f4a5b6c-7d8e-4f90-a1b2-c3d4e5f60718"
 VOLUME = "0a1b2c3d-4e5f-4061-8273-94a5b6c7d8e9"
 CONFIGURATION = "43a6ea86-e959-4735-9e46-a6a5d4a2d80f"
+MODULE = "6d0d9b0c-5b1f-4a0e-8f0e-2c9d3e4f5a6b"
 OPERATION = "7c1f0d3e-2b5a-4c8d-9e6f-1a2b3c4d5e6f"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -172,6 +173,8 @@ class SampleTestCase(world.InstanceTestCase):
             self.names[answer.json["instance"]["id"]] = INSTANCE
         if sample.handler == "configurations:create":
             self.names[answer.json["configuration"]["id"]] = CONFIGURATION
+        if sample.handler == "modules:create":
+            self.names[answer.json["module"]["id"]] = MODULE
         text = self._text(answer)
         self._compare(sample.responses[0], text)
         if route.method == "GET" and route.response is not None:

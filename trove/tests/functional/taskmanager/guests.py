@@ -87,10 +87,13 @@ class ScriptedGuest:
         self.done.append(row.name)
         if isinstance(message, command.Prepare | command.Reconfigure) and state == "DONE":
             self.ram_mib = message.shape.ram_mib
-        result = None
+        result: dict[str, Any] | None = None
         if isinstance(message, command.Configure) and state == "DONE":
             self.values = dict(message.values)
             result = {"restart_required": [name for name in message.values if name == "max_connections"]}
+        if isinstance(message, command.ApplyModules) and state == "DONE":
+            said_of = {"status": "OK", "message": "hello", "md5": "0" * 32}
+            result = {"modules": [{"id": item.id, **said_of} for item in message.modules]}
         for _ in range(2):
             said = report.CommandResult(
                 report_id=ids.new_id(), command_id=row.id, state=state, result=result, error_symbol=symbol,

@@ -18,16 +18,27 @@ from trove.db.api import Database
 from trove.domain import guest_logs, operations, quota
 from trove.domain.operations import Kind
 from trove.domain.shape import Shape
-from trove.objects import catalog, configuration, guest_command, guest_identity, guest_log, heartbeat, secret
+from trove.objects import (
+    catalog,
+    configuration,
+    guest_command,
+    guest_identity,
+    guest_log,
+    heartbeat,
+    instance_module,
+    secret,
+)
 from trove.objects import quota as quotas
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
+from trove.objects.module import Module
 from trove.objects.scope import Scope
 from trove.objectstore.filesystem import FilesystemStore
 from trove.providers import base as providers
 from trove.providers.fake import FakeProvider
 from trove.taskmanager import flows
 from trove.taskmanager.environment import Environment
+from trove.taskmanager.steps import modules as steps
 from trove.tests.functional.taskmanager.guests import ScriptedGuest
 from trove.wire import command, report
 from trove.workflow.model import Flow, State
@@ -57,6 +68,7 @@ class Trial:
 
     :ivar event: moves the instance, as the API does in the same transaction.
     :ivar edit: the guest command that the API submits with the workflow.
+    :ivar module: the instance has a module, which the workflow is about.
     :ivar values: of a configuration group that the API attaches with the workflow; without a status to come from in
         the inputs, the group was attached before and changes.
     """
@@ -66,12 +78,13 @@ class Trial:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     edit: command.Command | None = None
     values: Mapping[str, Any] | None = None
+    module: bool = False
 
 
 _KEY = command.UserKey(name="u")
 TRIALS = {
-    "create": Trial(operations.INSTANCE_CREATE, None, {"databases": [{"name": "d"}]}),
-    "delete": Trial(operations.INSTANCE_DELETE, "delete"),
+    "create": Trial(operations.INSTANCE_CREATE, None, {"databases": [{"name": "d"}]}, module=True),
+    "delete": Trial(operations.INSTANCE_DELETE, "delete", module=True),
     "restart": Trial(operations.INSTANCE_RESTART, "restart"),
     "reboot": Trial(operations.INSTANCE_REBOOT, "restart"),
     "migrate": Trial(operations.INSTANCE_MIGRATE, "update", {"host": "host-2", "restart_required": False}),
@@ -113,6 +126,14 @@ TRIALS = {
         None,
         {"log": "general", "enabled": True, "discard": False, "publish": True, "manager": "postgresql",
          "ticket_id": "5d7f0c1e-1111-4222-8333-444455556666"},
+    ),
+    "module-apply": Trial(operations.MODULE_APPLY, module=True),
+    "module-remove": Trial(operations.MODULE_REMOVE, module=True),
+    "module-reapply": Trial(
+        operations.MODULE_REAPPLY,
+        None,
+        {"project_id": None, "md5": None, "force": True, "batch_size": 50, "batch_delay": 2},
+        module=True,
     ),
     "datastore-stop": Trial(operations.DATASTORE_STOP, edit=command.StopEngine()),
 }
@@ -168,6 +189,9 @@ class InstanceCase:
         inputs = dict(trial.inputs)
         if trial.values is not None:
             self._attach(session, trial.values, inputs)
+        change = trial.edit
+        if trial.module:
+            change = self._give_module(session, trial, inputs)
         if trial.event is not None:
             self.instance(session).process_event(session, trial.event)
         taken = operations.quota_taken(trial.kind.name, inputs)
@@ -176,9 +200,9 @@ class InstanceCase:
             taken = quota.instance_usage(_OLD["ram_mib"], _VOLUME_GIB)
         quotas.consume(session, self.project, taken, _LIMITS)
         workflow_id = ids.new_id()
-        if trial.edit is not None:
+        if change is not None:
             inputs["command_id"] = guest_command.submit(
-                session, instance_id=self.id, command=trial.edit, deadline_seconds=240.0, now=self.db.now(session),
+                session, instance_id=self.id, command=change, deadline_seconds=240.0, now=self.db.now(session),
                 workflow_id=workflow_id,
             )  # fmt: skip
         return self.store.submit(
@@ -190,6 +214,8 @@ class InstanceCase:
     def snapshot(self) -> Any:
         """See :class:`trove.workflow.testing.Case`. How a reverted workflow came to its end is not compared, only that
         rows, cloud and guest agree and nothing is left that should not be."""
+        if self._trial.kind is operations.MODULE_REAPPLY:
+            self.guest.answer()  # what it has begun has workflows of its own, which are not waited for
         with self.db.reader() as session:
             instance = self.instance(session)
             state = State(self.store.describe(session, self.workflow_id)["state"])
@@ -213,6 +239,9 @@ class InstanceCase:
                     for row in guest_log.list_rows(session, self.id)
                 ]
                 left["objects"] = self.published()
+                left["modules"] = [
+                    (row.status, row.message) for row in instance_module.list_rows(session, Scope.ALL, self.id)
+                ]
                 left["root"] = self.count(session, models.RootHistory, "instance_id")
         return left
 
@@ -301,6 +330,24 @@ class InstanceCase:
             group.change(session, {"values": {**values, "work_mem": 65}}, None)
         instance.assign({"configuration_id": group.id})
         instance.save(session)
+
+    def _give_module(self, session: Session, trial: Trial, inputs: dict[str, Any]) -> command.Command | None:
+        """Make a module that the instance has, or that is on its way to it; return the command of the request."""
+        module = Module(
+            name=self.id, type="ping", description=None, project_id=None, datastore_id=None, datastore_version_id=None,
+            auto_apply=False, visible=True, live_update=False, priority_apply=False, apply_order=5, is_admin=True,
+        )  # fmt: skip
+        module.create(session, "message=hello")
+        instance_module.begin(session, self.id, [module], self.db.now(session))
+        if trial.kind is operations.MODULE_REAPPLY:
+            inputs |= {"module_id": module.id, "until": self.db.now(session).isoformat()}
+        if trial.kind is operations.MODULE_APPLY:
+            inputs["modules"] = [module.id]
+            return command.ApplyModules(modules=[steps.spec(module)])
+        if trial.kind is operations.MODULE_REMOVE:
+            inputs["modules"] = [module.id]
+            return command.RemoveModule(id=module.id, type=module.type)
+        return None
 
     def _make_instance(self, session: Session) -> None:
         version = catalog.register_version(session, datastore="postgresql", name="16", manager="postgresql")

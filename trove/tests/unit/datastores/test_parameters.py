@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,17 @@ class TestLoad(base.UnitTestCase):
         self.assertEqual(["Word", "count", "memory", "pace"], list(parameters.load(self.path, "17")))
         self.assertEqual(5, len(parameters.load(self.path, "trixie")))
 
+    def test_of_a_series_and_of_its_releases(self) -> None:
+        path = self.tempdir() / "parameters.yaml"
+        early = "early: {type: boolean, restart: false, until: '8.0'}"
+        late = "late: {type: boolean, restart: false, since: '8.4'}"
+        path.write_text(f"{early}\n{late}\n")
+        for version, names in {
+            "7": ["early"], "7.9": ["early"], "8": ["early", "late"], "8.0": ["early"], "8.0.30": ["early"], "8.3": [],
+            "8.4": ["late"], "8.4.6": ["late"], "9": ["late"], "9.7": ["late"],
+        }.items():  # fmt: skip
+            self.assertEqual(names, list(parameters.load(path, version)), version)
+
     def test_what_is_known_of_each(self) -> None:
         found = parameters.load(self.path, "17", protected=["COUNT"])
         self.assertEqual(
@@ -52,8 +64,15 @@ class TestLoad(base.UnitTestCase):
     def test_every_default_of_the_data_can_be_set(self) -> None:
         for path in sorted(Path(parameters.__file__).parent.glob("*/parameters.yaml")):
             for parameter in parameters.load(path, "all").values():
-                if parameter.type not in ("integer", "float", "size") and parameter.values != ():
-                    self.assertIsNone(parameters.check(parameter, parameter.default), f"{path}: {parameter}")
+                value: object = parameter.default
+                if parameter.default and re.fullmatch(r"-?[0-9]+", parameter.default):
+                    value = int(parameter.default)
+                elif parameter.default and parameter.type == "float":
+                    value = float(parameter.default)
+                self.assertTrue(parameter.type != "enum" or parameter.values, f"{path}: {parameter}")
+                # An engine that tells no default has none, or one of its machine.
+                if parameter.default and parameter.type != "string":
+                    self.assertIsNone(parameters.check(parameter, value), f"{path}: {parameter}")
 
 
 class TestMerge(base.UnitTestCase):
