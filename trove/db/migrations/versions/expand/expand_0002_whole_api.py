@@ -49,11 +49,11 @@ def _refers(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
 
 
 def _catalog() -> None:
-    op.add_column("datastore_versions", _optional("registry_ext", sa.Text()))
-    op.add_column("datastore_versions", _optional("repl_strategy", sa.Text()))
-    op.add_column("datastore_versions", _optional("deleted_at", _MOMENT))
-    op.add_column("datastore_versions", _optional("engine_missing_at", _MOMENT))
-    op.add_column("datastores", _optional("deleted_at", _MOMENT))
+    op.add_column("datastore_versions", sa.Column("registry_ext", sa.Text(), nullable=True))
+    op.add_column("datastore_versions", sa.Column("repl_strategy", sa.Text(), nullable=True))
+    op.add_column("datastore_versions", sa.Column("deleted_at", _MOMENT, nullable=True))
+    op.add_column("datastore_versions", sa.Column("engine_missing_at", _MOMENT, nullable=True))
+    op.add_column("datastores", sa.Column("deleted_at", _MOMENT, nullable=True))
     _create(
         "volume_types",
         _required("id", _NAME),
@@ -102,7 +102,7 @@ def _configurations() -> None:
         sa.PrimaryKeyConstraint("configuration_id", "revision", name="pk_configuration_history"),
         _refers("configuration_history", "configuration_id", "configurations.id"),
     )
-    op.add_column("instances", _optional("configuration_id", _ID))
+    op.add_column("instances", sa.Column("configuration_id", _ID, nullable=True))
     op.create_index(
         "ix_instances_configuration_id_deleted_id", "instances", ["configuration_id", "deleted", "id"]
     )
@@ -206,7 +206,7 @@ def _server_groups() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_server_groups"),
     )
     op.create_index("ix_server_groups_project_id", "server_groups", ["project_id"])
-    op.add_column("instances", _optional("server_group_id", _ID))
+    op.add_column("instances", sa.Column("server_group_id", _ID, nullable=True))
     op.create_index("ix_instances_server_group_id", "instances", ["server_group_id"])
 
 
@@ -234,4 +234,4 @@ def _notifications() -> None:
         _optional("position", _NAME),
         sa.PrimaryKeyConstraint("name", name="pk_periodic_marks"),
     )
-    op.add_column("instances", _optional("launched_at", _MOMENT))
+    op.add_column("instances", sa.Column("launched_at", _MOMENT, nullable=True))
