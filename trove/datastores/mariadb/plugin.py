@@ -17,8 +17,8 @@ class MariaDB(FamilyPlugin):
     name = facts.FAMILY.name
     versions = facts.FAMILY.versions
     tested = (
-        spi.RealRun("11.8.6", "full", "2026-11-20", "image trixie"),
-        spi.RealRun("10.11.19", "core", "2026-11-20", "Debian 12"),
+        spi.RealRun("11.8.6", "full", "2026-11-21", "image trixie"),
+        spi.RealRun("10.11.19", "core", "2026-11-21", "Debian 12"),
     )
 
     def variables(self, settings: config.Settings, version: str) -> Mapping[str, str]:

@@ -16,7 +16,7 @@ class MySQL(FamilyPlugin):
     family = facts.FAMILY
     name = facts.FAMILY.name
     versions = facts.FAMILY.versions
-    tested = (spi.RealRun("9.7.4", "full", "2026-11-20", "image sid"),)
+    tested = (spi.RealRun("9.7.4", "full", "2026-11-21", "image sid"),)
 
     def variables(self, settings: config.Settings, version: str) -> Mapping[str, str]:
         return mysql_config.variables(settings, version)

