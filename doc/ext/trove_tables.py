@@ -2,14 +2,16 @@
 """Sphinx directives that draw tables from the code, so that the documentation cannot drift from it.
 
 ``trove-states``, ``trove-operations``, ``trove-flows``, ``trove-routes``, ``trove-lacking``, ``trove-errors``,
-``trove-faults``, ``trove-existing-options``; none has arguments.
+``trove-faults``, ``trove-existing-options``, ``trove-client-commands``; none has arguments.
 """
 
 import inspect
+import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import trove_facts
+import yaml
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
@@ -118,6 +120,18 @@ class Errors(_Table):
             yield symbol.name, str(symbol.status), symbol.meaning
 
 
+class ClientCommands(_Table):
+    """What each command of the client asks, and what comes of it; written by the tests that run them."""
+
+    headings = ("command", "calls", "result", "test")
+    file = pathlib.Path(__file__).resolve().parents[1] / "source" / "reference" / "client-commands.yaml"
+
+    def rows(self) -> Iterator[Row]:
+        for row in yaml.safe_load(self.file.read_text()):
+            test = row["test"].removeprefix("trove.tests.e2e.client.")
+            yield row["command"], "; ".join(row["calls"]) or "none", row["result"], test
+
+
 class ExistingOptions(_Table):
     """What becomes of every option name that existing configuration files have."""
 
@@ -150,4 +164,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_directive("trove-errors", Errors)
     app.add_directive("trove-faults", Faults)
     app.add_directive("trove-existing-options", ExistingOptions)
+    app.add_directive("trove-client-commands", ClientCommands)
     return {"parallel_read_safe": True}
