@@ -45,8 +45,8 @@ class World:
         (self.root / "service").mkdir()
         (self.root / "service" / "trove.conf").write_text(_CONF)
         self.service = base.Standalone(self.root / "service")
-        atexit.register(self.service.cleanUp)
         self.service.setUp()
+        atexit.register(self.service.cleanUp)
         self.http = self.service.client
         self.environment = environment(self.service.layout.clouds, self.root)
         self.shell = Shell(self.environment, ServiceLog(self.service.layout.log))
@@ -135,7 +135,7 @@ class CommandsTestCase(base.EndToEndTestCase):
 
     def _compare(self, command: str, run: Run, result: str) -> None:
         self.assertEqual([], [call for call in run.calls if call.endswith(": 500")], run)
-        row = table.Row(command, run.calls, result, self.id())
+        row = table.Row(command, table.folded(run.calls), result, self.id())
         written = table.load().get(command)
         if row != written and table.writing():
             table.write(row)

@@ -13,8 +13,10 @@ without looking at it::
 import fcntl
 import functools
 import importlib.metadata
+import itertools
 import os
 import pathlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,7 +36,7 @@ _HEAD = """\
 class Row:
     """One command.
 
-    :ivar calls: method, path below the project and status of each call, in order.
+    :ivar calls: method, path below the project and status of each call, in order; see :func:`folded`.
     :ivar result: ``works``, or ``refused: `` and the reason.
     :ivar test: full name of the test.
     """
@@ -43,6 +45,16 @@ class Row:
     calls: tuple[str, ...]
     result: str
     test: str
+
+
+def folded(calls: Sequence[str]) -> tuple[str, ...]:
+    """Return calls with those that follow upon an equal one, as pages do, told by a word: their number varies.
+
+    >>> folded(["GET /a: 200", "GET /b: 200", "GET /b: 200", "GET /b: 200"])
+    ('GET /a: 200', 'GET /b: 200 (repeated)')
+    """
+    groups = ((call, len(list(equal))) for call, equal in itertools.groupby(calls))
+    return tuple(f"{call} (repeated)" if count > 1 else call for call, count in groups)
 
 
 def commands() -> set[str]:

@@ -20,7 +20,6 @@ def _become_the_client(argv: Sequence[str], environ: Mapping[str, str], files: S
     for descriptor, stream in enumerate(files):
         os.dup2(stream.fileno(), descriptor)
     os.environ.update(environ)
-    sys.argv[0] = "openstack"  # what the usage begins with
     from openstackclient import shell
 
     code: object = 1
@@ -48,7 +47,8 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> dict[str, object]:
 
 
 def _prepare() -> None:
-    """Load what every command needs, by asking the client for its help."""
+    """Load what every command needs, by asking the client for the list of its commands."""
+    sys.argv[0] = "openstack"  # the client takes its name from there, when it is loaded
     import troveclient.osc.v1.databases
     from openstackclient import shell
 
