@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import yaml
-from cliff.display import DisplayCommandBase
 
 FILE = pathlib.Path(__file__).resolve().parents[4] / "doc" / "source" / "reference" / "client-commands.yaml"
 WRITE = "TROVE_TEST_WRITE_SAMPLES"
@@ -69,7 +68,7 @@ def printing() -> frozenset[str]:
     Not ``limit list``: it prints another table before that.
     """
     entries = importlib.metadata.entry_points(group=_GROUP)
-    found = {entry.name.replace("_", " ") for entry in entries if issubclass(entry.load(), DisplayCommandBase)}
+    found = {entry.name.replace("_", " ") for entry in entries if hasattr(entry.load(), "formatter_default")}
     return frozenset(found - {"database limit list"})
 
 
