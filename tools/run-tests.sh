@@ -26,7 +26,7 @@ Without arguments: lint unit functional contract e2e. Each argument is one of th
   keystone     no test: makes .venv-keystone, which the tests after unit need
 
 The first run makes .venv and .venv-keystone in the checkout and, as root, installs missing system packages (bindep.txt) without starting any
-service. What fails in contract or e2e is run once more, alone: if it passes then, it is reported as UNSTEADY and the part
+service. What fails in functional, contract or e2e is run once more, alone: if it passes then, it is reported as UNSTEADY and the part
 succeeds. TROVE_TEST_CONCURRENCY (2) is the number of test processes; TROVE_TEST_TIMEOUT_FACTOR (1) multiplies time limits.
 TXT
 }
@@ -151,7 +151,7 @@ stestr_run() {
     ok=$(total Passed "$work/stestr.log") bad=$(total Failed "$work/stestr.log") skip=$(total Skipped "$work/stestr.log")
     if ! all_ran "$@"; then
         status=1
-    elif [ $status != 0 ] && [[ $name = contract || $name = e2e ]] && passed_alone "$name" "$servers" "$@"; then
+    elif [ $status != 0 ] && [[ $name = functional || $name = contract || $name = e2e ]] && passed_alone "$name" "$servers" "$@"; then
         status=0 ok=$((ok + bad)) bad=0 word=UNSTEADY
     fi
     if [ $status != 0 ] && [ "$bad" = 0 ]; then bad=1; fi # an import error, a dead worker, or no test at all
