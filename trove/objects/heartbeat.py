@@ -57,3 +57,8 @@ def reset(session: orm.Session, instance_id: str) -> None:
     """Forget what the guest said of its service: nothing is known until its next heartbeat."""
     unknown = HeartbeatRecord(instance_id, instance_states.SERVICE_UNKNOWN, None)
     upsert.upsert(session, _TABLE, [unknown._asdict()], ["service_status", "reason"])
+
+
+def all_stopped(session: orm.Session) -> None:
+    """Write down that every database was stopped on purpose; the next heartbeat of each says what it does then."""
+    session.execute(sa.update(_TABLE).values(service_status=instance_states.SERVICE_SHUTDOWN, reason=None))

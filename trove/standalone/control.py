@@ -198,6 +198,7 @@ def stop(layout: Layout, *, keep_databases: bool) -> Iterator[str]:
 
 def _stop_databases(layout: Layout) -> Iterator[str]:
     from trove.cmd import startup
+    from trove.objects import heartbeat
     from trove.providers import registry as providers
     from trove.providers.local.provider import open_provider
     from trove.standalone import app
@@ -208,6 +209,14 @@ def _stop_databases(layout: Layout) -> Iterator[str]:
         provider: Any = open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
     if not _wait(provider.halt, STOP_TIMEOUT):
         raise StopFailed(f"some databases did not stop within {STOP_TIMEOUT:.0f} seconds")
+    # Else the next start would show them healthy, as they were, until each has said what it does now.
+    with startup.explained():
+        db = startup.connect(conf)
+        try:
+            with db.writer() as session:
+                heartbeat.all_stopped(session)
+        finally:
+            db.dispose()
     yield f"stopped the databases; their data stays in {layout.guests}"
 
 
