@@ -4,6 +4,7 @@
 import contextlib
 import dataclasses
 import http.client
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from trove.common import clock
 from trove.providers.local import tiers
 from trove.standalone import pidfile
 from trove.standalone.layout import Layout
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds for a start, including migrations of the database.
 START_TIMEOUT = 60.0
@@ -198,7 +201,6 @@ def stop(layout: Layout, *, keep_databases: bool) -> Iterator[str]:
 
 def _stop_databases(layout: Layout) -> Iterator[str]:
     from trove.cmd import startup
-    from trove.objects import heartbeat
     from trove.providers import registry as providers
     from trove.providers.local.provider import open_provider
     from trove.standalone import app
@@ -209,15 +211,25 @@ def _stop_databases(layout: Layout) -> Iterator[str]:
         provider: Any = open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
     if not _wait(provider.halt, STOP_TIMEOUT):
         raise StopFailed(f"some databases did not stop within {STOP_TIMEOUT:.0f} seconds")
-    # Else the next start would show them healthy, as they were, until each has said what it does now.
-    with startup.explained():
-        db = startup.connect(conf)
-        try:
+    _write_down(conf)
+    yield f"stopped the databases; their data stays in {layout.guests}"
+
+
+def _write_down(conf: Any) -> None:
+    """Else the next start would show the databases healthy, as they were, until each has said what it does now."""
+    from trove.db import migration
+    from trove.db.api import Database
+    from trove.objects import heartbeat
+
+    db = Database.from_conf(conf)
+    try:
+        if not migration.check(db):
             with db.writer() as session:
                 heartbeat.all_stopped(session)
-        finally:
-            db.dispose()
-    yield f"stopped the databases; their data stays in {layout.guests}"
+    except Exception as err:  # boundary: they are stopped all the same
+        LOG.warning("that the databases are stopped could not be written down: %s", type(err).__name__)
+    finally:
+        db.dispose()
 
 
 def _wait(condition: Callable[[], object], seconds: float) -> bool:
