@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from trove.common import clock
 from trove.guestagent.journal import JournalError, JournalRefused
 from trove.guestbus.envelope import EnvelopeError
 from trove.guestbus.session import GuestSession, NotEnrolled, Phase
@@ -18,7 +19,7 @@ from trove.wire import base, command, report
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds to listen for the answer to an enrolment or hello on a transport that does not answer in the same exchange.
+#: Seconds to wait for the answer to an enrolment or hello on a transport that does not answer in the same exchange.
 ANSWER_WAIT = 5.0
 #: Hellos without an answer before a new key is taken for one that the control plane never got, and the enrolment starts
 #: over.
@@ -30,7 +31,13 @@ class NoAnswer(TransportError):
 
 
 class Link:
-    """One guest's conversation; safe to use from several threads, but only one may call :meth:`establish`.
+    """One guest's conversation; safe to use from several threads, but only one may call :meth:`establish`, and one
+    :meth:`listen`.
+
+    Commands are carried out in the order in which they are taken, and some need those before them. On a transport that
+    answers at once, an answer holds all that have not been accepted, in order, so it does not matter who takes it. On
+    one that answers later they come one by one, and only the listening thread takes them: a second one could be held up
+    with a command in its hand, and the next be taken first.
 
     :param hello: makes a fresh hello.
     :param on_command: takes a command; a :class:`JournalError` of it drops the command, which will come again.
@@ -55,6 +62,8 @@ class Link:
         self._on_acknowledge = on_acknowledge
         self._on_enrolled = on_enrolled
         self._lock = threading.Lock()
+        self._took = threading.Event()
+        self._closed = False
         self._hello_id: str | None = None
         self._unanswered = 0
         self._enrol_again = False
@@ -75,10 +84,11 @@ class Link:
             self._hello_id = hello.report_id
         boot = self._session.boot
         try:
-            self._exchange(self._session.seal_report(hello), self._answer_wait())
+            self._exchange(self._session.seal_report(hello), 0.0)
         except PeerRefused:
             self._mend(boot)
             raise
+        self._await(self.ready.is_set)
         if not self.ready.is_set():
             self._unanswered += 1
             if self._session.phase is Phase.CONFIRM and self._unanswered >= UNANSWERED_HELLOS:
@@ -104,6 +114,12 @@ class Link:
             return self._conversation(poll(wait), wait)
         return self._exchange(None, wait)
 
+    def close(self) -> None:
+        """Let go whoever waits for something here; it is for the end."""
+        self._closed = True
+        self.ready.set()
+        self._took.set()
+
     @property
     def needs_poll(self) -> bool:
         """Whether commands come only as answers to polls, and so only after a hello."""
@@ -123,7 +139,8 @@ class Link:
             self._enrol_again = False  # confirmed meanwhile, by another thread
             return
         self._enrol_again, before = False, self._session.phase
-        self._exchange(sealed, self._answer_wait())
+        self._exchange(sealed, 0.0)
+        self._await(lambda: self._session.phase is not Phase.ENROL)
         self._unanswered = 0
         if self._session.phase is Phase.ENROL:
             raise NoAnswer("the enrolment was not answered")
@@ -133,8 +150,15 @@ class Link:
         hello = self._hello()
         return hello.agent_version, hello.handler_version
 
-    def _answer_wait(self) -> float:
-        return 0.0 if self._transport.needs_poll else ANSWER_WAIT
+    def _await(self, come: Callable[[], bool]) -> None:
+        """Wait until the listening thread has taken what ``come`` looks for, where it did not come with the answer."""
+        until = clock.monotonic() + ANSWER_WAIT
+        while not self._transport.needs_poll and not self._closed:
+            self._took.clear()
+            left = until - clock.monotonic()
+            if come() or left <= 0:
+                return
+            clock.wait(self._took, left)
 
     def _conversation(self, message: report.Report, wait: float) -> bool:
         boot = self._session.boot
@@ -158,7 +182,7 @@ class Link:
 
     def _exchange(self, envelope: bytes | None, wait: float) -> bool:
         answers = self._transport.exchange(envelope, wait)
-        enrolled = False
+        enrolled, dropped = False, False
         for answer in answers:
             before = self._session.phase
             try:
@@ -169,20 +193,27 @@ class Link:
             if before is Phase.CONFIRM and self._session.phase is Phase.ENROLLED:
                 LOG.info("enrolled")
                 enrolled = True
-            self._take(message)
+            if isinstance(message, command.CommandFrame):
+                dropped = dropped or not self._take_command(message)  # what follows a lost one comes again with it
+            else:
+                self._take(message)
+        self._took.set()
         if enrolled:  # last, because it writes a file: what came along need not wait for that
             self._on_enrolled()
         return bool(answers)
 
+    def _take_command(self, frame: command.CommandFrame) -> bool:
+        try:
+            self._on_command(frame)
+        except JournalRefused:
+            raise
+        except JournalError as err:
+            LOG.error("command %s is dropped, the journal cannot be written: %s", frame.id, err)
+            return False
+        return True
+
     def _take(self, message: base.Message) -> None:
-        if isinstance(message, command.CommandFrame):
-            try:
-                self._on_command(message)
-            except JournalRefused:
-                raise
-            except JournalError as err:
-                LOG.error("command %s is dropped, the journal cannot be written: %s", message.id, err)
-        elif isinstance(message, command.Acknowledge):
+        if isinstance(message, command.Acknowledge):
             with self._lock:
                 if self._hello_id in message.report_ids:
                     self.ready.set()

@@ -162,8 +162,9 @@ class Service:
     def stop(self) -> None:
         """End the threads; the engine keeps running. What could not be sent is sent by the next agent."""
         self._stop.set()
-        for event in (self._work, self._stir, self._outbox.wake, self._link.ready):
+        for event in (self._work, self._stir, self._outbox.wake):
             event.set()
+        self._link.close()
         self._transport.close()
         deadline = clock.monotonic() + self._timing.stop_grace
         for thread in self._threads:

@@ -43,8 +43,7 @@ class MessagingGuest:
             raise TransportError(f"the message broker cannot be reached ({type(err).__name__})") from None
 
     def exchange(self, envelope: bytes | None, wait: float) -> list[bytes]:
-        """See :meth:`trove.guestbus.transport.GuestTransport.exchange`. What comes need not be an answer to
-        ``envelope``."""
+        """See :meth:`trove.guestbus.transport.GuestTransport.exchange`. What is sent is answered to who listens."""
         if self._closed:
             raise TransportError("the transport is closed")
         if envelope is not None:
@@ -52,6 +51,7 @@ class MessagingGuest:
                 self._sender.send(topics.REPORTS, [envelope])
             except messaging_casts.CastError as err:
                 raise TransportError(str(err)) from None
+            return []
         found: list[bytes] = []
         try:
             found.append(self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait())

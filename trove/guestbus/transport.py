@@ -30,7 +30,7 @@ class GuestTransport(Protocol):
     """The guest's end of a transport; safe to use from several threads."""
 
     #: Whether commands come only as the answer to a sealed :class:`trove.wire.report.Poll`; otherwise ``exchange(None,
-    #: wait)`` listens for them.
+    #: wait)`` listens for them, and for every answer; one thread may do that, which keeps their order.
     needs_poll: bool
     #: Seconds the peer asked to wait before the next poll; 0 when it did not ask.
     poll_after: float

@@ -213,6 +213,27 @@ class TestLateAnswers(LinkCase):
         self.outbox.step(self.link)
         self.assertEqual(["r1"], self.sent())
 
+    def test_only_who_listens_takes_commands(self) -> None:
+        self.test_establishes_in_steps()
+        sent = [self.control.send(command.Restart()) for _ in range(3)]
+        self.control.waiting += [self.control.seal(frame) for frame in self.control.commands]
+        self.link.send(self.result("r1"))
+        self.assertEqual([], self.commands)
+        self.link.listen(self.poll, 1.0)
+        self.assertEqual(sent, self.commands)
+
+    def test_establishing_waits_for_who_listens(self) -> None:
+        self.clock.on_wait = lambda: self.link.listen(self.poll, 1.0)
+        self.link.establish()
+        self.assertTrue(self.link.ready.is_set())
+        self.assertEqual(["enrol", "hello"], self.control.heard)
+
+    def test_an_end_lets_go_who_waits(self) -> None:
+        self.clock.on_wait = self.link.close
+        self.assertRaises(NoAnswer, self.link.establish)
+        self.assertEqual(["enrol"], self.control.heard)
+        self.assertEqual([], self.clock.pauses)
+
 
 class TestListen(LinkCase):
     def setUp(self) -> None:
@@ -243,6 +264,22 @@ class TestListen(LinkCase):
         self.command_error = JournalError("disk full")
         self.assertTrue(self.link.listen(self.poll, 20.0))
         self.assertEqual([], self.commands)
+
+    def test_what_follows_a_dropped_command_is_dropped_too(self) -> None:
+        """It may need the first, and both will come again."""
+        sent = [self.control.send(command.Restart()) for _ in range(2)]
+
+        def recovered(frame: command.CommandFrame) -> None:
+            self.link._on_command = self._command
+            raise JournalError("disk full")
+
+        self.link._on_command = recovered
+        self.link.listen(self.poll, 20.0)
+        self.assertEqual([], self.commands)
+        for order in sent:
+            self.control.send(command.Restart(), order)
+        self.link.listen(self.poll, 20.0)
+        self.assertEqual(sent, self.commands)
 
     def test_damaged_journal_ends_it(self) -> None:
         self.control.send(command.Restart())
