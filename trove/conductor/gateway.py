@@ -221,7 +221,7 @@ class Gateway:
 
     def _commands_of_boot(self, received: Received, wait: float) -> tuple[Headers, bytes]:
         instance_id, boot = received.instance_id, received.boot
-        found = self._outbox.envelopes_for(instance_id, boot=boot)
+        found = self._outbox.envelopes_for(instance_id, boot=boot, enrolled=received.enrolled)
         if found or received.replies or wait <= 0:
             return [], framing.join([*received.replies, *found])
         place = self._polls.hold(instance_id, boot)

@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 from trove.common import exception
 from trove.conductor import enrolment, sealing
 from trove.conductor.heartbeats import HeartbeatBatcher
-from trove.conductor.reports import Outcome, Reports
+from trove.conductor.reports import Outcome, Reports, known_commands
 from trove.conductor.sealing import Refused
 from trove.db.api import Database, retry_on_conflict
 from trove.guestbus import envelope, keys
 from trove.guestbus.envelope import EnvelopeError, Header
 from trove.guestbus.replay import Position
+from trove.objects import guest_command
 from trove.objects.guest_identity import GuestIdentity
 from trove.wire import base, command, report
 
@@ -40,6 +41,7 @@ class Received:
     :ivar replies: sealed envelopes for the guest.
     :ivar poll_wait: seconds that the guest is ready to wait for commands; ``None`` when it does not take any with this
         answer.
+    :ivar enrolled: whether the guest got its key with this; it can open what is sealed under that in the same answer.
     :ivar wake: workflows to be told of it once the guest has its answer, see :meth:`Intake.wake`.
     """
 
@@ -47,6 +49,7 @@ class Received:
     boot: int
     replies: list[bytes] = field(default_factory=list)
     poll_wait: float | None = None
+    enrolled: bool = False
     wake: tuple[str, ...] = ()
 
 
@@ -117,7 +120,9 @@ class Intake:
         if isinstance(message, report.Hello):
             # It gets what waits for it with the answer, without a poll of its own; the workflow, which waits for much
             # more than this, is told after that.
-            return Received(header.instance_id, header.boot, sealed, 0.0, tuple(outcome.wake))
+            return Received(header.instance_id, header.boot, sealed, 0.0, wake=tuple(outcome.wake))
+        if isinstance(message, report.Enrol) and message.commands and outcome.enrolled:
+            return Received(header.instance_id, header.boot, sealed, 0.0, enrolled=True)
         self.wake(outcome.wake)
         return Received(header.instance_id, header.boot, sealed)
 
@@ -147,7 +152,11 @@ class Intake:
 
     def _apply(self, session: Session, identity: GuestIdentity, message: report.Report) -> Outcome:
         if isinstance(message, report.Enrol):
-            return Outcome(replies=[enrolment.accept(identity, message)])
+            answer = enrolment.accept(identity, message)
+            identity.commands = known_commands(message.commands)
+            # What was sent under the key of an earlier attempt opens nowhere.
+            guest_command.make_due(session, identity.instance_id, self._db.now(session))
+            return Outcome(replies=[answer], enrolled=isinstance(answer, command.Enrolled))
         return self._reports.handlers[type(message)](session, identity, message)
 
     def _refuse_report(
@@ -187,4 +196,6 @@ def _advance(identity: GuestIdentity, header: Header) -> None:
     newest = (header.boot, header.sequence) > (position.boot, position.sequence)
     if after is None or (header.name == report.Enrol.name and not newest):
         raise Refused(f"'{header.name}': {position.judge(header.boot, header.sequence, opens=opens).value}")
-    identity.boot, identity.sequence, identity.window = after.boot, after.sequence, after.window
+    if after.boot != identity.boot:  # assigned only when it is another: a hello asks for that
+        identity.boot = after.boot
+    identity.sequence, identity.window = after.sequence, after.window

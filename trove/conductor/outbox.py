@@ -9,13 +9,14 @@ remedy, instead of there.
 
 import datetime
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy.orm import Session
 
 from trove.common import exception
 from trove.conductor import reports, sealing
 from trove.db.api import Database, retry_on_conflict
+from trove.guestbus import keys
 from trove.guestbus.envelope import EnvelopeError
 from trove.objects import guest_command, guest_identity
 from trove.objects.guest_command import GuestCommand
@@ -50,11 +51,14 @@ class Outbox:
         self._resend = datetime.timedelta(seconds=resend_interval)
         self._wake = wake
 
-    def envelopes_for(self, instance_id: str, limit: int = 32, *, boot: int | None = None) -> list[bytes]:
+    def envelopes_for(
+        self, instance_id: str, limit: int = 32, *, boot: int | None = None, enrolled: bool = False
+    ) -> list[bytes]:
         """Seal up to ``limit`` commands that are to be sent to a guest now, in order, and count them as sent.
 
         :param boot: which start of the guest's agent will get them; a command must not go to one that has been followed
             by another.
+        :param enrolled: they go with the answer that gives the guest its key, so it need not have used that before.
         :returns: an empty list when nothing is due or the guest has not enrolled.
         :raises Superseded: when ``boot`` is not the latest.
         """
@@ -66,12 +70,15 @@ class Outbox:
             raise Superseded
         if not found[1]:
             return []
-        envelopes, wake = self._send(instance_id, limit, boot)
+        states = (guest_identity.ENROLLED, guest_identity.EXCHANGING) if enrolled else (guest_identity.ENROLLED,)
+        envelopes, wake = self._send(instance_id, limit, boot, states)
         self._wake_all(wake)
         return envelopes
 
     @retry_on_conflict
-    def _send(self, instance_id: str, limit: int, boot: int | None) -> tuple[list[bytes], list[str]]:
+    def _send(
+        self, instance_id: str, limit: int, boot: int | None, states: Collection[str]
+    ) -> tuple[list[bytes], list[str]]:
         """Return the envelopes, and the workflows to wake after the commit."""
         wake: list[str] = []
         envelopes: list[bytes] = []
@@ -84,7 +91,7 @@ class Outbox:
                 return [], []
             if boot not in (None, identity.boot):
                 raise Superseded
-            if identity.state != guest_identity.ENROLLED:
+            if identity.state not in states:
                 return [], []
             for row in self._unaccepted(session, instance_id, now, limit):
                 sealed = self._seal(identity, row, now)
@@ -149,7 +156,7 @@ class Outbox:
         )
         try:
             return sealing.seal(
-                identity, frame, now, generation=identity.generation, not_after=row.deadline, sequence=row.sequence
+                identity, frame, now, generation=keys.ENROLLED, not_after=row.deadline, sequence=row.sequence
             )
         except EnvelopeError:
             return _TOO_LARGE

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from trove.conductor import enrolment
 from trove.db.api import Database
 from trove.domain import instance_states, operations
-from trove.objects import guest_command, guest_log, heartbeat, inventory, root_history
+from trove.objects import guest_command, guest_identity, guest_log, heartbeat, inventory, root_history
 from trove.objects.base import clip
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
@@ -43,10 +43,12 @@ class Outcome:
 
     :ivar wake: workflows that have something to do now.
     :ivar replies: messages for the guest, in addition to the acknowledgement.
+    :ivar enrolled: whether a new key was agreed on.
     """
 
     wake: list[str] = field(default_factory=list)
     replies: list[base.Message] = field(default_factory=list)
+    enrolled: bool = False
 
 
 Handler = Callable[[Session, GuestIdentity, Any], Outcome]
@@ -73,6 +75,8 @@ class Reports:
         first hello), ``heartbeats`` agent_version, handler_version, protocol_min, protocol_max, ``guest_commands``
         send_at."""
         compatible = enrolment.speaks_our_protocol(message.protocol_min, message.protocol_max)
+        # In the boot that has enrolled, what was sent came with the key, which this guest has.
+        had_all = identity.state == guest_identity.EXCHANGING and "boot" not in identity.obj_what_changed()
         enrolment.complete(identity, self._db.now(session))
         identity.commands = known_commands(message.commands) if compatible else {}
         before = heartbeat.get(session, identity.instance_id) or heartbeat.HeartbeatRecord(
@@ -82,7 +86,8 @@ class Reports:
         heartbeat.record(session, [before._replace(**versions)])
         if not compatible:
             return Outcome(replies=[enrolment.protocol_refusal()])
-        guest_command.make_due(session, identity.instance_id, self._db.now(session))
+        if not had_all:
+            guest_command.make_due(session, identity.instance_id, self._db.now(session))
         claim = operations.instance_claim(identity.instance_id)
         workflow_id = self._signals.signal_claim(session, claim, operations.GUEST_READY, {})
         return Outcome(wake=[workflow_id] if workflow_id else [])

@@ -9,6 +9,9 @@ EXCHANGING      generation 0: the answer may be lost   ``enrol``
 EXCHANGING      generation 1                           ``hello``, which makes it ENROLLED
 ENROLLED        generation 1                           anything but ``enrol``
 ==============  =====================================  ==================================
+
+What is said to a guest under generation 1 before it has used that key goes with the answer that gives it the key: only
+who holds the one-time key has the other half of the exchange.
 """
 
 import datetime

@@ -125,7 +125,7 @@ class Conductor:
             return
         replies = received.replies
         if received.poll_wait is not None:
-            replies = [*replies, *self.outbox.envelopes_for(received.instance_id)]
+            replies = [*replies, *self.outbox.envelopes_for(received.instance_id, enrolled=received.enrolled)]
         self._send(received.instance_id, replies)
         self.intake.wake(received.wake)
 

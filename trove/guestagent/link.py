@@ -132,7 +132,8 @@ class Link:
 
     def _enrol(self) -> None:
         try:
-            sealed = self._session.seal_enrol(*self._versions())
+            hello = self._hello()
+            sealed = self._session.seal_enrol(hello.agent_version, hello.handler_version, hello.commands)
         except NotEnrolled:
             if self._session.phase is Phase.ENROL:
                 raise
@@ -145,10 +146,6 @@ class Link:
         if self._session.phase is Phase.ENROL:
             raise NoAnswer("the enrolment was not answered")
         LOG.info("enrolment: %s to %s", before.value, self._session.phase.value)
-
-    def _versions(self) -> tuple[str, str]:
-        hello = self._hello()
-        return hello.agent_version, hello.handler_version
 
     def _await(self, come: Callable[[], bool]) -> None:
         """Wait until the listening thread has taken what ``come`` looks for, where it did not come with the answer."""

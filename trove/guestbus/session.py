@@ -25,6 +25,7 @@ acknowledgements by report ids.
 
 import enum
 import threading
+from collections.abc import Mapping
 
 import msgspec
 
@@ -96,9 +97,12 @@ class GuestSession:
             self._save(boot=self._state.boot + 1)
             self._sequence = 0
 
-    def seal_enrol(self, agent_version: str, handler_version: str) -> bytes:
+    def seal_enrol(
+        self, agent_version: str, handler_version: str, commands: Mapping[str, list[int]] | None = None
+    ) -> bytes:
         """Return a sealed ``enrol`` with a new exchange key; earlier attempts are void.
 
+        :param commands: what the agent can carry out, to get what waits for it with the answer.
         :raises NotEnrolled: when the enrolment is over or the bootstrap document has no one-time key.
         """
         with self._lock:
@@ -112,6 +116,7 @@ class GuestSession:
                 handler_version=handler_version,
                 protocol_min=base.PROTOCOL_MIN,
                 protocol_max=base.PROTOCOL_MAX,
+                commands=dict(commands or {}),
             )
             return self._seal(message, self._one_time, keys.ONE_TIME)
 

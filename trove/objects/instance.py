@@ -2,6 +2,7 @@
 """An instance: the row, its compare-and-set save, and the one function that moves its status."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ from trove.objects import base, errors
 from trove.objects.scope import Scope
 
 LOG = logging.getLogger(__name__)
+
+#: What a workflow learns from the provider.
+PUBLISHED = frozenset({"addresses", "port", "volume_id", "server_id", "volume_gib"})
 
 
 @ovo_base.VersionedObjectRegistry.register
@@ -115,6 +119,20 @@ class Instance(base.TroveObject):
         if forbidden:
             raise ValueError(f"save() does not write {sorted(forbidden)}; process_event() and mark_deleted() do")
         self._compare_and_set(session, changes)
+
+    @classmethod
+    def publish(cls, session: orm.Session, instance_id: str, columns: Mapping[str, Any]) -> None:
+        """Write columns that have only one writer: the workflow that holds the instance. Nothing was read for that, so
+        nothing can be stale; whoever saves what he has read meanwhile has to read again.
+
+        :raises ValueError: for a column with more writers.
+        """
+        forbidden = set(columns) - PUBLISHED
+        if forbidden:
+            raise ValueError(f"publish() does not write {sorted(forbidden)}")
+        table = cls.table()
+        values = {**columns, "revision": table.c.revision + 1, "updated_at": clock.utcnow()}
+        session.execute(sa.update(table).where(table.c.id == instance_id).values(values))
 
     def process_event(self, session: orm.Session, event: str, **columns: Any) -> None:
         """Move the status as the transition table says, and set ``columns`` in the same statement.

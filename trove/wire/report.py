@@ -24,6 +24,8 @@ class Enrol(Report, frozen=True, kw_only=True):
     handler_version: base.ShortText
     protocol_min: base.Count
     protocol_max: base.Count
+    #: Commands this agent can handle, as in :class:`Hello`; when it says so, it gets what waits for it at once.
+    commands: dict[str, list[int]] = msgspec.field(default_factory=dict)
 
 
 class Hello(Report, frozen=True, kw_only=True):

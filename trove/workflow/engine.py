@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a claimed workflow until it waits, ends or is taken away.
 
-The loop is: choose the step, run it, checkpoint, repeat; the choice and the move are pure
-(:mod:`trove.workflow.transitions`), the checkpoint is one transaction (:meth:`trove.workflow.store.Store.checkpoint`).
-Between two checkpoints the engine remembers nothing that matters: whoever claims the workflow next runs the same step
-again, which steps are made for.
+The loop is: choose the step, run it (and in a group the next, while there is one), checkpoint, repeat; the choice and
+the move are pure (:mod:`trove.workflow.transitions`), the checkpoint is one transaction
+(:meth:`trove.workflow.store.Store.checkpoint`). Between two checkpoints the engine remembers nothing that matters:
+whoever claims the workflow next runs the same steps again, which they are made for.
 
 >>> run = store.claim(workflow_id, "me", 30.0, registry.keys())                              # doctest: +SKIP
 >>> engine.run_one(run, cancel)                                                             # doctest: +SKIP
@@ -12,14 +12,24 @@ again, which steps are made for.
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from trove.db import api
 from trove.workflow import transitions
-from trove.workflow.model import CancelToken, LeaseLost, Result, Signal, State, StepContext
+from trove.workflow.model import (
+    AwaitSignal,
+    CancelToken,
+    Done,
+    LeaseLost,
+    Result,
+    Signal,
+    Sleep,
+    State,
+    StepContext,
+)
 from trove.workflow.records import Run, StepRecord
 from trove.workflow.registry import Plan, Registry
 from trove.workflow.store import Store
@@ -57,23 +67,49 @@ class Engine:
             run = self._advance(run, plan, cancel)
         return run
 
-    def _advance(self, run: Run, plan: Plan, cancel: CancelToken) -> Run:
+    def _advance(self, run: Run, plan: Plan, cancel: CancelToken, *, together: bool = True) -> Run:
         failure = transitions.interruption(run, plan)
         row = transitions.next_step(run, plan)
         if failure is not None or row is None:
             ctx = self._context(run, row or run.steps[plan.groups[run.cursor][0].name], cancel)
             return self._commit(run, plan, ctx, lambda draft: transitions.interrupt(draft, plan, failure))
-        step = plan.steps[row.name]
-        ctx = self._context(run, row, cancel)
-        result = self._answer(step.undo if run.state is State.UNWINDING else step.run, ctx, run)
-        if not isinstance(result, Raised):
-            try:
-                return self._commit(run, plan, ctx, self._applied(plan, run, row, result))
-            except (LeaseLost, *api.CONFLICTS):
-                raise
-            except Exception as err:  # boundary: a failed write or hook counts like a failing step
-                result = self._raised(run, row.name, err)
-        return self._commit(run, plan, self._context(run, row, cancel), self._applied(plan, run, row, result))
+        answers = self._gather(run, plan, row, cancel, together=together)
+        try:
+            return self._record(run, plan, answers)
+        except (LeaseLost, *api.CONFLICTS):
+            raise
+        except Exception as err:  # boundary: a failed write or hook counts like a failing step
+            if len(answers) > 1:  # whose fault it is shows when each is recorded by itself
+                return self._advance(run, plan, cancel, together=False)
+            raised = self._raised(run, row.name, err)
+        return self._record(run, plan, [_Answer(row, self._context(run, row, cancel), raised)])
+
+    def _gather(self, run: Run, plan: Plan, row: StepRecord, cancel: CancelToken, *, together: bool) -> "list[_Answer]":
+        """Run the step of ``row``, and ``together`` with it those of its group that can run now too."""
+        answers: list[_Answer] = []
+        draft, following = run.draft(run.now), row
+        while True:
+            step, ctx = plan.steps[following.name], self._context(draft, following, cancel)
+            result = self._answer(step.undo if run.state is State.UNWINDING else step.run, ctx, run)
+            answers.append(_Answer(following, ctx, result))
+            if not together or run.state is State.UNWINDING or not isinstance(result, Done | Sleep | AwaitSignal):
+                return answers
+            self._apply(draft, plan, run, answers[-1])
+            found = transitions.next_step(draft, plan) if draft.cursor == run.cursor else None
+            if found is None:
+                return answers
+            following = found
+
+    def _record(self, run: Run, plan: Plan, answers: "list[_Answer]") -> Run:
+        """Checkpoint what the steps answered."""
+
+        def change(draft: Run) -> None:
+            for answer in answers:
+                self._apply(draft, plan, run, answer)
+
+        writes = [write for answer in answers for write in answer.ctx.writes]
+        calls = [call for answer in answers for call in answer.ctx.calls]
+        return self._commit(run, plan, replace(answers[-1].ctx, writes=writes, calls=calls), change)
 
     def _answer(self, act: Callable[[StepContext], Result], ctx: StepContext, run: Run) -> Result | Raised:
         """Run or undo a step; this is the one place where exceptions of steps are caught."""
@@ -92,8 +128,8 @@ class Engine:
         LOG.exception("Step %s of %s %s failed on attempt %d", step, run.kind, run.id, run.steps[step].attempt)
         return Raised(f"{type(err).__name__}: {err}")
 
-    def _applied(self, plan: Plan, run: Run, row: StepRecord, result: Result | Raised) -> Callable[[Run], None]:
-        return lambda draft: transitions.apply(draft, plan, row.name, result, began=run.now, backoff=self._backoff)
+    def _apply(self, draft: Run, plan: Plan, run: Run, answer: "_Answer") -> None:
+        transitions.apply(draft, plan, answer.row.name, answer.result, began=run.now, backoff=self._backoff)
 
     def _context(self, run: Run, row: StepRecord, cancel: CancelToken) -> StepContext:
         arrived = row.signal is not None and row.signal in run.signals
@@ -137,6 +173,15 @@ class Engine:
             except Exception:  # boundary: these are hints, whose loss must not matter
                 LOG.exception("A hint after step %s of %s %s failed", ctx.step, run.kind, run.id)
         return done
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What one run of a step came to, not recorded yet."""
+
+    row: StepRecord
+    ctx: StepContext
+    result: Result | Raised
 
 
 def _call_hook(plan: Plan, draft: Run, ctx: StepContext, session: Session) -> None:

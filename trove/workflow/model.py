@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vocabulary of workflows: flows, steps, what a step may answer.
 
-A flow is a tuple of steps. The engine runs one step at a time and writes a checkpoint after each, in the same
-transaction as the domain rows the step asked for. No graphs, no expressions, no user-defined flows. What a step must
-promise:
+A flow is a tuple of steps. The engine runs one step at a time and writes a checkpoint after each (after as many as can
+run now, in a group), in the same transaction as the domain rows the steps asked for. No graphs, no expressions, no
+user-defined flows. What a step must promise:
 
 * it may run twice (a worker died after the effect and before the checkpoint), so it *adopts or creates* by tag;
 * ``undo`` works by tag, never by output: the output may never have been saved;
@@ -134,6 +134,7 @@ class StepContext:
     :ivar token: an id made once per step, the same on every attempt; for idempotency keys.
     :ivar epoch: fencing number of the lease, for commands to guests.
     :ivar error: when undoing or ending: why the flow failed.
+    :ivar memo: for what the functions that a step calls want to remember during this one run of it.
     """
 
     env: Any
@@ -155,6 +156,7 @@ class StepContext:
     error: Failed | None = None
     writes: list[Callable[[Session], None]] = field(default_factory=list)
     calls: list[Callable[[], None]] = field(default_factory=list)
+    memo: dict[str, Any] = field(default_factory=dict)
 
     def at_checkpoint(self, write: Callable[[Session], None]) -> None:
         """Have ``write(session)`` called inside the checkpoint's transaction, after the fence was checked.
@@ -185,7 +187,8 @@ class Step(Protocol):
 @dataclass(frozen=True)
 class Parallel:
     """A group whose members run one after the other in any worker but *wait* together: while one sleeps or awaits a
-    signal the others go on. The only fan-out there is."""
+    signal the others go on. The only fan-out there is. Members do not depend on one another, so those that can run now
+    share a checkpoint."""
 
     name: str
     members: tuple[Step, ...]

@@ -44,7 +44,7 @@ class Run:
     :ivar error: why it unwinds or was parked; ``None`` while all is well.
     :ivar planned: whether the step rows are in the database yet.
     :ivar signals: payloads of the signals that have arrived, by name.
-    :ivar consumed: name of the signal used by the step that the current checkpoint records.
+    :ivar consumed: names of the signals used by the steps that the current checkpoint records.
     """
 
     id: str
@@ -68,11 +68,11 @@ class Run:
     planned: bool = False
     steps: dict[str, StepRecord] = field(default_factory=dict)
     signals: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    consumed: str | None = None
+    consumed: tuple[str, ...] = ()
 
     def draft(self, now: datetime.datetime) -> "Run":
         """Return a copy to be changed inside a transaction that may roll back."""
-        return replace(self, now=now, steps=dict(self.steps), signals=dict(self.signals), consumed=None)
+        return replace(self, now=now, steps=dict(self.steps), signals=dict(self.signals), consumed=())
 
 
 def step_token(workflow_id: str, name: str) -> str:

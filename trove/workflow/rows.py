@@ -80,7 +80,7 @@ def save(session: Session, fence: Run, run: Run, **ending: Any) -> bool:
 
 
 def save_steps(session: Session, before: Run, run: Run) -> None:
-    """Write the steps that have changed (all, the first time) and forget the signal that was used."""
+    """Write the steps that have changed (all, the first time) and forget the signals that were used."""
     if not run.planned:
         rows = [{"workflow_id": run.id, **_step_columns(step)} for step in run.steps.values()]
         session.execute(sa.insert(_STEP), rows)
@@ -91,8 +91,8 @@ def save_steps(session: Session, before: Run, run: Run) -> None:
                 values = _step_columns(step)
                 del values["name"]
                 session.execute(_SAVE_STEP, {"key": run.id, "step": name, **values})
-    if run.consumed is not None:
-        session.execute(sa.delete(_SIGNAL).where(_SIGNAL.c.workflow_id == run.id, _SIGNAL.c.name == run.consumed))
+    if run.consumed:
+        session.execute(sa.delete(_SIGNAL).where(_SIGNAL.c.workflow_id == run.id, _SIGNAL.c.name.in_(run.consumed)))
 
 
 def workflow_columns(run: Run) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def apply(
     if not isinstance(result, Raised):
         if old.signal is not None and old.signal in run.signals:
             del run.signals[old.signal]
-            run.consumed = old.signal
+            run.consumed += (old.signal,)
         row = replace(row, signal=None)
     match result:
         case Done(output):

@@ -4,9 +4,9 @@
 Everything is undone by tag when a step fails or the request is cancelled; the instance then reads ERROR with a fault
 and holds no resource. Only the end of the flow makes it ACTIVE, so there is no pivot.
 
-The commands are written while the agent is still on its way, and it gets all of them with the answer to its first
-hello. It carries them out in their order: between two of them nobody waits for the control plane. What follows one that
-has failed fails too, and the flow is undone with the first failure.
+The commands are written before there is a server, and the agent gets all of them in its first moment. It carries them
+out in their order: between two of them nobody waits for the control plane. What follows one that has failed fails too,
+and the flow is undone with the first failure.
 
 Inputs: ``databases`` (as in the request), ``users_secret`` (id of the secret that holds the users, or null).
 """
@@ -19,9 +19,10 @@ from trove.objects import secret
 from trove.taskmanager import settle
 from trove.taskmanager.flows import modules as module_flows
 from trove.taskmanager.steps import guest, modules, outside, server
+from trove.taskmanager.steps.together import Together
 from trove.workflow.model import Flow, Parallel, StepContext
 
-#: Seconds until a command counts as lost, from when it was written: its guest must start and do what comes before it.
+#: Seconds to wait for a command from when there is a server: its guest must start and do what comes before it.
 _PREPARED = guest.ENROL_TIMEOUT + guest.ENGINE_TIMEOUT
 _EDITED = _PREPARED + guest.EDIT_TIMEOUT
 
@@ -42,26 +43,26 @@ def _parked(ctx: StepContext, session: Session) -> None:
     settle.parked(session, ctx, _failed)
 
 
+_SET_UP = (
+    guest.GuestStep("prepare-datastore", guest.make_prepare, "prepare the database", timeout=_PREPARED),
+    guest.GuestStep("create-databases", guest.make_create_databases, "create the databases", timeout=_EDITED),
+    guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=_EDITED),
+)
+
 FLOW = Flow(
     kind=operations.INSTANCE_CREATE.name,
     version=1,
     steps=(
-        outside.EnsurePort(),
-        outside.SetAccess(),
-        outside.EnsureVolume(),
-        server.IssueIdentity(),
-        server.EnsureServer(),
-        Parallel(
-            "set-up",
-            (
-                guest.AwaitGuest(),
-                guest.GuestStep("prepare-datastore", guest.make_prepare, "prepare the database", timeout=_PREPARED),
-                guest.GuestStep(
-                    "create-databases", guest.make_create_databases, "create the databases", timeout=_EDITED
-                ),
-                guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=_EDITED),
-            ),
+        Together(
+            "ensure-outside",
+            outside.EnsurePort(),
+            outside.SetAccess(),
+            outside.EnsureVolume(),
+            server.IssueIdentity(),
+            guest.WriteAhead(*_SET_UP, deadline=operations.INSTANCE_CREATE.timeout),
         ),
+        server.EnsureServer(),
+        Parallel("set-up", (guest.AwaitGuest(), *_SET_UP)),
         modules.ApplyAtCreation(
             "apply-modules", modules.make_apply, "apply the modules", timeout=guest.EDIT_TIMEOUT, keep=True
         ),

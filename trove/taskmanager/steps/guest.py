@@ -16,12 +16,14 @@ from trove.common import ids
 from trove.domain import instance_states, operations
 from trove.objects import configuration, errors, guest_command, heartbeat, secret
 from trove.objects.guest import forget as forget_guest
+from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.taskmanager.environment import Environment
 from trove.taskmanager.steps import outside, server
 from trove.wire import command
 from trove.workflow.model import AwaitSignal, Done, Failed, Result, StepContext
+from trove.workflow.records import step_token
 
 #: Seconds a guest has to start, find us and enrol.
 ENROL_TIMEOUT = 600.0
@@ -63,9 +65,9 @@ def submit(
     with env.db.reader() as session:
         if not _has_guest(session, ctx.resource_id):
             return None
-        command_id, done = _next_id(session, ctx.token, purpose)
-    if done is not None:
-        return done
+        command_id, known = _latest(session, ctx.token, purpose)
+    if known is not None and known.state == guest_command.DONE:
+        return Done(known.result)
 
     def write(session: Session) -> None:
         if isinstance(made, command.Command):
@@ -74,19 +76,10 @@ def submit(
             return
         else:
             order = made(session)
-        guest_command.submit(
-            session,
-            instance_id=ctx.resource_id,
-            command=order,
-            deadline_seconds=timeout,
-            now=env.db.now(session),
-            id=command_id,
-            workflow_id=ctx.workflow_id,
-            step=ctx.step,
-            epoch=ctx.epoch,
-        )
+        _write(ctx, session, ctx.step, command_id, order, timeout)
 
-    ctx.at_checkpoint(write)
+    if known is None:
+        ctx.at_checkpoint(write)
     ctx.after_checkpoint(lambda: env.conductor.deliver(ctx.resource_id))
     # The command expires first and says so; the signal's own time-out is for a conductor that is not there.
     return AwaitSignal(operations.command_signal(command_id), timeout + 30.0)
@@ -100,23 +93,40 @@ def _has_guest(session: Session, instance_id: str) -> bool:
     return True
 
 
-def _next_id(session: Session, token: str, purpose: str) -> tuple[str, Done | None]:
-    """Return the id of the step's command that is under way, or that comes next; or of the one that is done, with what
-    the guest said of it.
+def _write(
+    ctx: StepContext, session: Session, step: str, command_id: str, order: command.Command, timeout: float
+) -> None:
+    guest_command.submit(
+        session,
+        instance_id=ctx.resource_id,
+        command=order,
+        deadline_seconds=timeout,
+        now=ctx.env.db.now(session),
+        id=command_id,
+        workflow_id=ctx.workflow_id,
+        step=step,
+        epoch=ctx.epoch,
+    )
+
+
+def _command_id(token: str, purpose: str, number: int) -> str:
+    return str(uuid.uuid5(uuid.UUID(token), f"{purpose}-{number}"))
+
+
+def _latest(session: Session, token: str, purpose: str) -> tuple[str, GuestCommand | None]:
+    """Return id and row of the step's command that is under way or done; or the id of the one that comes next.
 
     Nobody else makes these ids, and the checkpoint holds only while this worker owns the workflow, so what is read here
     still holds there.
     """
     for number in itertools.count():
-        command_id = str(uuid.uuid5(uuid.UUID(token), f"{purpose}-{number}"))
+        command_id = _command_id(token, purpose, number)
         try:
             known = guest_command.get(session, command_id)
         except errors.CommandNotFound:
             return command_id, None
-        if known.state not in guest_command.FINAL:
-            return command_id, None
-        if known.state == guest_command.DONE:
-            return command_id, Done(known.result)
+        if known.state not in guest_command.FINAL or known.state == guest_command.DONE:
+            return command_id, known
     raise AssertionError("unreachable")
 
 
@@ -177,6 +187,17 @@ class GuestStep:
         made = self._make(ctx, outside.load_instance(ctx))
         return Done() if made is None else submit(ctx, made, "run", self._timeout) or NO_GUEST
 
+    def write_ahead(self, ctx: StepContext, deadline: float) -> None:
+        """Have the command written at the checkpoint of an earlier step, whose context this is.
+
+        :param deadline: seconds from then until it counts as lost.
+        """
+        made = self._make(ctx, outside.load_instance(ctx))
+        if made is None:
+            return
+        order, command_id = made, _command_id(step_token(ctx.workflow_id, self.name), "run", 0)
+        ctx.at_checkpoint(lambda session: _write(ctx, session, self.name, command_id, order, deadline))
+
     def undo(self, ctx: StepContext) -> Result:
         # Whatever the answer was: the operating status shows what the engine does, and a second try would not help.
         if self._unmake is None or ctx.signal is not None or ctx.timed_out or outside.being_deleted(ctx):
@@ -212,6 +233,28 @@ class StopDatastore:
             instance_states.SERVICE_BLOCKED,
             instance_states.SERVICE_RESTARTING,
         )
+
+
+class WriteAhead:
+    """Write the commands of later steps, for a guest that is still to be made: it gets them in its first moment.
+
+    :param steps: in the order in which their commands are to be carried out.
+    :param deadline: seconds until they count as lost, from when they were written.
+    """
+
+    name = "write-commands"
+
+    def __init__(self, *steps: GuestStep, deadline: float) -> None:
+        self._steps = steps
+        self._deadline = deadline
+
+    def run(self, ctx: StepContext) -> Result:
+        for step in self._steps:
+            step.write_ahead(ctx, self._deadline)
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()  # they go with the identity of the guest
 
 
 class AwaitEdit:

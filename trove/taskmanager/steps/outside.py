@@ -6,8 +6,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from trove.common import ids
 from trove.domain import access, instance_states
 from trove.objects import catalog
@@ -51,9 +49,12 @@ def later(ctx: StepContext, err: base.ProviderError, what: str) -> Retry:
 
 
 def load_instance(ctx: StepContext) -> Instance:
-    """Return the workflow's instance, deleted or not."""
-    with ctx.env.db.reader() as session:
-        return Instance.get(session, Scope.ALL, ctx.resource_id, include_deleted=True)
+    """Return the workflow's instance, deleted or not: read once per run of a step, and as :func:`publish` leaves it."""
+    known: Instance | None = ctx.memo.get("instance")
+    if known is None:
+        with ctx.env.db.reader() as session:
+            known = ctx.memo["instance"] = Instance.get(session, Scope.ALL, ctx.resource_id, include_deleted=True)
+    return known
 
 
 def being_deleted(ctx: StepContext) -> bool:
@@ -62,14 +63,13 @@ def being_deleted(ctx: StepContext) -> bool:
 
 
 def publish(ctx: StepContext, **columns: Any) -> None:
-    """Have ``columns`` of the instance written with the checkpoint."""
-
-    def write(session: Session) -> None:
-        fresh = Instance.get(session, Scope.ALL, ctx.resource_id, include_deleted=True)
-        fresh.assign(columns)
-        fresh.save(session)
-
-    ctx.at_checkpoint(write)
+    """Have ``columns`` of the instance written with the checkpoint; nobody else may write these."""
+    if "columns" not in ctx.memo:
+        ctx.memo["columns"] = {}
+        ctx.at_checkpoint(lambda session: Instance.publish(session, ctx.resource_id, ctx.memo["columns"]))
+    ctx.memo["columns"].update(columns)
+    if "instance" in ctx.memo:
+        ctx.memo["instance"].assign(columns)
 
 
 def tag(ctx: StepContext, part: str) -> str:

@@ -136,7 +136,7 @@ class TestParked(_Case):
     def test_a_deletion_does_not_wait_for_the_operator(self) -> None:
         for late in (False, True):
             case = self.driver.case("create", self._stubborn)
-            self.driver.run(case, 7)
+            self.driver.run(case, 3)
             if not late:
                 self.driver.delete(case)
             else:
@@ -224,7 +224,7 @@ class TestGuests(_Case):
 
     def test_the_server_of_an_enrolled_guest_is_gone(self) -> None:
         case = self.driver.case("create", lambda p: p.delay_until("ensure_server", 3))
-        self.driver.run(case, 6)
+        self.driver.run(case, 3)
         with self.db.writer() as session:
             identity = GuestIdentity.get(session, case.id, for_update=True)
             identity.keys, identity.state = {"master": "00" * 32}, guest_identity.ENROLLED
@@ -239,12 +239,21 @@ class TestGuests(_Case):
 class TestClouds(_Case):
     def test_an_outage_of_minutes_is_survived(self) -> None:
         away = providers.RetryableError("the cloud is away")
-        for name in ("create", "delete", "resize-larger", "resize-volume"):
+        for name, method in (
+            ("create", "ensure_port"),
+            ("create", "ensure_volume"),
+            ("create", "ensure_server"),
+            ("delete", "remove_server"),
+            ("resize-larger", "resize_server"),
+            ("resize-volume", "ensure_volume"),
+        ):
             case = self.driver.case(name)
-            for method in ("ensure_port", "ensure_volume", "ensure_server", "resize_server", "remove_server"):
-                case.provider.fail_next(method, away, times=8)
+            before = len(case.provider.calls)
+            case.provider.fail_next(method, away, times=8)
             self.driver.run(case)
             self.assertEqual((State.SUCCEEDED, []), (self.driver.state(case), self.disagreements(case)), name)
+            called = [call.method for call in case.provider.calls[before:]]
+            self.assertGreater(called.count(method), 8, (name, method))
 
     def test_a_refusal_ends_a_creation_at_once(self) -> None:
         for method in ("ensure_port", "ensure_volume", "ensure_server"):

@@ -8,6 +8,8 @@ from trove.conductor.outbox import Superseded
 from trove.db import models
 from trove.domain import operations
 from trove.guestbus import envelope
+from trove.guestbus.session import Phase
+from trove.objects import guest_identity
 from trove.tests import base
 from trove.tests.unit.conductor import world
 from trove.wire import command
@@ -76,7 +78,7 @@ class OutboxTest(base.UnitTestCase):
         self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.hello())))
         self.assertRaises(Superseded, self.world.outbox.envelopes_for, self.guest.id, boot=boot)
         # The look before the lock may have been too early; the one under it decides.
-        self.assertRaises(Superseded, self.world.outbox._send, self.guest.id, 32, boot)
+        self.assertRaises(Superseded, self.world.outbox._send, self.guest.id, 32, boot, ["ENROLLED"])
         self.assertEqual([command_id], self.fetch())
 
     def test_limit(self) -> None:
@@ -103,6 +105,52 @@ class OutboxTest(base.UnitTestCase):
         self.assertEqual([], self.world.outbox.envelopes_for(guest.id))
         guest.hear(self.world.intake.receive(guest.session.seal_report(world.hello())))
         self.assertEqual(1, len(guest.hear(self.world.outbox.envelopes_for(guest.id))))
+
+    def test_with_the_key(self) -> None:
+        """What waits for a new guest goes with the answer that gives it the key, once."""
+        guest = self.world.guest()
+        commands = [self.world.submit(guest.id, command.Restart()) for _ in range(2)]
+        self.assertEqual(commands, self.enrol(guest, {"restart": [1]}))
+        self.assertIs(Phase.ENROLLED, guest.session.phase)
+        self.assertEqual(guest_identity.EXCHANGING, self.world.identity(guest.id).state)
+        guest.hear(self.world.intake.receive(guest.session.seal_report(world.hello())))
+        self.assertEqual(guest_identity.ENROLLED, self.world.identity(guest.id).state)
+        self.assertEqual([], self.world.outbox.envelopes_for(guest.id))
+
+    def enrol(self, guest: world.Guest, commands: dict[str, list[int]]) -> list[str]:
+        received = self.world.intake.take(guest.session.seal_enrol("1", "1", commands))
+        guest.hear(received.replies)
+        found = self.world.outbox.envelopes_for(guest.id, boot=received.boot, enrolled=received.enrolled)
+        return [frame.id for frame in guest.hear(found)]
+
+    def test_with_the_key_only_to_who_says_what_it_can_do(self) -> None:
+        guest = self.world.guest()
+        command_id = self.world.submit(guest.id, command.Restart())
+        self.assertEqual([], self.enrol(guest, {}))
+        self.assertIs(Phase.CONFIRM, guest.session.phase)
+        guest.hear(self.world.intake.receive(guest.session.seal_report(world.hello())))
+        found = self.world.outbox.envelopes_for(guest.id)
+        self.assertEqual([command_id], [frame.id for frame in guest.hear(found)])
+
+    def test_an_answer_to_an_enrolment_that_was_lost(self) -> None:
+        """The guest enrols again, and gets under its new key what was sent under the one before."""
+        guest = self.world.guest()
+        command_id = self.world.submit(guest.id, command.Restart())
+        lost = self.world.intake.take(guest.session.seal_enrol("1", "1", {"restart": [1]}))
+        stale = self.world.outbox.envelopes_for(guest.id, boot=lost.boot, enrolled=True)
+        self.assertEqual(1, len(stale))
+        guest.restart()
+        self.assertEqual([command_id], self.enrol(guest, {"restart": [1]}))
+        self.assertRaises(envelope.EnvelopeError, guest.hear, stale)
+
+    def test_a_restart_after_the_key(self) -> None:
+        """The next agent asks at once for what the one before may not have kept."""
+        guest = self.world.guest()
+        command_id = self.world.submit(guest.id, command.Restart())
+        self.assertEqual([command_id], self.enrol(guest, {"restart": [1]}))
+        guest.restart()
+        guest.hear(self.world.intake.receive(guest.session.seal_report(world.hello())))
+        self.assertEqual([command_id], [frame.id for frame in guest.hear(self.world.outbox.envelopes_for(guest.id))])
 
     def test_unknown_instance(self) -> None:
         self.assertEqual([], self.world.outbox.envelopes_for(ids.new_id()))

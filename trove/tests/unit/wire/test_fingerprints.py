@@ -34,7 +34,7 @@ MESSAGES = {
     "DropDatabase": "1-e814cab0c3558d4f",
     "DropUser": "1-b6e35781200fc711",
     "EnableRoot": "1-2cf7a62cf22a106b",
-    "Enrol": "1-c95fc9c63a94b3cf",
+    "Enrol": "1-3162c8adeb6fe536",
     "Enrolled": "1-eb707196e8c00c8f",
     "GrantAccess": "1-1fbef9eaf90d7a01",
     "GrowVolume": "1-afe87a4ed7a205c9",

@@ -270,6 +270,55 @@ class TestSignals(EngineTestCase):
         self.signal("answer:q", {})
         self.assertIs(State.SUCCEEDED, self.run_due())
 
+    def checkpoints(self) -> list[list[str]]:
+        """Count from now on: for each checkpoint the steps whose rows it wrote."""
+        written: list[list[str]] = []
+        real = self.store.checkpoint
+
+        def checkpoint(run: Run, *rest: Any) -> Run:
+            done = real(run, *rest)
+            written.append([name for name, row in done.steps.items() if row is not run.steps[name]])
+            return done
+
+        self.useFixture(fixtures.MonkeyPatch("trove.workflow.store.Store.checkpoint", lambda _self, *a: checkpoint(*a)))
+        return written
+
+    def test_members_share_a_checkpoint_and_others_do_not(self) -> None:
+        self.begin(Ensure("first"), Parallel("group", (Ask("q"), Ensure("b"), Ask("r"))), Ensure("last"))
+        written = self.checkpoints()
+        self.run_due()
+        self.assertEqual([["first"], ["q", "b", "r"]], written)
+        self.signal("answer:q", {"n": 1})
+        self.signal("answer:r", {"n": 2})
+        self.assertIs(State.SUCCEEDED, self.run_due())
+        self.assertEqual([["first"], ["q", "b", "r"], ["q", "r"], ["last"]], written)
+        self.assertEqual([{"n": 1}, {"n": 2}], [self.step(name)["output"] for name in "qr"])
+        self.assertEqual({"first": 1, "b": 1, "last": 1, "success": 1}, self.case.numbers())
+
+    def test_a_failing_member_ends_the_batch(self) -> None:
+        later = Call("later", lambda ctx: Done())
+        self.begin(Parallel("group", (Ensure("a"), Call("bad", lambda ctx: NO), later)))
+        written = self.checkpoints()
+        self.assertIs(State.REVERTED, self.run_due())
+        self.assertEqual(["a", "bad"], sorted(written[0]))
+        self.assertEqual({"reverted": 1}, self.case.numbers())
+
+    def test_a_write_that_fails_is_the_fault_of_its_member(self) -> None:
+        def write(session: Any) -> None:
+            raise RuntimeError("no room")
+
+        def bad(ctx: StepContext) -> Done:
+            ctx.at_checkpoint(write)
+            return Done()
+
+        self.begin(Parallel("group", (Ensure("a"), Call("bad", bad), Ensure("c"))), max_attempts=2)
+        self.assertIs(State.WAITING, self.run_due())
+        self.assertEqual(["DONE", "PENDING", "DONE"], [s["state"] for s in self.case.row()["steps"]])
+        self.assertEqual([1, 2, 1], [s["attempt"] for s in self.case.row()["steps"]])
+        self.assertIn("no room", self.step("bad")["error"])
+        self.assertEqual({"a": 1, "c": 1}, self.case.numbers())
+        self.assertIs(State.REVERTED, self.run_to_end())
+
 
 class TestUnwinding(EngineTestCase):
     def test_failure_undoes_in_reverse_with_the_failed_step(self) -> None:

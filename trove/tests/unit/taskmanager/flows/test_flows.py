@@ -18,7 +18,7 @@ FINGERPRINTS = {
     "database.delete/1": "1-f5901d57c91f6338",
     "datastore.stop/1": "1-023a417e9c4232b4",
     "instance.configure/1": "1-4c3f5870a0060a61",
-    "instance.create/1": "1-4aae89c199acabc6",
+    "instance.create/1": "1-a4a43e3195767bab",
     "instance.delete/1": "1-8d1ce6de1366eb15",
     "instance.migrate/1": "1-d2a763a68e45d97d",
     "instance.reboot/1": "1-0f38d742a0e30f41",
