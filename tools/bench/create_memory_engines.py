@@ -41,6 +41,8 @@ from trove.standalone import control
 from trove.standalone.layout import Layout
 
 _PAUSE = 0.002
+#: Seconds between two looks at the instance: each takes milliseconds from the process that is to make it.
+_LOOK = 0.02
 
 
 def answers(host: str, port: int, user: str, password: str) -> bool:
@@ -98,9 +100,10 @@ def request(service: create.Service, datastore: str, name: str) -> tuple[str, fl
     answer.raise_for_status()
     accepted = clock.monotonic() - began
     instance_id = answer.json()["instance"]["id"]
-    endpoint = None
+    endpoint, look = None, began
     while clock.monotonic() - began < 120:
-        endpoint = endpoint or service._endpoint(instance_id)
+        if endpoint is None and clock.monotonic() >= look:
+            endpoint, look = service._endpoint(instance_id), clock.monotonic() + _LOOK
         if endpoint and answers(endpoint["address"], endpoint["port"], "app", password):
             return instance_id, accepted, clock.monotonic() - began
         clock.sleep(_PAUSE)

@@ -6,8 +6,12 @@ assigned since and nothing else, so that two services which change different col
 they could change the same one, the row has a revision and the save is a compare-and-set.
 
 A value inside a JSON field must be replaced, not changed in place: only assignment is noticed.
+
+SQLAlchemy takes longer to build a statement than a database to run it, so those of every request are built once:
+:func:`by_key`, :func:`insert_into`, :func:`update_by_key`.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -104,7 +108,7 @@ class TroveObject(ovo_base.VersionedObject):
     def insert(self, session: orm.Session, **values: Any) -> None:
         """Insert the row: the fields that are set, with ``values`` on top."""
         self.assign(values)
-        session.execute(sa.insert(self.table()).values(self.column_values()))
+        session.execute(insert_into(self.table()), self.column_values())
         self.obj_reset_changes()
 
     def __repr__(self) -> str:  # the inherited one prints every field, and some are secret
@@ -118,9 +122,36 @@ def table_of(model: type[Base]) -> sa.Table:
     return cast(sa.Table, model.__table__)
 
 
-def rows_matched(session: orm.Session, statement: sa.Update | sa.Delete) -> int:
+@functools.cache
+def by_key(table: sa.Table, *, for_update: bool = False) -> sa.Select[Any]:
+    """Return a SELECT of the row whose primary key, of one column, is the parameter ``key``."""
+    (column,) = table.primary_key
+    query = sa.select(table).where(column == sa.bindparam("key"))
+    return query.with_for_update() if for_update else query
+
+
+@functools.cache
+def insert_into(table: sa.Table) -> sa.Insert:
+    """Return an INSERT of the columns that its parameters name."""
+    return sa.insert(table)
+
+
+@functools.cache
+def update_by_key(table: sa.Table, *and_equal: str) -> sa.Update:
+    """Return an UPDATE of the columns that its parameters name, in the row whose primary key is the parameter ``key``.
+
+    :param and_equal: columns that must have the value of the parameter ``seen_`` and their name.
+    """
+    (column,) = table.primary_key
+    statement = sa.update(table).where(column == sa.bindparam("key"))
+    return statement.where(*(table.c[name] == sa.bindparam(f"seen_{name}") for name in and_equal))
+
+
+def rows_matched(
+    session: orm.Session, statement: sa.Update | sa.Delete, parameters: Mapping[str, Any] | None = None
+) -> int:
     """Execute ``statement`` and return how many rows its WHERE clause matched (on MySQL too, changed or not)."""
-    return cast("sa.CursorResult[Any]", session.execute(statement)).rowcount
+    return cast("sa.CursorResult[Any]", session.execute(statement, parameters)).rowcount
 
 
 def clip(text: str | None, limit: int = TEXT_LIMIT) -> str | None:

@@ -87,6 +87,13 @@ class Answer(NamedTuple):
 
 
 _TABLE = GuestCommand.table()
+_EXISTS = sa.select(_TABLE.c.id).where(_TABLE.c.id == sa.bindparam("key"))
+# UPDATE guest_commands SET ... WHERE id = :key AND instance_id = :guest AND state IN (:states before)
+_RECORD = sa.update(_TABLE).where(
+    _TABLE.c.id == sa.bindparam("key"),
+    _TABLE.c.instance_id == sa.bindparam("guest"),
+    _TABLE.c.state.in_(sa.bindparam("before", expanding=True)),
+)
 
 
 def submit(
@@ -137,7 +144,7 @@ def get(session: orm.Session, command_id: str) -> GuestCommand:
 
     :raises CommandNotFound: when there is none.
     """
-    command = _one(session, _TABLE.c.id == command_id)
+    command = _find(session, command_id)
     if command is None:
         raise errors.CommandNotFound(command_id)
     return command
@@ -145,7 +152,7 @@ def get(session: orm.Session, command_id: str) -> GuestCommand:
 
 def exists(session: orm.Session, command_id: str) -> bool:
     """Tell whether there is a command with this id."""
-    return session.execute(sa.select(_TABLE.c.id).where(_TABLE.c.id == command_id)).one_or_none() is not None
+    return session.execute(_EXISTS, {"key": command_id}).one_or_none() is not None
 
 
 def pending(session: orm.Session, instance_id: str, now: datetime.datetime, limit: int) -> list[GuestCommand]:
@@ -214,13 +221,10 @@ def record_result(
             "args": None,
             "finished_at": now,
         }
-    # UPDATE guest_commands SET ... WHERE id = :id AND instance_id = :instance AND state IN (:states before)
-    mine = (_TABLE.c.id == command_id, _TABLE.c.instance_id == instance_id)
-    changed = base.rows_matched(
-        session, sa.update(_TABLE).where(*mine, _TABLE.c.state.in_(_BEFORE[answer.state])).values(values)
-    )
-    command = _one(session, *mine)
-    if command is None or (not changed and command.state in FINAL):
+    mine = {"key": command_id, "guest": instance_id, "before": _BEFORE[answer.state]}
+    changed = base.rows_matched(session, _RECORD, {**mine, **values})
+    command = _find(session, command_id)
+    if command is None or command.instance_id != instance_id or (not changed and command.state in FINAL):
         return None
     return command
 
@@ -246,6 +250,6 @@ def _due(now: datetime.datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return (_TABLE.c.state == PENDING, _TABLE.c.send_at <= now, _TABLE.c.deadline > now)
 
 
-def _one(session: orm.Session, *where: sa.ColumnElement[bool]) -> GuestCommand | None:
-    row = session.execute(sa.select(_TABLE).where(*where)).mappings().one_or_none()
+def _find(session: orm.Session, command_id: str) -> GuestCommand | None:
+    row = session.execute(base.by_key(_TABLE), {"key": command_id}).mappings().one_or_none()
     return None if row is None else GuestCommand.from_row(row)

@@ -96,14 +96,9 @@ class GuestIdentity(base.TroveObject):
 
         :raises GuestNotFound: when no identity was issued.
         """
-        table = cls.table()
-        where = table.c.instance_id == instance_id
-        if (
-            base.rows_matched(session, sa.update(table).where(where).values(sent_sequence=table.c.sent_sequence + 1))
-            != 1
-        ):
+        if base.rows_matched(session, _COUNT_UP, {"key": instance_id}) != 1:
             raise errors.GuestNotFound(instance_id)
-        return int(session.execute(sa.select(table.c.sent_sequence).where(where)).scalar_one())
+        return int(session.execute(_COUNT, {"key": instance_id}).scalar_one())
 
     def save(self, session: orm.Session) -> None:  # type: ignore[override]
         """Write the columns assigned since the last read; the caller holds the row.
@@ -113,11 +108,7 @@ class GuestIdentity(base.TroveObject):
         changes = self.changed_columns()
         if not changes:
             return
-        table = self.table()
-        if (
-            base.rows_matched(session, sa.update(table).where(table.c.instance_id == self.instance_id).values(changes))
-            != 1
-        ):
+        if base.rows_matched(session, base.update_by_key(self.table()), {"key": self.instance_id, **changes}) != 1:
             raise errors.GuestNotFound(self.instance_id)
         self.obj_reset_changes()
 
@@ -128,6 +119,12 @@ class GuestIdentity(base.TroveObject):
 
     @classmethod
     def _find(cls, session: orm.Session, instance_id: str, *, for_update: bool) -> "GuestIdentity | None":
-        query = sa.select(cls.table()).where(cls.table().c.instance_id == instance_id)
-        row = session.execute(query.with_for_update() if for_update else query).mappings().one_or_none()
+        query = base.by_key(cls.table(), for_update=for_update)
+        row = session.execute(query, {"key": instance_id}).mappings().one_or_none()
         return None if row is None else cls.from_row(row)
+
+
+_TABLE = GuestIdentity.table()
+_MINE = _TABLE.c.instance_id == sa.bindparam("key")
+_COUNT_UP = sa.update(_TABLE).where(_MINE).values(sent_sequence=_TABLE.c.sent_sequence + 1)
+_COUNT = sa.select(_TABLE.c.sent_sequence).where(_MINE)

@@ -72,12 +72,8 @@ class Instance(base.TroveObject):
 
         :raises InstanceNotFound: also when it belongs to another project.
         """
-        table = cls.table()
-        query = scope.filter(sa.select(table).where(table.c.id == instance_id), table.c.project_id)
-        if not include_deleted:
-            query = query.where(table.c.deleted.is_(sa.false()))
-        row = session.execute(query).mappings().one_or_none()
-        if row is None:
+        row = session.execute(base.by_key(cls.table()), {"key": instance_id}).mappings().one_or_none()
+        if row is None or not scope.admits(row["project_id"]) or (row["deleted"] and not include_deleted):
             raise errors.InstanceNotFound(instance_id)
         return cls.from_row(row)
 
@@ -159,10 +155,9 @@ class Instance(base.TroveObject):
 
     def _compare_and_set(self, session: orm.Session, values: dict[str, Any]) -> None:
         # UPDATE instances SET ..., revision = :seen + 1 WHERE id = :id AND revision = :seen
-        table = self.table()
         values = {**values, "revision": self.revision + 1, "updated_at": clock.utcnow()}
-        statement = sa.update(table).where(table.c.id == self.id, table.c.revision == self.revision).values(values)
-        if base.rows_matched(session, statement) != 1:
+        seen = {"key": self.id, "seen_revision": self.revision}
+        if base.rows_matched(session, base.update_by_key(self.table(), "revision"), {**seen, **values}) != 1:
             raise exception.StaleObject(f"Instance {self.id} was changed by another request; repeat the request.")
         self.assign(values)
         self.obj_reset_changes()

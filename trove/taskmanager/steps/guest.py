@@ -59,15 +59,15 @@ def outcome(ctx: StepContext, what: str) -> Result:
 def submit(
     ctx: StepContext, made: command.Command | MakeInTransaction, purpose: str, timeout: float
 ) -> AwaitSignal | Done | None:
-    """Have ``made`` submitted at the checkpoint and await its result, unless an earlier attempt has got it done;
-    ``None`` when there is no guest to ask."""
+    """Have ``made`` submitted at the checkpoint and await its result, unless it was submitted before; ``None`` when
+    there is no guest to ask."""
     env: Environment = ctx.env
     with env.db.reader() as session:
         if not _has_guest(session, ctx.resource_id):
             return None
         command_id, known = _latest(session, ctx.token, purpose)
-    if known is not None and known.state == guest_command.DONE:
-        return Done(known.result)
+    if known is not None:
+        return _await(ctx, known, timeout)
 
     def write(session: Session) -> None:
         if isinstance(made, command.Command):
@@ -78,9 +78,20 @@ def submit(
             order = made(session)
         _write(ctx, session, ctx.step, command_id, order, timeout)
 
-    if known is None:
-        ctx.at_checkpoint(write)
+    ctx.at_checkpoint(write)
     ctx.after_checkpoint(lambda: env.conductor.deliver(ctx.resource_id))
+    return _signal(command_id, timeout)
+
+
+def _await(ctx: StepContext, known: GuestCommand, timeout: float) -> AwaitSignal | Done:
+    """Await the result of a command that was submitted, unless it is done."""
+    if known.state == guest_command.DONE:
+        return Done(known.result)
+    ctx.after_checkpoint(lambda: ctx.env.conductor.deliver(ctx.resource_id))
+    return _signal(known.id, timeout)
+
+
+def _signal(command_id: str, timeout: float) -> AwaitSignal:
     # The command expires first and says so; the signal's own time-out is for a conductor that is not there.
     return AwaitSignal(operations.command_signal(command_id), timeout + 30.0)
 
@@ -184,6 +195,10 @@ class GuestStep:
             return outcome(ctx, self._what)
         if ctx.timed_out:
             return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
+        with ctx.env.db.reader() as session:
+            _, known = _latest(session, ctx.token, "run")
+        if known is not None:  # by an earlier attempt, or ahead: what it says need not be put together again
+            return _await(ctx, known, self._timeout)
         made = self._make(ctx, outside.load_instance(ctx))
         return Done() if made is None else submit(ctx, made, "run", self._timeout) or NO_GUEST
 
