@@ -20,6 +20,14 @@ from trove.objects import base, upsert
 _LIMITS = base.table_of(models.QuotaLimit)
 _USAGES = base.table_of(models.QuotaUsage)
 
+# UPDATE quota_usages SET in_use = in_use + :delta WHERE project_id = :project AND resource = :name ...
+_AFTER = _USAGES.c.in_use + sa.bindparam("delta", type_=sa.Integer)
+_TAKE = sa.update(_USAGES).values(in_use=_AFTER).where(
+    _USAGES.c.project_id == sa.bindparam("project"), _USAGES.c.resource == sa.bindparam("name")
+)
+# ... AND in_use + :delta <= :most
+_TAKE_WITHIN = _TAKE.where(sa.bindparam("most", type_=sa.Integer) >= _AFTER)
+
 
 def limits(session: orm.Session, project_id: str, defaults: Mapping[str, int]) -> dict[str, int]:
     """Return the limit of each resource in ``defaults``: the project's own where one is set, else the default."""
@@ -93,11 +101,10 @@ def release(session: orm.Session, project_id: str, deltas: Mapping[str, int]) ->
 
 
 def _take(session: orm.Session, project_id: str, resource: str, delta: int, limit: int) -> bool:
-    # UPDATE quota_usages SET in_use = in_use + :d WHERE project_id = :p AND resource = :r AND in_use + :d <= :limit
-    statement = sa.update(_USAGES).where(_USAGES.c.project_id == project_id, _USAGES.c.resource == resource)
-    if limit != domain.UNLIMITED:
-        statement = statement.where(_USAGES.c.in_use + delta <= limit)
-    return base.rows_matched(session, statement.values(in_use=_USAGES.c.in_use + delta)) == 1
+    values = {"project": project_id, "name": resource, "delta": delta}
+    if limit == domain.UNLIMITED:
+        return base.rows_matched(session, _TAKE, values) == 1
+    return base.rows_matched(session, _TAKE_WITHIN, {**values, "most": limit}) == 1
 
 
 def _explain(
