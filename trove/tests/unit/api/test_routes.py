@@ -3,6 +3,7 @@
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,14 @@ class RoutesTest(base.UnitTestCase):
         super().setUp()
         self.schemas = schemas.load()
         self.rules = {rule.name: rule for rule in policies.list_rules()}
+
+    def test_every_module_of_routes_is_part_of_the_table(self) -> None:
+        composed = set(routes.ROUTES)
+        for found in pkgutil.iter_modules(routes.__path__):
+            module = importlib.import_module(f"{routes.__name__}.{found.name}")
+            own = set(getattr(module, "ROUTES", ()))
+            self.assertTrue(own or found.name in {"paths", "route"}, found.name)
+            self.assertEqual(set(), own - composed, found.name)
 
     def test_every_route_has_a_handler(self) -> None:
         for route in routes.ROUTES:
