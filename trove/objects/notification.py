@@ -14,10 +14,9 @@ from sqlalchemy import orm
 
 from trove.common import clock
 from trove.db import models
-from trove.objects import base, upsert
+from trove.objects import base
 
 _TABLE = base.table_of(models.Notification)
-_MARKS = base.table_of(models.PeriodicMark)
 
 
 class Notification(NamedTuple):
@@ -58,35 +57,3 @@ def claim(session: orm.Session, owner: str, now: datetime.datetime, seconds: flo
 def remove(session: orm.Session, owner: str, sequences: Sequence[int]) -> None:
     """Remove rows that ``owner`` has sent; one that has been claimed by somebody else meanwhile stays."""
     session.execute(sa.delete(_TABLE).where(_TABLE.c.sequence.in_(sequences), _TABLE.c.owner == owner))
-
-
-class Progress(NamedTuple):
-    """Where a periodic task goes on: after ``position``, in ``period``."""
-
-    period: int
-    position: str
-
-
-def progress(session: orm.Session, name: str, period: int) -> Progress | None:
-    """Return where the task ``name`` stands in ``period``; ``None`` when it has looked at everything in it.
-
-    A task that did not finish an earlier period begins the present one: what was missed cannot be told truly any more.
-    """
-    row = session.execute(sa.select(_MARKS.c.period, _MARKS.c.position).where(_MARKS.c.name == name)).one_or_none()
-    if row is None:
-        upsert.insert_missing(session, _MARKS, [{"name": name, "period": period, "position": ""}])
-        return Progress(period, "")
-    if row.period < period:
-        return Progress(period, "")
-    return None if row.position is None else Progress(row.period, row.position)
-
-
-def advance(session: orm.Session, name: str, before: Progress, position: str | None) -> bool:
-    """Move the task ``name`` from ``before`` to ``position``, ``None`` for the end of the period.
-
-    :returns: ``False`` when another process has moved it meanwhile: then the transaction must be rolled back.
-    """
-    same = sa.and_(_MARKS.c.period == before.period, _MARKS.c.position == before.position)
-    begun = sa.and_(_MARKS.c.period < before.period, sa.literal(before.position) == "")
-    statement = sa.update(_MARKS).where(_MARKS.c.name == name, sa.or_(same, begun))
-    return base.rows_matched(session, statement.values(period=before.period, position=position)) == 1

@@ -19,7 +19,7 @@ from trove.common import clock, service
 from trove.conf import notifications
 from trove.conf.quota import default_limits
 from trove.db.api import Database
-from trove.objects import instance_listing, notification, quota
+from trove.objects import instance_listing, notification, periodic_mark, quota
 from trove.objects.scope import Scope
 from trove.taskmanager import announce
 
@@ -87,22 +87,22 @@ class Notifier:
         if self._conf.quota_notification_interval:
             self._every(QUOTA, self._conf.quota_notification_interval, self._quotas)
 
-    def _every(self, name: str, interval: int, add: Callable[[Session, notification.Progress], str | None]) -> None:
+    def _every(self, name: str, interval: int, add: Callable[[Session, periodic_mark.Progress], str | None]) -> None:
         period = int(clock.timestamp()) // interval
         position: str | None = ""
         while position is not None:
             try:
                 with self._db.writer() as session:
-                    before = notification.progress(session, name, period)
+                    before = periodic_mark.progress(session, name, period)
                     if before is None:
                         return
                     position = add(session, before)
-                    if not notification.advance(session, name, before, position):
+                    if not periodic_mark.advance(session, name, before, position):
                         raise _Overtaken
             except _Overtaken:
                 return
 
-    def _exists(self, session: Session, before: notification.Progress) -> str | None:
+    def _exists(self, session: Session, before: periodic_mark.Progress) -> str | None:
         rows = instance_listing.list_rows(session, Scope.ALL, limit=BATCH, marker=before.position or None)
         interval = self._conf.exists_notification_interval
         # The period that has ended; the one that has begun is told of at its own end.
@@ -120,7 +120,7 @@ class Notifier:
         notification.add(session, "trove.instance.exists", self._conf.host, payloads)
         return rows[-1].id if len(rows) == BATCH else None
 
-    def _quotas(self, session: Session, before: notification.Progress) -> str | None:
+    def _quotas(self, session: Session, before: periodic_mark.Progress) -> str | None:
         projects = quota.list_projects(session, after=before.position, limit=BATCH)
         now = clock.isoformat(clock.utcnow())
         for project_id in projects:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outbox: claimed by one sender at a time, kept until it was sent; marks that one process moves."""
+"""The outbox: claimed by one sender at a time, kept until it was sent."""
 
 import datetime
 
 from trove.objects import notification
-from trove.objects.notification import Progress
 from trove.tests.functional.db import case
 
 
@@ -44,36 +43,3 @@ class Outbox(case.EveryDatabase):
         # A sender that collided takes nothing this time; none takes what another has.
         self.assertEqual(len(taken), len(set(taken)))
         self.assertEqual([], sorted({*range(5)} - {*taken} - {*self._claim("e")}))
-
-
-class Marks(case.EveryDatabase):
-    def _progress(self, period: int) -> Progress | None:
-        with self.db.writer() as session:
-            return notification.progress(session, "exists", period)
-
-    def _advance(self, before: Progress, position: str | None) -> bool:
-        with self.db.writer() as session:
-            return notification.advance(session, "exists", before, position)
-
-    def test_a_period_is_gone_through_once(self) -> None:
-        begin = self._progress(7)
-        assert begin is not None
-        self.assertEqual(Progress(7, ""), begin)
-        self.assertTrue(self._advance(begin, "m"))
-        self.assertFalse(self._advance(begin, "m"))
-        middle = self._progress(7)
-        assert middle is not None
-        self.assertEqual(Progress(7, "m"), middle)
-        self.assertTrue(self._advance(middle, None))
-        self.assertIsNone(self._progress(7))
-
-    def test_an_unfinished_period_gives_way_to_the_next(self) -> None:
-        begin = self._progress(7)
-        assert begin is not None
-        self._advance(begin, "m")
-        following = self._progress(8)
-        assert following is not None
-        self.assertEqual(Progress(8, ""), following)
-        self.assertTrue(self._advance(following, None))
-        self.assertIsNone(self._progress(8))
-        self.assertFalse(self._advance(Progress(7, "m"), "n"))
