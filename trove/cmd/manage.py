@@ -22,6 +22,7 @@ from trove.cmd import (  # noqa: E402
     manage_datastore,
     manage_image,
     manage_parameters,
+    manage_purge,
     manage_retired,
     manage_schema,
     manage_workflow,
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     manage_catalog.add_parser(commands)
     manage_association.add_parser(commands)
     manage_parameters.add_parser(commands)
+    manage_purge.add_parser(commands)
     manage_retired.add_parser(commands)
     manage_datastore.add_parser(commands)
     manage_image.add_parser(commands)
@@ -112,6 +114,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return manage_association.run(conf, db, args)
             if args.command in manage_parameters.COMMANDS:
                 return manage_parameters.run(conf, db, args)
+            if args.command in manage_purge.COMMANDS:
+                return manage_purge.run(conf, db, args)
             if args.command == "datastore":
                 return manage_datastore.run(db, args)
             return manage_workflow.run(conf, db, args)

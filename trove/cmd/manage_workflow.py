@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``trove-manage workflow list|show|retry|abort``: what an operator can see of long work, and do about it.
+"""``trove-manage workflow list|show|retry|abort|purge``: what an operator can see of long work, and do about it.
 
 Every command is a function of ``(conf, db, args)`` that prints to standard output and returns an exit code. With
 ``--json`` the output is for programs.
@@ -14,8 +14,10 @@ from typing import Any
 
 from oslo_config import cfg
 
+from trove.cmd import manage_purge
 from trove.common import clock
 from trove.db.api import Database
+from trove.taskmanager import retention
 from trove.taskmanager.abandon import abandon
 from trove.workflow.listing import OperationNotFound
 from trove.workflow.model import FINAL, Failed, State
@@ -59,6 +61,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="end it at once as it stands, PARKED or running: it counts as failed, and nothing is undone outside; what "
         "it made there stays until the instance is deleted",
     )
+    manage_purge.add_purge(commands, retention.WORKFLOWS)
 
 
 def run(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import orm
 
 from trove.common import clock, exception, ids
 from trove.db import models
-from trove.objects import base, errors
+from trove.objects import base, errors, retention
 from trove.objects.scope import Scope
 
 
@@ -204,6 +204,22 @@ def list_history(
     if before is not None:
         query = query.where(_HISTORY.c.revision < before)
     return [Revision._make(row) for row in session.execute(query.order_by(_HISTORY.c.revision.desc()).limit(limit))]
+
+
+def sweep_history(session: orm.Session, page: retention.Page) -> retention.Swept:
+    """Remove former values that were set before ``page.before``; those that a group has now always stay."""
+    keys = [_HISTORY.c.configuration_id, _HISTORY.c.revision]
+    found, position = retention.old(session, _HISTORY.c.created_at, keys, page)
+    if not found:
+        return retention.Swept(0, 0, None)
+    present = sa.select(_TABLE.c.id, _TABLE.c.revision).where(_TABLE.c.id.in_({row.configuration_id for row in found}))
+    now = {row.id: row.revision for row in session.execute(present)}
+    going = sorted((row[0], row[1]) for row in found if row.revision < now.get(row.configuration_id, 0))
+    if going and not page.dry:
+        # One by one: MariaDB would read the whole table for a list of pairs.
+        one = sa.delete(_HISTORY).where(*(key == sa.bindparam(f"key_{key.name}") for key in keys))
+        session.execute(one, [{"key_configuration_id": group, "key_revision": number} for group, number in going])
+    return retention.Swept(len(found), len(going), position)
 
 
 def values_of(session: orm.Session, configuration_id: str | None) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A taskmanager: one worker, the server of its one hint, and the periodic look after local agents."""
+"""A taskmanager: one worker, the server of its one hint, and what is to be done at intervals."""
 
 import os
 import secrets
@@ -8,7 +8,7 @@ from trove.common import service
 from trove.providers import base
 from trove.rpc import taskmanager as rpc
 from trove.rpc import transport
-from trove.taskmanager import flows, notifier
+from trove.taskmanager import flows, notifier, retention
 from trove.taskmanager.environment import Environment
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
@@ -48,4 +48,5 @@ class TaskManager(service.Group):
         if isinstance(env.provider, base.Supervised):
             parts.append(service.Periodic("supervise-agents", SUPERVISE_INTERVAL, env.provider.supervise))
         parts += notifier.parts(env.conf, env.db, self.owner)
+        parts += retention.parts(env.conf, env.db)
         super().__init__(parts)

@@ -36,6 +36,9 @@ class ConfigurationHistory(base.Base):
     """The values of a group at each of its revisions."""
 
     __tablename__ = "configuration_history"
+    __table_args__ = base.table_args(
+        sa.Index("ix_configuration_history_created_at", "created_at", "configuration_id", "revision")
+    )
 
     configuration_id: Mapped[str] = mapped_column(sa.String(36), sa.ForeignKey("configurations.id"), primary_key=True)
     revision: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)

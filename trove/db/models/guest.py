@@ -84,6 +84,7 @@ class GuestCommand(base.Base):
     __table_args__ = base.table_args(
         sa.Index("ix_guest_commands_instance_id_state_sequence", "instance_id", "state", "sequence"),
         sa.Index("ix_guest_commands_state_send_at", "state", "send_at"),
+        sa.Index("ix_guest_commands_finished_at_id", "finished_at", "id"),
         sa.UniqueConstraint("instance_id", "sequence"),
     )
 

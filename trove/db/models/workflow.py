@@ -20,6 +20,8 @@ class Workflow(base.Base):
         sa.Index("ix_workflows_owner", "owner"),
         sa.Index("ix_workflows_after_id", "after_id"),
         sa.Index("ix_workflows_resource_id_created_at", "resource_id", "created_at"),
+        # Serves retention: WHERE finished_at < ? ORDER BY finished_at, id.
+        sa.Index("ix_workflows_finished_at_id", "finished_at", "id"),
     )
 
     id: Mapped[base.Key]

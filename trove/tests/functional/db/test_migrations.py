@@ -113,6 +113,7 @@ def _first_rows() -> dict[str, dict[str, Any]]:
 _AFTER: dict[str, Any] = {
     "expand_0001": Walk.store_first_rows,
     "expand_0002": Walk.rows_are_unharmed,
+    "expand_0003": Walk.rows_are_unharmed,
     "contract_0001": Walk.rows_are_unharmed,
 }
 
