@@ -3,8 +3,9 @@
 
 ``http_basic`` checks a name and a password against a file of bcrypt hashes. bcrypt is slow on purpose, so a success
 is remembered as an HMAC under a key that only this process has: the next request with the same password costs
-microseconds, and neither memory nor a core dump holds the password. ``keystone`` has tokens validated; see
-:mod:`trove.api.authn_keystone`. ``noauth`` believes everybody and takes the project from the path.
+microseconds, and neither memory nor a core dump holds the password. Who guesses is slowed down by
+:mod:`trove.api.throttle`. ``keystone`` has tokens validated; see :mod:`trove.api.authn_keystone`. ``noauth`` believes
+everybody and takes the project from the path.
 """
 
 import base64
@@ -24,6 +25,7 @@ import bcrypt
 import yaml
 from oslo_config import cfg
 
+from trove.api.throttle import Throttle
 from trove.common import exception
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class Strategy(Protocol):
         """Return the caller of a WSGI request.
 
         :raises Unauthorized: when the proof is missing or wrong; the two look the same.
+        :raises AuthenticationThrottled: when it was wrong too often.
         """
 
 
@@ -125,6 +128,7 @@ class HttpBasic:
         self._stamp = self._look()
         self._users = read_users_file(self._path)
         self._verified: dict[str, bytes] = {}
+        self._throttle = Throttle(conf)
         # Checked in place of an unknown user's hash, so that the answer takes as long.
         self._decoy = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(_ROUNDS))
 
@@ -132,20 +136,31 @@ class HttpBasic:
         """Return the caller that the header ``Authorization`` proves."""
         self._refresh()
         name, password = _credentials(environ.get("HTTP_AUTHORIZATION", ""))
+        address = environ.get("REMOTE_ADDR")
+        # Before anything is compared: a password that was checked before is compared fast enough to guess it.
+        self._throttle.admit(name, address)
+        user = self._verify(name, password)
+        if user is None:
+            LOG.warning("Refused user %s from %s", ascii(name[:64]), address)
+            self._throttle.failed(name, address)
+            raise exception.Unauthorized("User name or password is wrong.")
+        self._throttle.succeeded(name, address)
+        return user.identity
+
+    def _verify(self, name: str, password: bytes) -> _User | None:
         proof = hmac.digest(self._key, password, hashlib.sha256)
         user = self._users.get(name)
         known = self._verified.get(name)
         if user is not None and known is not None and hmac.compare_digest(known, proof + user.password_hash):
-            return user.identity
+            return user
         if len(password) > MAX_PASSWORD_BYTES:
-            raise exception.Unauthorized("User name or password is wrong.")
+            return None
         correct = bcrypt.checkpw(password, user.password_hash if user else self._decoy)
         if user is None or not correct:
-            LOG.warning("Refused user %s from %s", ascii(name[:64]), environ.get("REMOTE_ADDR"))
-            raise exception.Unauthorized("User name or password is wrong.")
+            return None
         # The hash is part of the record: a changed password makes the old record worthless.
         self._verified[name] = proof + user.password_hash
-        return user.identity
+        return user
 
     def _look(self) -> tuple[int, int, int]:
         found = self._path.stat()

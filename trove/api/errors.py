@@ -26,6 +26,7 @@ KEYS = {
     413: "overLimit",
     415: "badMediaType",
     422: "unprocessableEntity",
+    429: "overLimit",
     500: "serverError",
     501: "notImplemented",
     503: "serviceUnavailable",

@@ -122,6 +122,17 @@ class RateLimited(TroveError):
         super().__init__(message)
 
 
+class AuthenticationThrottled(RateLimited):
+    """Too many wrong passwords; this one was not looked at."""
+
+    code = 429
+    symbol = "auth.throttled"
+    default = "Too many wrong passwords; wait before you try again."
+
+    def __init__(self, message: str | None = None, *, retry_after: int) -> None:
+        super().__init__(message or self.default, retry_after=retry_after)
+
+
 class UnsupportedMediaType(TroveError):
     code = 415
     symbol = "request.media_type"

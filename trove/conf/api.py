@@ -63,6 +63,31 @@ AUTH_OPTS = [
         help="YAML file with the users of auth_strategy http_basic: a list of mappings with name, password_hash "
         "(bcrypt), project_id and roles. Its mode must not let group or others read it. Changes take effect at once.",
     ),
+    cfg.IntOpt(
+        "http_basic_max_failures",
+        default=10,
+        min=0,
+        help="Wrong passwords of one user from one address within http_basic_failure_window that auth_strategy "
+        "http_basic answers with 401; what follows is answered with 429 and not looked at until there is room for "
+        "another one. The same user from another address is not affected. Each API process counts for itself. 0 means "
+        "no limit.",
+    ),
+    cfg.IntOpt(
+        "http_basic_max_failures_per_address",
+        default=100,
+        min=0,
+        help="Likewise, the wrong passwords of all users together from one address. Behind a proxy all clients have "
+        "one address unless [oslo_middleware] enable_proxy_headers_parsing is set; with that, the proxy must set "
+        "X-Forwarded-For. 0 means no limit.",
+    ),
+    cfg.IntOpt(
+        "http_basic_failure_window",
+        default=300,
+        min=1,
+        help="Seconds in which a wrong password is forgotten as far as http_basic_max_failures and "
+        "http_basic_max_failures_per_address are concerned: with 10 in 300 seconds there is room for another one every "
+        "30 seconds.",
+    ),
     cfg.ListOpt("noauth_roles", default=["member", "reader"], help="Roles of every caller under auth_strategy noauth."),
     cfg.BoolOpt(
         "noauth_admin", default=False, help="Whether every caller under auth_strategy noauth is an administrator too."

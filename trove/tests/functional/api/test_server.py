@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real HTTP server: what WSGI test clients cannot show."""
 
+import base64
 import http.client
 import json
 import socket
@@ -69,6 +70,51 @@ class ServerTest(base.ApiTestCase):
         self.server.stop()
         self.connection.close()
         self.assertRaises(OSError, self.ask, "GET", "/")
+
+
+class GuessingTest(base.ApiTestCase):
+    """Over the wire: 127.0.0.0/8 has addresses enough for a guesser and a user."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        users = self.tempdir() / "users.yaml"
+        authn.write_users_file(users, [{"name": "u", "password": "p", "project_id": base.PROJECT, "roles": ["member"]}])
+        conf = self.new_conf(
+            bind_host="127.0.0.1", bind_port=0, http_basic_auth_user_file=str(users), http_basic_max_failures=3,
+            http_basic_failure_window=86400,
+        )  # fmt: skip
+        self.server = server.ApiServer(conf, self.make_app(conf).app)
+        self.server.start()
+        self.addCleanup(self.server.stop)
+
+    def ask(self, password: str, source: str) -> http.client.HTTPResponse:
+        proof = base64.b64encode(f"u:{password}".encode()).decode()
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.server.port, timeout=60, source_address=(source, 0)
+        )
+        self.addCleanup(connection.close)
+        connection.request("GET", f"/v1.0/{base.PROJECT}/flavors", headers={"Authorization": f"Basic {proof}"})
+        return connection.getresponse()
+
+    def test_a_guesser_waits_and_locks_nobody_else_out(self) -> None:
+        for number in range(3):
+            answer = self.ask(f"guess {number}", "127.0.0.2")
+            self.assertEqual(401, answer.status)
+            self.assertIn("Basic", answer.headers["WWW-Authenticate"])
+        for password in ("guess 3", "p"):  # nobody learns whether it was right
+            answer = self.ask(password, "127.0.0.2")
+            self.assertEqual(429, answer.status)
+            self.assertGreater(int(answer.headers["Retry-After"]), 3600)
+            fault = json.loads(answer.read())["overLimit"]
+            self.assertEqual((429, answer.headers["Retry-After"]), (fault["code"], fault["retryAfter"]))
+        self.assertEqual(200, self.ask("p", "127.0.0.3").status)
+        self.assertEqual(429, self.ask("p", "127.0.0.2").status)
+
+    def test_a_success_clears(self) -> None:
+        for _ in range(3):
+            for guess in ("a", "b"):
+                self.assertEqual(401, self.ask(guess, "127.0.0.2").status)
+            self.assertEqual(200, self.ask("p", "127.0.0.2").status)
 
 
 class BasicServerTest(base.ApiTestCase):

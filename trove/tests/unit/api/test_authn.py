@@ -136,6 +136,27 @@ class HttpBasicTest(UsersFileCase):
             with self.subTest(given):
                 self.assertRaises(exception.Unauthorized, self.strategy.authenticate, given)
 
+    def test_after_too_many_wrong_ones_not_even_a_known_password_is_compared(self) -> None:
+        here, there = {"REMOTE_ADDR": "192.0.2.1"}, {"REMOTE_ADDR": "192.0.2.2"}
+        right, wrong = header("bob", "builder"), header("bob", "guess")
+        self.strategy.authenticate({**right, **here})
+        for _ in range(10):
+            error = self.assertRaises(exception.Unauthorized, self.strategy.authenticate, {**wrong, **here})
+            self.assertEqual(401, error.code)
+        for proof in (right, wrong):
+            self.assertRaises(exception.AuthenticationThrottled, self.strategy.authenticate, {**proof, **here})
+        self.assertEqual("bob", self.strategy.authenticate({**right, **there}).user_id)
+
+    def test_users_who_do_not_exist_are_throttled_alike(self) -> None:
+        for _ in range(10):
+            self.assertRaises(exception.Unauthorized, self.strategy.authenticate, header("nobody", "x"))
+        self.assertRaises(exception.AuthenticationThrottled, self.strategy.authenticate, header("nobody", "x"))
+
+    def test_what_holds_no_password_is_no_guess(self) -> None:
+        for _ in range(200):
+            self.assertRaises(exception.Unauthorized, self.strategy.authenticate, {"HTTP_AUTHORIZATION": "Bearer x"})
+        self.strategy.authenticate(header("bob", "builder"))
+
     def test_bcrypt_runs_once_per_user(self) -> None:
         self.strategy.authenticate(header("bob", "builder"))
         with mock.patch.object(bcrypt, "checkpw", autospec=True, side_effect=AssertionError("slow again")):
