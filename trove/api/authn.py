@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import logging
 import os
+import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,6 +34,14 @@ LOG = logging.getLogger(__name__)
 #: bcrypt reads no more than this.
 MAX_PASSWORD_BYTES = 72
 _ROUNDS = 12
+_MIN_ROUNDS = 4
+#: One password takes four seconds with it, and twice that with each above.
+_MAX_ROUNDS = 16
+_HASH = re.compile(r"(\$2[abxy]\$)([0-9]{2})(\$[./A-Za-z0-9]{53})")
+_MEMBERS = (
+    f"a name used only once and without colon, a password_hash (bcrypt, cost {_MIN_ROUNDS} to {_MAX_ROUNDS}), a "
+    "project_id and a list of roles"
+)
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,10 @@ class _User:
         return f"_User({self.identity!r})"
 
 
+class UsersFileError(ValueError):
+    """The users file cannot be used; the text says why and what to do, and shows nothing that stands in the file."""
+
+
 class HttpBasic:
     """A name and a password in each request (RFC 7617), checked against a file that is read again when it changes."""
 
@@ -125,8 +138,16 @@ class HttpBasic:
         self._path = Path(conf.http_basic_auth_user_file)
         self._key = secrets.token_bytes(32)
         self._lock = threading.Lock()
-        self._stamp = self._look()
-        self._users = read_users_file(self._path)
+        try:
+            self._stamp = self._look()
+            self._users = read_users_file(self._path)
+        except OSError as error:
+            raise UsersFileError(
+                f"[DEFAULT] http_basic_auth_user_file: {self._path} cannot be read ({error.strerror}); make it, with "
+                "mode 0600, for the account of this service"
+            ) from None
+        except UsersFileError as error:
+            raise UsersFileError(f"[DEFAULT] http_basic_auth_user_file: {error}") from None
         self._verified: dict[str, bytes] = {}
         self._throttle = Throttle(conf)
         # Checked in place of an unknown user's hash, so that the answer takes as long.
@@ -200,7 +221,7 @@ STRATEGIES: Mapping[str, Callable[[cfg.ConfigOpts], Strategy]] = {
 def make_strategy(conf: cfg.ConfigOpts) -> Strategy:
     """Return the strategy that option ``auth_strategy`` names.
 
-    :raises OSError, ValueError: when the users file cannot be used.
+    :raises UsersFileError: when the users file cannot be used.
     :raises oslo_config.cfg.Error: when group ``[keystone_authtoken]`` cannot be used.
     """
     return STRATEGIES[conf.auth_strategy](conf)
@@ -224,26 +245,24 @@ def read_users_file(path: Path) -> dict[str, _User]:
     """Return the users in ``path`` by name.
 
     :raises OSError: when the file cannot be read.
-    :raises ValueError: when others may read it, or it does not hold what it should. The text never shows what the
-        file holds.
+    :raises UsersFileError: when others may read it, or it does not hold what it should.
     """
     with path.open("rb") as stream:
         if os.fstat(stream.fileno()).st_mode & 0o077:
-            raise ValueError(f"{path} must not be accessible by group or others; run: chmod 600 {path}")
+            raise UsersFileError(f"{path} must not be accessible by group or others; run: chmod 600 {path}")
         try:
             entries = yaml.safe_load(stream)
-        except yaml.YAMLError:
-            raise ValueError(f"{path} is not valid YAML") from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date that there is not
+            mark = getattr(error, "problem_mark", None)
+            where = "" if mark is None else f"; look at line {mark.line + 1}"
+            raise UsersFileError(f"{path} is not valid YAML{where}") from None
     if not isinstance(entries, list):
-        raise ValueError(f"{path} must hold a list of users")
+        raise UsersFileError(f"{path} must hold a list of users, each with {_MEMBERS}")
     users: dict[str, _User] = {}
     for number, entry in enumerate(entries, 1):
         user = _user(entry)
         if user is None or user.identity.user_id in users:
-            raise ValueError(
-                f"{path}: entry {number} must have a name used only once, password_hash (bcrypt), project_id "
-                "and a list of roles"
-            )
+            raise UsersFileError(f"{path}: entry {number} must have {_MEMBERS}; correct or remove it")
         users[user.identity.user_id] = user
     return users
 
@@ -255,12 +274,21 @@ def _user(entry: Any) -> _User | None:
     texts = all(isinstance(text, str) and text for text in (name, hashed, project)) and ":" not in str(name)
     if not texts or not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
         return None
-    password_hash = str(hashed).encode()
-    try:
-        bcrypt.checkpw(b"", password_hash)
-    except ValueError:
+    if not _is_hash(str(hashed)):
         return None
-    return _User(Identity(str(name), str(project), with_implied(roles)), password_hash)
+    return _User(Identity(str(name), str(project), with_implied(roles)), str(hashed).encode())
+
+
+def _is_hash(text: str) -> bool:
+    found = _HASH.fullmatch(text)
+    if found is None or not _MIN_ROUNDS <= int(found[2]) <= _MAX_ROUNDS:
+        return False
+    try:
+        # At the least cost: that of the hash itself would be paid for every user of the file.
+        bcrypt.checkpw(b"", f"{found[1]}{_MIN_ROUNDS:02}{found[3]}".encode())
+    except ValueError:
+        return False
+    return True
 
 
 def write_users_file(path: str | os.PathLike[str], users: Iterable[Mapping[str, Any]]) -> None:

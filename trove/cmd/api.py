@@ -12,6 +12,7 @@ from typing import Any  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 
 from trove.api.app import make_app  # noqa: E402
+from trove.api.authn import UsersFileError  # noqa: E402
 from trove.api.server import ApiServer  # noqa: E402
 from trove.api.services import Services, make_services  # noqa: E402
 from trove.cmd import startup  # noqa: E402
@@ -42,14 +43,16 @@ def _services(conf: cfg.ConfigOpts) -> Services:
 def application() -> Callable[..., Any]:
     """Return the WSGI application, configured from the default configuration files."""
     conf = startup.configure("trove-api", [])
-    return make_app(_services(conf), conf)
+    services = _services(conf)
+    with startup.explained(UsersFileError):
+        return make_app(services, conf)
 
 
 def main() -> int:
     """Run until a signal arrives."""
     conf = startup.configure("trove-api")
     services = _services(conf)
-    with startup.explained():
+    with startup.explained(UsersFileError):
         server = ApiServer(conf, make_app(services, conf))
         service.Process([server], reload=conf.mutate_config_files).run()
     return 0

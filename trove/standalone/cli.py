@@ -86,6 +86,7 @@ def _fail(reason: str) -> int:
 
 
 def _up(layout: Layout, args: argparse.Namespace) -> int:
+    from trove.api.authn import UsersFileError
     from trove.cmd import startup
     from trove.standalone import app
 
@@ -96,7 +97,7 @@ def _up(layout: Layout, args: argparse.Namespace) -> int:
     lock.acquire()
     try:
         settings = layout.create()
-        with startup.explained(app.PortInUse):
+        with startup.explained(app.PortInUse, UsersFileError):
             conf = app.configure(layout, settings)
             conf.set_override("bind_host", args.host)
             conf.set_override("bind_port", args.port)

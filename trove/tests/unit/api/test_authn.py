@@ -97,15 +97,29 @@ class ReadTest(UsersFileCase):
             [{**good, "roles": [1]}],
             [{**good, "project_id": 7}],
             [{**good, "name": "a:b"}],
+            [{**good, "password_hash": good["password_hash"][:-1]}],
+            [{**good, "password_hash": good["password_hash"].replace("$04$", "$31$")}],
+            [{**good, "password_hash": good["password_hash"].replace("$04$", "$03$")}],
+            [{**good, "password_hash": good["password_hash"] + "\n"}],
+            "[" * 5000,
+            "- created: 2026-02-31",
             "!!python/object:os.system []",
         ):
             self.write(content)
             with self.subTest(content):
-                self.assertRaises(ValueError, authn.read_users_file, self.path)
+                self.assertRaises(authn.UsersFileError, authn.read_users_file, self.path)
+
+    def test_reading_does_not_pay_the_cost_of_every_hash(self) -> None:
+        hashed = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode().replace("$04$", "$16$")
+        self.write([{"name": f"u{n}", "password_hash": hashed, "project_id": "p", "roles": []} for n in range(50)])
+        with mock.patch.object(bcrypt, "checkpw", autospec=True, side_effect=bcrypt.checkpw) as check:
+            self.assertEqual(50, len(authn.read_users_file(self.path)))
+        self.assertEqual({b"$04$"}, {call.args[1][3:7] for call in check.call_args_list})
 
     def test_a_missing_file_stops_the_service(self) -> None:
         conf = self.new_conf(http_basic_auth_user_file=str(self.path))
-        self.assertRaises(OSError, authn.make_strategy, conf)
+        error = self.assertRaises(authn.UsersFileError, authn.make_strategy, conf)
+        self.assertIn(f"http_basic_auth_user_file: {self.path} cannot be read (No such file", str(error))
 
 
 class HttpBasicTest(UsersFileCase):
