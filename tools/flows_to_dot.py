@@ -7,7 +7,6 @@
     tools/flows_to_dot.py --write     both into doc/source/contributor/diagrams, where a test expects them current
 """
 
-import argparse
 import pathlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +18,10 @@ from trove.common import threads  # noqa: E402
 
 threads.use_native_threads()
 
+from tools import drawing  # noqa: E402
 from trove.taskmanager import flows  # noqa: E402
 from trove.workflow.model import FROM_START, Flow  # noqa: E402
 from trove.workflow.registry import Plan, Registry  # noqa: E402
-
-FOLDER = _ROOT / "doc" / "source" / "contributor" / "diagrams"
 
 
 def plans() -> list[Plan]:
@@ -75,21 +73,12 @@ def text() -> Iterator[str]:
 
 def drawings() -> Mapping[pathlib.Path, str]:
     """Return what the checked-in files must hold."""
-    return {FOLDER / "flows.dot": "\n".join(dot()) + "\n", FOLDER / "flows.txt": "\n".join(text()) + "\n"}
+    return drawing.drawings("flows", dot, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(description="Draw every registered flow.")
-    parser.add_argument("--text", action="store_true", help="a list instead of a graph")
-    parser.add_argument("--write", action="store_true", help="write both into the documentation")
-    options = parser.parse_args(arguments)
-    if options.write:
-        for path, content in drawings().items():
-            path.write_text(content, "utf-8")
-        return 0
-    print("\n".join(text() if options.text else dot()))
-    return 0
+    return drawing.run("flows", "Draw every registered flow.", dot, text, arguments)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@
     tools/states_to_dot.py --write    both into doc/source/contributor/diagrams, where a test expects them to be current
 """
 
-import argparse
 import inspect
 import pathlib
 import re
@@ -17,9 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(_ROOT))
 
+from tools import drawing  # noqa: E402
 from trove.domain import instance_states  # noqa: E402
 
-FOLDER = _ROOT / "doc" / "source" / "contributor" / "diagrams"
+_NAME = f"{instance_states.MACHINE.name}-states"
 _CONSTANT = re.compile(r'((?:^#: .*\n)+)^[A-Z_]+ = "([A-Z_]+)"$', re.MULTILINE)
 
 
@@ -58,22 +58,12 @@ def text() -> Iterator[str]:
 
 def drawings() -> Mapping[pathlib.Path, str]:
     """Return what the checked-in files must hold."""
-    name = f"{instance_states.MACHINE.name}-states"
-    return {FOLDER / f"{name}.dot": "\n".join(dot()) + "\n", FOLDER / f"{name}.txt": "\n".join(text()) + "\n"}
+    return drawing.drawings(_NAME, dot, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point."""
-    parser = argparse.ArgumentParser(description="Draw the life of an instance.")
-    parser.add_argument("--text", action="store_true", help="a list instead of a graph")
-    parser.add_argument("--write", action="store_true", help="write both into the documentation")
-    options = parser.parse_args(arguments)
-    if options.write:
-        for path, content in drawings().items():
-            path.write_text(content, "utf-8")
-        return 0
-    print("\n".join(text() if options.text else dot()))
-    return 0
+    return drawing.run(_NAME, "Draw the life of an instance.", dot, text, arguments)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from trove.common import clock
 from trove.datastores import spi
 from trove.datastores.enginelib import conditions, logs
 from trove.datastores.enginelib.server import EngineServer
-from trove.datastores.enginelib.state import Desired, StateFile, StateT
+from trove.datastores.enginelib.state import Desired, StateFile, StateT, not_prepared
 from trove.wire import command
 
 #: Seconds a probe may take; the interface promises five for the whole status.
@@ -76,6 +76,10 @@ class Life(Generic[StateT]):
 
     # -- looking -------------------------------------------------------------------------------------------------------
 
+    def state(self) -> StateT | None:
+        """Return the state of an engine that is prepared or being made, ``None`` before that."""
+        return self._states.get()
+
     def known(self) -> StateT:
         """Return the state of a prepared engine.
 
@@ -83,7 +87,7 @@ class Life(Generic[StateT]):
         """
         known = self._states.get()
         if known is None or not known.prepared:
-            raise spi.EngineError("engine.not_prepared", "The database server has not been set up yet.")
+            raise not_prepared()
         return known
 
     def require_memory(self, shape: command.ShapeSpec) -> None:

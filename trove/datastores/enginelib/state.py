@@ -13,6 +13,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+from trove.datastores import spi
 from trove.datastores.enginelib import files
 from trove.wire import command
 
@@ -69,6 +70,11 @@ def of(kind: type[StateT], asked: command.Prepare, socket_dir: str) -> StateT:
     )
 
 
+def not_prepared() -> spi.EngineError:
+    """Return the error of an engine that has not been made."""
+    return spi.EngineError("engine.not_prepared", "The database server has not been set up yet.")
+
+
 def differing(one: Values, other: Values) -> list[str]:
     """Return the names whose values are not the same in both."""
 
@@ -93,6 +99,15 @@ class StateFile(Generic[StateT]):
 
     def get(self) -> StateT | None:
         """Return the state, ``None`` before the first :meth:`put`."""
+        return self._state
+
+    def begun(self) -> StateT:
+        """Return the state of an engine that is prepared or being made.
+
+        :raises EngineError: ``engine.not_prepared``.
+        """
+        if self._state is None:
+            raise not_prepared()
         return self._state
 
     def put(self, state: StateT) -> StateT:

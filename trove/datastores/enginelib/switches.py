@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The logs that an owner can switch on and off. Which are on is part of the engine's state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Generic
 
 import msgspec
@@ -51,3 +51,8 @@ class Switches(Generic[StateT]):
             self._life.write(known)
             raise
         self._life.note(changed)
+
+    def on(self) -> Collection[str]:
+        """Return the logs that the owner has switched on, also of an engine that is being made."""
+        known = self._life.state()
+        return () if known is None else known.logs

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trove.datastores import defaults, spi
+from trove.datastores import defaults, requested, spi
 from trove.datastores.mysql_family import config, facts, installations, sizing
 from trove.datastores.mysql_family.protected import PROTECTION
 from trove.datastores.parameters import Parameters, Value, load
@@ -30,9 +30,7 @@ class FamilyPlugin:
 
     def validate_databases(self, databases: Sequence[Mapping[str, Any]]) -> list[str]:
         """See :meth:`trove.datastores.spi.Plugin.validate_databases`."""
-        reasons = [
-            f"the database '{name}' is given more than once" for name in _repeated([str(i["name"]) for i in databases])
-        ]
+        reasons = requested.repeated([str(item["name"]) for item in databases], "database")
         for item in databases:
             name = str(item["name"])
             problem = facts.database_problem(name)
@@ -50,7 +48,7 @@ class FamilyPlugin:
         accounts = [
             f"{i['name']}@{(i.get('host') or facts.ANY_HOST).lower()}" for i in users if i.get("name") is not None
         ]
-        reasons = [f"the user '{name}' is given more than once" for name in _repeated(accounts)]
+        reasons = requested.repeated(accounts, "user")
         for item in users:
             name, host, password = item.get("name"), item.get("host"), item.get("password")
             if name is not None:
@@ -62,20 +60,12 @@ class FamilyPlugin:
             if host and (problem := facts.host_problem(str(host))):
                 reasons.append(problem)
             if password is not None:
-                reasons += _password_problems(str(password), str(name) if name is not None else None)
+                reasons += requested.password(str(password), str(name) if name is not None else None)
         return reasons
 
     def validate_size(self, ram_mib: int, volume_gib: int) -> list[str]:
         """See :meth:`trove.datastores.spi.Plugin.validate_size`."""
-        reasons = []
-        if ram_mib < self.family.min_ram_mib:
-            reasons.append(
-                f"{self.family.title} needs a flavor with {self.family.min_ram_mib} MiB of memory or more, "
-                f"this one has {ram_mib}"
-            )
-        if volume_gib < 0:
-            reasons.append("the volume size must not be negative")
-        return reasons
+        return requested.size(self.family.title, self.family.min_ram_mib, ram_mib, volume_gib)
 
     def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
         """See :meth:`trove.datastores.spi.Plugin.detect`."""
@@ -96,27 +86,3 @@ class FamilyPlugin:
         # What depends on a place is protected and so not among the defaults.
         template = self.variables(config.Settings(sized, "", self.port, Path(), Path(), Path(), Path()), version)
         return defaults.configuration(self.parameters(version), template)
-
-
-def _repeated(names: Sequence[str]) -> list[str]:
-    seen: set[str] = set()
-    repeated: dict[str, None] = {}
-    for name in names:
-        if name in seen:
-            repeated[name] = None
-        seen.add(name)
-    return list(repeated)
-
-
-def _password_problems(password: str, name: str | None) -> list[str]:
-    """Reasons against a password; they name the user, never the password."""
-    whose = f"the password of user '{name}'" if name is not None else "the password"
-    if not password:
-        return [f"{whose} must not be empty"]
-    if "\0" in password:
-        return [f"{whose} must not contain a NUL character"]
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        return [f"{whose} is not valid Unicode"]
-    return []

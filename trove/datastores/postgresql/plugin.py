@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from trove.datastores import defaults, spi
+from trove.datastores import defaults, requested, spi
 from trove.datastores.parameters import Parameters, Value, load
 from trove.datastores.postgresql import config, facts, installations, sizing
 from trove.datastores.postgresql.protected import PROTECTION
@@ -48,7 +48,7 @@ class PostgreSQL:
 
     def validate_databases(self, databases: Sequence[Mapping[str, Any]]) -> list[str]:
         """See :meth:`trove.datastores.spi.Plugin.validate_databases`."""
-        reasons = _duplicates([str(item["name"]) for item in databases], "database")
+        reasons = requested.repeated([str(item["name"]) for item in databases], "database")
         for item in databases:
             name = str(item["name"])
             problem = facts.name_problem(name, "database")
@@ -66,7 +66,7 @@ class PostgreSQL:
 
     def validate_users(self, users: Sequence[Mapping[str, Any]]) -> list[str]:
         """See :meth:`trove.datastores.spi.Plugin.validate_users`."""
-        reasons = _duplicates([str(item["name"]) for item in users if item.get("name") is not None], "user")
+        reasons = requested.repeated([str(item["name"]) for item in users if item.get("name") is not None], "user")
         for item in users:
             name = item.get("name")
             if name is not None:
@@ -77,19 +77,12 @@ class PostgreSQL:
                     reasons.append(f"the user name '{name}' is reserved")
             password = item.get("password")
             if password is not None:
-                reasons += _password_problems(str(password), str(name) if name is not None else None)
+                reasons += requested.password(str(password), str(name) if name is not None else None)
         return reasons
 
     def validate_size(self, ram_mib: int, volume_gib: int) -> list[str]:
         """See :meth:`trove.datastores.spi.Plugin.validate_size`."""
-        reasons = []
-        if ram_mib < sizing.MIN_RAM_MIB:
-            reasons.append(
-                f"PostgreSQL needs a flavor with {sizing.MIN_RAM_MIB} MiB of memory or more, this one has {ram_mib}"
-            )
-        if volume_gib < 0:
-            reasons.append("the volume size must not be negative")
-        return reasons
+        return requested.size("PostgreSQL", sizing.MIN_RAM_MIB, ram_mib, volume_gib)
 
     def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
         """See :meth:`trove.datastores.spi.Plugin.detect`."""
@@ -107,27 +100,3 @@ class PostgreSQL:
         # What depends on a place is protected and so not among the defaults.
         template = config.parameters(config.Settings(sized, "", self.port, Path(), Path()))
         return defaults.configuration(self.parameters(version), template)
-
-
-def _duplicates(names: Sequence[str], what: str) -> list[str]:
-    seen: set[str] = set()
-    repeated: dict[str, None] = {}
-    for name in names:
-        if name in seen:
-            repeated[name] = None
-        seen.add(name)
-    return [f"the {what} '{name}' is given more than once" for name in repeated]
-
-
-def _password_problems(password: str, name: str | None) -> list[str]:
-    """Reasons against a password; they name the user, never the password."""
-    whose = f"the password of user '{name}'" if name is not None else "the password"
-    if not password:
-        return [f"{whose} must not be empty"]
-    if "\0" in password:
-        return [f"{whose} must not contain a NUL character"]
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        return [f"{whose} is not valid Unicode"]
-    return []

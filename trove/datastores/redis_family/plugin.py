@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from trove.datastores import defaults, spi
+from trove.datastores import defaults, requested, spi
 from trove.datastores.parameters import Parameters, Value, load
 from trove.datastores.redis_family import config, facts, installations, sizing
 from trove.datastores.redis_family.product import Product
@@ -68,15 +68,7 @@ class FamilyPlugin:
 
     def validate_size(self, ram_mib: int, volume_gib: int) -> list[str]:
         """See :meth:`trove.datastores.spi.Plugin.validate_size`."""
-        reasons = []
-        if ram_mib < sizing.MIN_RAM_MIB:
-            reasons.append(
-                f"{self.product.title} needs a flavor with {sizing.MIN_RAM_MIB} MiB of memory or more, "
-                f"this one has {ram_mib}"
-            )
-        if volume_gib < 0:
-            reasons.append("the volume size must not be negative")
-        return reasons
+        return requested.size(self.product.title, sizing.MIN_RAM_MIB, ram_mib, volume_gib)
 
     def detect(self, root: Path = Path("/")) -> list[spi.EngineInstallation]:
         """See :meth:`trove.datastores.spi.Plugin.detect`."""

@@ -71,7 +71,7 @@ def imported(path: pathlib.Path) -> Iterator[str]:
         else:
             continue
         tops = {name.split(".")[0] for name in names}
-        yield from tops - sys.stdlib_module_names - {"trove"}
+        yield from tops - sys.stdlib_module_names - {"trove", "tools"}
 
 
 def modules() -> list[str]:

@@ -9,7 +9,7 @@ of the agent goes on where the old one was. Nothing here depends on the time of 
 
 import functools
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import msgspec
 import pymysql
 
 from trove.datastores import spi
-from trove.datastores.enginelib import files, host, life, logs, sockets, state
+from trove.datastores.enginelib import commands, files, host, life, logs, sockets, state
+from trove.datastores.enginelib.commands import Method
 from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import State, StateFile
@@ -34,8 +35,6 @@ from trove.datastores.mysql_family.guest.root import Root
 from trove.datastores.mysql_family.guest.users import Users
 from trove.datastores.mysql_family.protected import PROTECTION
 from trove.wire import command
-
-Method = Callable[[Any], Mapping[str, Any] | None]
 
 
 class FamilyHandler:
@@ -90,14 +89,9 @@ class FamilyHandler:
     def commands(self) -> Mapping[str, Method]:
         """See :meth:`trove.datastores.spi.GuestHandler.commands`."""
         methods: dict[str, Method] = {
+            **commands.common(self._life, self._configurator, self._switches),
             "prepare": self.prepare,
-            "start": lambda _asked: self._life.start(),
-            "stop": lambda _asked: self._life.stop(),
-            "restart": lambda _asked: self._life.restart(),
-            "reconfigure": self._life.reconfigure,
             "grow_volume": self.grow_volume,
-            "configure": self._configurator.configure,
-            "set_log": self._switches.set,
             "create_databases": lambda asked: self._databases.create(asked.databases),
             "drop_database": lambda asked: self._databases.drop(asked.database),
             "create_users": lambda asked: self._users.create(asked.users),
@@ -108,7 +102,7 @@ class FamilyHandler:
             "enable_root": lambda asked: self._root.enable(asked.password),
             "disable_root": lambda _asked: self._root.disable(),
         }
-        return {name: _translated(method) for name, method in methods.items()}
+        return commands.translated(methods, _told)
 
     def status(self) -> spi.EngineStatus:
         """See :meth:`trove.datastores.spi.GuestHandler.status`."""
@@ -139,7 +133,7 @@ class FamilyHandler:
         """See :meth:`trove.datastores.spi.GuestHandler.logs`."""
         return [
             *(
-                spi.EngineLog(name, "USER", logs.with_rotated(path), enabled=name in self._switched_on())
+                spi.EngineLog(name, "USER", logs.with_rotated(path), enabled=name in self._switches.on())
                 for name, path in self._owners_logs().items()
             ),
             spi.EngineLog("error", "SYS", logs.with_rotated(self._log)),
@@ -207,16 +201,9 @@ class FamilyHandler:
     def _address(known: State) -> sessions.Address:
         return sessions.Address(Path(known.socket_dir) / sessions.SOCKET, known.admin_password)
 
-    def _switched_on(self) -> Collection[str]:
-        known = self._state.get()
-        return () if known is None else known.logs
-
     @contextmanager
     def _session(self) -> Iterator[Any]:
-        known = self._state.get()
-        if known is None:
-            raise spi.EngineError("engine.not_prepared", "The database server has not been set up yet.")
-        with sessions.session(self._address(known)) as connection:
+        with sessions.session(self._address(self._state.begun())) as connection:
             yield connection
 
     def _socket(self) -> Path | None:
@@ -260,21 +247,10 @@ class FamilyHandler:
         return sockets.usable_directory(self._own_dir / "run", current, sessions.SOCKET)
 
 
-def _translated(method: Method) -> Method:
-    """Turn what the database driver raises into the one error of the interface."""
-
-    @functools.wraps(method)
-    def run(asked: Any) -> Mapping[str, Any] | None:
-        try:
-            return method(asked)
-        except pymysql.Error as err:
-            if sessions.is_unreachable(err):
-                raise spi.EngineError(
-                    "engine.unavailable", f"The database server is unreachable: {sessions.reason(err)}"
-                ) from err
-            raise spi.EngineError("engine.refused", f"The database server refused: {sessions.reason(err)}") from err
-
-    return run
+def _told(err: Exception) -> spi.EngineError | None:
+    if not isinstance(err, pymysql.Error):
+        return None
+    return (commands.unavailable if sessions.is_unreachable(err) else commands.refused)(sessions.reason(err))
 
 
 def _installed(environment: spi.GuestEnvironment, dialect: Dialect) -> tuple[Path, Path]:

@@ -9,7 +9,7 @@ after a crash of the agent goes on where the old one was.
 
 import functools
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import msgspec
 import psycopg2
 
 from trove.datastores import spi
-from trove.datastores.enginelib import files, host, life, logs, sockets, state
+from trove.datastores.enginelib import commands, files, host, life, logs, sockets, state
+from trove.datastores.enginelib.commands import Method
 from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import State, StateFile, Values
@@ -38,8 +39,6 @@ from trove.wire import command
 GENERAL_LOG = "general"
 #: Log files kept, of at most 10 MB each.
 LOG_FILES_KEPT = 5
-
-Method = Callable[[Any], Mapping[str, Any] | None]
 
 
 class PostgreSQLHandler:
@@ -86,14 +85,9 @@ class PostgreSQLHandler:
     def commands(self) -> Mapping[str, Method]:
         """See :meth:`trove.datastores.spi.GuestHandler.commands`."""
         methods: dict[str, Method] = {
+            **commands.common(self._life, self._configurator, self._switches),
             "prepare": self.prepare,
-            "start": lambda _asked: self._life.start(),
-            "stop": lambda _asked: self._life.stop(),
-            "restart": lambda _asked: self._life.restart(),
-            "reconfigure": self._life.reconfigure,
             "grow_volume": self.grow_volume,
-            "configure": self._configurator.configure,
-            "set_log": self._switches.set,
             "create_databases": lambda asked: self._databases.create(asked.databases),
             "drop_database": lambda asked: self._databases.drop(asked.database),
             "create_users": lambda asked: self._users.create(asked.users),
@@ -104,7 +98,7 @@ class PostgreSQLHandler:
             "enable_root": lambda asked: self._users.enable_root(asked.password),
             "disable_root": lambda asked: self._users.disable_root(),
         }
-        return {name: _translated(method) for name, method in methods.items()}
+        return commands.translated(methods, _told)
 
     def status(self) -> spi.EngineStatus:
         """See :meth:`trove.datastores.spi.GuestHandler.status`."""
@@ -133,7 +127,7 @@ class PostgreSQLHandler:
 
     def logs(self) -> Sequence[spi.EngineLog]:
         """See :meth:`trove.datastores.spi.GuestHandler.logs`. Statements are in the server's one log."""
-        return [spi.EngineLog(GENERAL_LOG, "USER", self._collected_logs(), enabled=GENERAL_LOG in self._switched_on())]
+        return [spi.EngineLog(GENERAL_LOG, "USER", self._collected_logs(), enabled=GENERAL_LOG in self._switches.on())]
 
     # -- commands ------------------------------------------------------------------------------------------------------
 
@@ -197,16 +191,9 @@ class PostgreSQLHandler:
     def _address(known: State) -> sessions.Address:
         return sessions.Address(Path(known.socket_dir), known.port, known.admin_password)
 
-    def _switched_on(self) -> Collection[str]:
-        known = self._state.get()
-        return () if known is None else known.logs
-
     @contextmanager
     def _session(self, database: str) -> Iterator[Any]:
-        known = self._state.get()
-        if known is None:
-            raise spi.EngineError("engine.not_prepared", "The database server has not been set up yet.")
-        with sessions.session(self._address(known), database) as connection:
+        with sessions.session(self._address(self._state.begun()), database) as connection:
             yield connection
 
     def _rendered_with(self, values: Values) -> str:
@@ -243,21 +230,10 @@ def make_handler(environment: spi.GuestEnvironment) -> PostgreSQLHandler:
     return PostgreSQLHandler(environment)
 
 
-def _translated(method: Method) -> Method:
-    """Turn what the database driver raises into the one error of the interface."""
-
-    @functools.wraps(method)
-    def run(asked: Any) -> Mapping[str, Any] | None:
-        try:
-            return method(asked)
-        except psycopg2.OperationalError as err:
-            raise spi.EngineError(
-                "engine.unavailable", f"The database server is unreachable: {sessions.reason(err)}"
-            ) from err
-        except psycopg2.Error as err:
-            raise spi.EngineError("engine.refused", f"The database server refused: {sessions.reason(err)}") from err
-
-    return run
+def _told(err: Exception) -> spi.EngineError | None:
+    if isinstance(err, psycopg2.OperationalError):
+        return commands.unavailable(sessions.reason(err))
+    return commands.refused(sessions.reason(err)) if isinstance(err, psycopg2.Error) else None
 
 
 def _installed(environment: spi.GuestEnvironment) -> Path:

@@ -7,15 +7,14 @@ while it holds writes that it could not put on disk.
 """
 
 import contextlib
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from trove.datastores import spi
-from trove.datastores.enginelib import conditions, files, host, logs, sockets, state
+from trove.datastores.enginelib import commands, conditions, files, host, logs, sockets, state
+from trove.datastores.enginelib.commands import Method
 from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.data import DataDirectory
 from trove.datastores.enginelib.life import Engine, Life
@@ -31,8 +30,6 @@ from trove.datastores.redis_family.protected import PROTECTION
 from trove.wire import command
 
 _READY_TIMEOUT = 1.0
-
-Method = Callable[[Any], Mapping[str, Any] | None]
 
 
 class FamilyHandler:
@@ -90,21 +87,19 @@ class FamilyHandler:
     def commands(self) -> Mapping[str, Method]:
         """See :meth:`trove.datastores.spi.GuestHandler.commands`."""
         methods: dict[str, Method] = {
+            **commands.common(self._life, self._configurator, self._switches),
             "prepare": self.prepare,
-            "start": lambda _asked: self._life.start(),
             "stop": lambda _asked: self.stop(),
             "restart": lambda _asked: self.restart(),
             "reconfigure": self.reconfigure,
             "grow_volume": self.grow_volume,
-            "configure": self._configurator.configure,
-            "set_log": self._switches.set,
             "create_users": lambda asked: self._users.create(asked.users),
             "alter_user": self._users.alter,
             "drop_user": lambda asked: self._users.drop(asked.user.name),
             "enable_root": lambda asked: self._users.enable_root(asked.password),
             "disable_root": lambda _asked: self._users.disable_root(),
         }
-        return {name: _translated(method) for name, method in methods.items()}
+        return commands.translated(methods, _told)
 
     def status(self) -> spi.EngineStatus:
         """See :meth:`trove.datastores.spi.GuestHandler.status`."""
@@ -309,20 +304,11 @@ def _sizing(vcpus: int, ram_mib: int, volume_gib: int) -> sizing.Sizing:
     return sizing.compute(vcpus, ram_mib, volume_gib, host.ram_mib())
 
 
-def _translated(method: Method) -> Method:
-    """Turn what the server and the way to it say into the one error of the interface."""
-
-    @functools.wraps(method)
-    def run(asked: Any) -> Mapping[str, Any] | None:
-        try:
-            return method(asked)
-        except resp.Unreachable as err:
-            raise spi.EngineError("engine.unavailable", f"The database server is unreachable: {err}.") from err
-        except resp.ReplyError as err:
-            raise spi.EngineError("engine.refused", f"The database server refused: {health.reason(err)}") from err
-        except OSError as err:
-            if conditions.from_error(err) is None:
-                raise
-            raise spi.EngineError("engine.disk_full", str(health.DISK_FULL)) from err
-
-    return run
+def _told(err: Exception) -> spi.EngineError | None:
+    if isinstance(err, resp.Unreachable):
+        return commands.unavailable(f"{err}.")
+    if isinstance(err, resp.ReplyError):
+        return commands.refused(health.reason(err))
+    if isinstance(err, OSError) and conditions.from_error(err) is not None:
+        return spi.EngineError("engine.disk_full", str(health.DISK_FULL))
+    return None
