@@ -43,6 +43,9 @@ _DEFAULTS = {
     "max_instances_per_tenant": 100,
     "max_volumes_per_tenant": 1000,
     "max_accepted_volume_size": 100,
+    # The client looks for a name on the first page only: all that a project may have stands there.
+    "instances_page_size": 100,
+    "configurations_page_size": 100,
     "host": "standalone",
 }
 
