@@ -17,7 +17,8 @@ Installs Trove into .venv of this checkout, starts the service in the background
 and a user through the ordinary openstack client. Running it again shows the same instance.
 
   --data-dir DIR     where the service keeps everything (default: .trove in this checkout)
-  --datastore NAME   engine of the instance (default: postgresql)
+  --datastore NAME   engine of the instance: postgresql (default, and installed with Trove), or mariadb or mysql where
+                     this host has it
   --port PORT        port of the API on 127.0.0.1 (default: 8779)
   --stop             stop the service and its databases; all data stays
   --help             show this text
@@ -39,6 +40,7 @@ while [ $# -gt 0 ]; do
 done
 case $port in ''|*[!0-9]*) die "--port must be a number, not '$port'" ;; esac
 [ "$port" -ge 1 ] && [ "$port" -le 65535 ] || die "--port must be between 1 and 65535"
+case $datastore in postgresql|mariadb|mysql) ;; *) die "--datastore must be postgresql, mariadb or mysql, not '$datastore'" ;; esac
 case $data_dir in /*) ;; *) data_dir=$PWD/$data_dir ;; esac
 
 venv=$top/.venv
@@ -57,4 +59,5 @@ prepare_venv "$top" standalone
 
 export OS_CLIENT_CONFIG_FILE=$data_dir/clouds.yaml OS_CLOUD=trove-standalone
 unset OS_AUTH_URL OS_AUTH_TYPE OS_ENDPOINT OS_TOKEN OS_USERNAME OS_PASSWORD OS_PROJECT_ID OS_PROJECT_NAME || true
-exec "$venv/bin/python" -m trove.standalone.demo --data-dir "$data_dir" --datastore "$datastore"
+exec "$venv/bin/python" -m trove.standalone.demo --data-dir "$data_dir" --datastore "$datastore" \
+    --script "$top/tools/quickstart.sh"

@@ -110,8 +110,12 @@ def _up(layout: Layout, args: argparse.Namespace) -> int:
 
 
 def _detach(layout: Layout, args: argparse.Namespace) -> int:
+    before = pidfile.running(layout.pid)
     pid = control.start_in_background(layout, args.host, args.port)
-    print(f"trove-standalone: serving on {control.endpoint(layout)} (pid {pid})")
+    endpoint = control.endpoint(layout)
+    print(f"trove-standalone: serving on {endpoint} (pid {pid})")
+    if pid == before and not endpoint.startswith(f"{control.base_url(args.host, args.port)}/"):
+        print("trove-standalone: it was running already; another --host or --port counts once it was stopped")
     return 0
 
 

@@ -212,7 +212,7 @@ def _stop_databases(layout: Layout) -> Iterator[str]:
     if not _wait(provider.halt, STOP_TIMEOUT):
         raise StopFailed(f"some databases did not stop within {STOP_TIMEOUT:.0f} seconds")
     _write_down(conf)
-    yield f"stopped the databases; their data stays in {layout.guests}"
+    yield f"all databases are stopped; their data stays in {layout.guests}"
 
 
 def _write_down(conf: Any) -> None:

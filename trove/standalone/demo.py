@@ -5,8 +5,10 @@ Everything goes through the client as a user would type it; only the query itsel
 """
 
 import argparse
+import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,8 +33,8 @@ READY_TIMEOUT = 600.0
 #: Seconds for one command of the client.
 CLIENT_TIMEOUT = 120
 
-#: How to run one query with each engine's own client library; returns what the server says of itself.
-_URL = {"postgresql": "postgresql://{user}:{password}@{address}:{port}/{database}"}
+#: The engines of the tour, with the scheme of their connection strings; see :func:`query`.
+_SCHEMES = {"postgresql": "postgresql", "mariadb": "mysql", "mysql": "mysql"}
 
 #: The client as installed, with its words read from standard input: one of them is a password, which must not show in
 #: the process list.
@@ -116,54 +118,61 @@ def wait_ready(layout: Layout, instance_id: str) -> dict[str, Any]:
     raise DemoFailed(f"the instance was not ready within {READY_TIMEOUT:.0f} seconds; see {layout.log}")
 
 
-def query(url: str) -> str:
-    """Connect and run one query, as the demo's user.
+def query(datastore: str, address: str, port: int, password: str) -> str:
+    """Connect with the engine's own client library and run one query, as the demo's user; return what the server says
+    of itself.
 
     :raises DemoFailed: when the database does not answer.
     """
     import psycopg2
+    import pymysql
 
+    where: dict[str, Any] = {"host": address, "port": port, "user": USER, "password": password, "database": DATABASE}
     try:
-        connection = psycopg2.connect(url, connect_timeout=10)
-        with connection, connection.cursor() as cursor:
-            cursor.execute("select session_user, current_database(), version()")
+        if _SCHEMES[datastore] == "postgresql":
+            asked = "session_user, current_database()"
+            connection = psycopg2.connect(**where, connect_timeout=10)
+        else:
+            asked = "substring_index(user(), '@', 1), database()"
+            connection = pymysql.connect(**where, connect_timeout=10)
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            cursor.execute(f"select {asked}, version()")
             user, database, version = cursor.fetchone()
-        connection.close()
-    except psycopg2.Error as err:
+    except (psycopg2.Error, pymysql.Error) as err:
         raise DemoFailed(f"the database did not answer: {str(err).strip()}") from err
     return f"{user}@{database}: {version}"
 
 
-def tour(layout: Layout, datastore: str) -> None:
-    """Make, wait, query, and print where everything is."""
+def tour(layout: Layout, datastore: str, script: str) -> None:
+    """Make, wait, query, and print where everything is.
+
+    :param script: the program that the user has called.
+    """
     instance_id = ensure_instance(layout, datastore)
     row = wait_ready(layout, instance_id)
-    url = _URL[datastore].format(
-        user=USER, password=_password(layout), address=row["address"], port=row["port"], database=DATABASE
-    )
-    print(f"==> {query(url)}\n")
+    address, port, password = row["address"], row["port"], _password(layout)
+    print(f"==> {query(datastore, address, port, password)}\n")
     program = Path(sys.executable).with_name("openstack")
     subprocess.run([str(program), "database", "instance", "list"], check=False, timeout=CLIENT_TIMEOUT)
-    print(f"\nconnection string  {url}")
-    print(f"use the client     export OS_CLIENT_CONFIG_FILE='{layout.clouds}' OS_CLOUD=trove-standalone")
-    print(f"                   {program} database instance list")
+    q = shlex.quote
+    print(f"\nconnection string  {_SCHEMES[datastore]}://{USER}:{password}@{address}:{port}/{DATABASE}")
+    print(f"use the client     export OS_CLIENT_CONFIG_FILE={q(str(layout.clouds))} OS_CLOUD=trove-standalone")
+    print(f"                   {q(str(program))} database instance list")
     print(f"logs               {layout.log} (service), {row['log']} (instance)")
-    print(f"stop               tools/quickstart.sh --data-dir '{layout.root}' --stop")
+    print(f"stop               {q(script)} --data-dir {q(str(layout.root))} --stop")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tour; the environment names the cloud."""
     parser = argparse.ArgumentParser(prog="trove.standalone.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--datastore", default="postgresql")
+    parser.add_argument("--datastore", choices=sorted(_SCHEMES), default="postgresql")
+    parser.add_argument("--script", default="tools/quickstart.sh")
     args = parser.parse_args(argv)
-    if args.datastore not in _URL:
-        print(f"quickstart: the tour knows {', '.join(sorted(_URL))}, not '{args.datastore}'", file=sys.stderr)
-        return 1
     os.environ.setdefault("OS_CLOUD", "trove-standalone")
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # keeps the client's own output in its place
     try:
-        tour(Layout(args.data_dir), args.datastore)
+        tour(Layout(args.data_dir), args.datastore, args.script)
     except (DemoFailed, control.ControlError, subprocess.TimeoutExpired) as err:
         print(f"quickstart: {err}", file=sys.stderr)
         return 1

@@ -55,6 +55,8 @@ class TestCommand(base.FunctionalTestCase):
         code, text = self.command("up", "--detach", "--port", str(free_port()))
         self.assertEqual(0, code)
         self.assertIn(f"serving on http://127.0.0.1:{port}/v1.0/{self.layout.settings().project_id} (pid {pid})", text)
+        self.assertIn("another --host or --port counts once it was stopped", text)
+        self.assertNotIn("it was running already", self.command("up", "--detach", "--port", port)[1])
         for expected in ("stopped the service", "the service is not running"):
             code, text = self.command("down")
             self.assertEqual(0, code)
