@@ -13,21 +13,30 @@ reader needs no lock and never sees half of one; whoever decides on the ground o
       servers/<slug>/server.json         servers/<slug>/state is the account's own (0700)
       gateway/                           a socket of the gateway, when that is on this host; the account may enter
       templates/                         prepared data directories, shared by the engines (the account's own)
+      spares/                            what is made ahead of the next creation, see :mod:`.spares`
       trash/                             what is being deleted
 
 Whatever a guest can write to lies in the directories of its account; records and the directories around them do not,
 so a guest cannot tell this process what to read, write or kill.
+
+Each wait for the disk takes as long as a commit of the file system's journal, so there is one for each change: what is
+written goes to the disk, then gets its name, and one commit makes both last. The order in between is kept because a
+journal keeps the order of changes to names and sizes. ext4 and XFS have one journal, in which the last change takes all
+earlier ones along; elsewhere each file and directory is told to the disk.
 """
 
 import contextlib
+import ctypes
+import errno
 import fcntl
+import functools
 import hashlib
 import json
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +53,14 @@ KINDS = {"server": "servers", "volume": "volumes", "port": "ports"}
 
 Record = dict[str, Any]
 
+# <linux/fs.h>: begin to write; wait for what is being written, write the rest, wait for that.
+_SYNC_FILE_RANGE_WRITE = 2
+_SYNC_FILE_RANGE_ALL = 1 | 2 | 4
+_libc = ctypes.CDLL(None, use_errno=True)
+
+#: What statfs(2) calls ext4 and XFS.
+_ONE_JOURNAL = frozenset((0xEF53, 0x58465342))
+
 
 def slug(kind: str, tag: str) -> str:
     """Return the file name of the thing ``kind`` (a key of :data:`KINDS`) with ``tag``: the instance's id, or a
@@ -55,21 +72,61 @@ def slug(kind: str, tag: str) -> str:
     return f"{readable}.{hashlib.sha256(tag.encode()).hexdigest()[:16]}"
 
 
-def write_file(path: Path, data: bytes, *, mode: int = 0o600, owner: Account | None = None) -> None:
+def write_file(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Replace ``path`` by ``data``: after a crash there is the old content or the new one."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = None
     try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as stream:
-            if owner is not None:
-                os.fchown(stream.fileno(), owner.uid, owner.gid)
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
+        handle = _put(temporary, data, mode)
+        _arrive(handle)
         os.replace(temporary, path)
+        _commit(path.parent, [handle])
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _commit(directory: Path, handles: Sequence[int], others: Sequence[Path] = ()) -> None:
+    """Have what was done last in ``directory`` survive a crash of the host, and what was done before in files and other
+    directories of the same file system."""
+    if not _has_one_journal(directory):
+        for handle in handles:
+            os.fsync(handle)
+        for other in others:
+            sync_directory(other)
+    sync_directory(directory)
+
+
+@functools.lru_cache(maxsize=256)
+def _has_one_journal(directory: Path) -> bool:
+    found = ctypes.create_string_buffer(256)  # struct statfs begins with the type, a long
+    if _libc.statfs(os.fsencode(directory), found) != 0:
+        return False
+    return ctypes.c_long.from_buffer(found).value in _ONE_JOURNAL
+
+
+def _put(path: Path, data: bytes, mode: int = 0o600, owner: Account | None = None) -> int:
+    """Write a new file and begin to send its content to the disk; return its descriptor."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        if owner is not None:
+            os.fchown(handle, owner.uid, owner.gid)
+        if os.write(handle, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        _libc.sync_file_range(handle, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _arrive(handle: int) -> None:
+    """Wait until the content of a file is on the disk; its names and its size are not, for all anybody knows."""
+    if _libc.sync_file_range(handle, ctypes.c_int64(0), ctypes.c_int64(0), ctypes.c_uint(_SYNC_FILE_RANGE_ALL)) != 0:
+        os.fsync(handle)
 
 
 def sync_directory(path: Path) -> None:
@@ -79,6 +136,10 @@ def sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _encode(record: Record) -> bytes:
+    return json.dumps(record, indent=1, sort_keys=True).encode()
 
 
 class Store:
@@ -96,6 +157,7 @@ class Store:
                 if not path.is_dir():
                     path.mkdir(mode=shared, parents=True, exist_ok=True)
                     path.chmod(shared)
+            (base_dir / "spares").mkdir(mode=0o700, exist_ok=True)
             self.make_private(base_dir / "templates")
             self._make_gateway()
         except OSError as err:
@@ -142,7 +204,7 @@ class Store:
 
     def write(self, kind: str, record: Record) -> None:
         """Save the record of an existing thing, or of a new port. The caller holds the lock."""
-        write_file(self.file(kind, record["tag"]), json.dumps(record, indent=1, sort_keys=True).encode())
+        write_file(self.file(kind, record["tag"]), _encode(record))
 
     def all(self, kind: str) -> list[Record]:
         """Return all records of a kind, in the order of their names."""
@@ -150,24 +212,39 @@ class Store:
         found = (self._load(path) for path in sorted((self.base_dir / KINDS[kind]).glob(pattern)))
         return [record for record in found if record is not None]
 
-    def make_directory(self, kind: str, record: Record, private: str | None, files: dict[str, bytes]) -> None:
+    def make_directory(
+        self, kind: str, record: Record, private: str | None, files: dict[str, bytes], *, made: Path | None = None
+    ) -> None:
         """Make the directory of a thing with its record in it, all at once. The caller holds the lock.
 
         :param private: name of the directory in it that belongs to the account; ``None``: it has none, nor files.
         :param files: files of the account to put there.
+        :param made: a directory of this ``base_dir`` without a record that is to become it, with all that is in it.
         """
         final = self.directory(kind, record["tag"])
-        building = self.base_dir / "trash" / secrets.token_hex(8)  # a crash leaves it where it gets swept
-        building.mkdir(mode=0o700)
-        if private is not None:
-            self.make_private(building / private)
-            for name, data in files.items():
-                write_file(building / private / name, data, owner=self.account)
-        write_file(building / f"{kind}.json", json.dumps(record, indent=1, sort_keys=True).encode())
-        if self.account:
-            building.chmod(0o711)
-        building.rename(final)
-        sync_directory(final.parent)
+        building = made or self.base_dir / "trash" / secrets.token_hex(8)  # a crash leaves it where it gets swept
+        if made is None:
+            building.mkdir(mode=0o700)
+        handles: list[int] = []
+        try:
+            if private is not None:
+                self.make_private(building / private)
+                for name, data in files.items():
+                    handles.append(_put(building / private / name, data, owner=self.account))
+            handles.append(_put(building / f"{kind}.json", _encode(record)))
+            if self.account:
+                building.chmod(0o711)
+            for handle in handles:
+                _arrive(handle)
+            building.rename(final)
+            try:
+                _commit(final.parent, handles, [final, final / private] if private is not None else [final])
+            except OSError:
+                final.rename(building)  # what may not last was never made
+                raise
+        finally:
+            for handle in handles:
+                os.close(handle)
 
     def make_private(self, path: Path) -> None:
         """Make a directory that only the account may enter, unless it exists."""
