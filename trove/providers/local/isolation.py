@@ -10,7 +10,7 @@ written before anything is made, so :meth:`Isolation.sweep` may remove whatever 
 
 import dataclasses
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from trove.domain.shape import Shape
@@ -53,20 +53,29 @@ class Isolation:
 
         The caller holds the lock and has seen to the volume.
         """
-        path = self.network.ensure(slug("port", port["tag"]), port["address"])
-        self.guard(port)
+        key = slug("port", port["tag"])
+        unguarded = self.network.is_new(key) or not self.network.namespace(key).exists()
+        path = self.network.ensure(key, port["address"])
+        if port.get("allowed_cidrs") or not unguarded:
+            self.guard(port)
+        self.network.touched(key)
         trees = self.trees()
         trees.make(record["cgroups"], Shape(**record["shape"]))
-        words = [f"cgroup={file}" for file in cgroups.join_files(record["cgroups"])]
-        return [*words, f"netns={path}"]
+        return _words(record["cgroups"], path)
+
+    def words(self, key: str, groups: Sequence[str]) -> list[str]:
+        """Return the launcher's words that go inside what was made ahead under a name."""
+        return _words(groups, self.network.namespace(key))
 
     def guard(self, port: Record) -> None:
         """Let exactly those networks reach a port that its record names. The caller holds the lock.
 
         Without a record of it there never were rules, and without a namespace they are loaded when it is made.
         """
-        path = self.network.namespace(slug("port", port["tag"]))
+        key = slug("port", port["tag"])
+        path = self.network.namespace(key)
         if "allowed_cidrs" in port and path.exists():
+            self.network.touched(key)
             guard.load(path, port["port"], port["allowed_cidrs"])
 
     def fit(self, record: Record) -> bool:
@@ -94,6 +103,10 @@ class Isolation:
         trees = self.trees()
         for key in trees.slugs() - set(servers):
             cgroups.Cgroups.remove(trees.plan(key))
+
+
+def _words(groups: Sequence[str], namespace: Path) -> list[str]:
+    return [*(f"cgroup={file}" for file in cgroups.join_files(groups)), f"netns={namespace}"]
 
 
 def make(

@@ -13,12 +13,16 @@ for passwords from the first second.
 import errno
 import hashlib
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Iterator
 
 from trove.providers import base
+from trove.providers.local import spares
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store, slug
+
+LOG = logging.getLogger(__name__)
 
 FALLBACK_ADDRESS = "127.0.0.1"
 
@@ -49,13 +53,16 @@ class Ports:
     :param pool: an IPv4 network inside 127.0.0.0/8.
     :param probe: replaced by tests.
     :param isolation: where instances have addresses of their own.
+    :param shelf: where an address may be ready.
     :raises base.FatalError: when ``pool`` is not such a network.
     """
 
     def __init__(
-        self, store: Store, pool: str, *, probe: Probe = probe, isolation: Isolation | None = None
-    ) -> None:
+        self, store: Store, pool: str, *, probe: Probe = probe, isolation: Isolation | None = None,
+        shelf: spares.Shelf | None = None,
+    ) -> None:  # fmt: skip
         self._store = store
+        self._shelf = shelf or spares.Shelf()
         self._isolation = isolation
         self._probe = probe
         try:
@@ -81,11 +88,52 @@ class Ports:
                 if spec.network or spec.subnet or spec.address:
                     raise base.FatalError("this host has no networks to choose from")
                 isolated = self._isolation is not None and self._isolation.for_new
-                address, port = self._choose_isolated(spec) if isolated else self._choose(spec)
+                place = self._spare(spec, 2 if isolated else 1)
+                if place is not None:
+                    address, port = place.address, spec.port
+                else:
+                    address, port = self._choose_isolated(spec.tag, spec.port) if isolated else self._choose(spec)
                 record = {"tag": spec.tag, "address": address, "port": port, "network": spec.network}
                 record["tier"] = 2 if isolated else 1
                 self._store.write("port", record)
+                if place is not None:
+                    self._hand_over(place, spec.tag)
         return _port(record)
+
+    def _spare(self, spec: base.PortSpec, tier: int) -> spares.Place | None:
+        """Return the place whose address the port gets."""
+        place = self._shelf.claim(spec.tag, tier)
+        if place is None or place.port is not None:
+            return None
+        if tier == 1:
+            return place if self._probe(place.address, spec.port) == 0 else None
+        # Without its network, the address would have to be given to another one while this one may still answer.
+        whole = self._isolation is not None and self._isolation.network.complete(place.id)
+        return place if whole else None
+
+    def _hand_over(self, place: spares.Place, tag: str) -> None:
+        """Make a place's network that of the port which has its address now."""
+        place.port = tag
+        if place.tier == 2 and self._isolation is not None:
+            try:
+                self._isolation.network.adopt(place.id, slug("port", tag))
+            except OSError as err:
+                LOG.warning("the network %s is made anew: %s", slug("port", tag), err)
+                for name in (place.id, slug("port", tag)):
+                    self._isolation.network.remove(name)
+
+    def choose_ahead(self, place_id: str) -> str:
+        """Return an address for a place. The caller holds the lock.
+
+        :raises base.QuotaError: when none is free.
+        """
+        if self._isolation is not None and self._isolation.for_new:
+            return self._choose_isolated(place_id, 0)[0]
+        reserved = self._reserved()
+        for address in self._candidates(place_id):
+            if address not in reserved:
+                return address
+        raise base.QuotaError(f"no address of {self._pool} is free")
 
     def set_access(self, tag: str, access: base.Access) -> base.Port:
         """Let exactly these reach the port; written down first, so that a new namespace gets it too.
@@ -103,6 +151,8 @@ class Ports:
                 if access.allowed_cidrs:
                     raise base.FatalError("an instance of tier 1 can be reached from everywhere on this host")
                 return _port(record)
+            if not access.allowed_cidrs and "allowed_cidrs" not in record:
+                return _port(record)  # there never were rules
             record["allowed_cidrs"] = list(access.allowed_cidrs)
             self._store.write("port", record)
             self._isolation.guard(record)
@@ -120,7 +170,7 @@ class Ports:
 
     def _choose(self, spec: base.PortSpec) -> tuple[str, int]:
         reserved = {(record["address"], record["port"]) for record in self._store.all("port")}
-        addresses = {address for address, _ in reserved}
+        addresses = {address for address, _ in reserved} | spares.addresses(self._store)
         attempts = 0
         for address in self._candidates(spec.tag):
             if address in addresses:
@@ -136,12 +186,15 @@ class Ports:
                 return FALLBACK_ADDRESS, number
         raise base.QuotaError(f"no address of {self._pool} and no port of {FALLBACK_ADDRESS} is free")
 
-    def _choose_isolated(self, spec: base.PortSpec) -> tuple[str, int]:
+    def _reserved(self) -> set[str]:
+        return {record["address"] for record in self._store.all("port")} | spares.addresses(self._store)
+
+    def _choose_isolated(self, tag: str, port: int) -> tuple[str, int]:
         network = self._isolation.network  # type: ignore[union-attr]
-        reserved = {record["address"] for record in self._store.all("port")}
-        for address in network.addresses(spec.tag):
+        reserved = self._reserved()
+        for address in network.addresses(tag):
             if address not in reserved:
-                return address, spec.port
+                return address, port
         raise base.QuotaError(f"no address of {network.subnet()} is free")
 
     def _candidates(self, tag: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from trove.common import clock
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import endings, processes
+from trove.providers.local import endings, processes, spares
 from trove.providers.local.images.manifest import ImageError
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
@@ -59,6 +59,7 @@ class Servers:
     :param isolation: what is put around servers with an address of their own (tier 2).
     :param agent_argv: the program to run as an agent; it gets ``--bootstrap FILE`` appended.
     :param forks: makes agents without starting the program afresh.
+    :param shelf: where a process may wait to become an agent.
     """
 
     def __init__(
@@ -69,12 +70,13 @@ class Servers:
         agent_argv: Sequence[str],
         isolation: Isolation | None = None,
         forks: processes.Forks | None = None,
+        shelf: spares.Shelf | None = None,
     ) -> None:
         self._store = store
         self._images = images
         self._volumes = volumes
         self._spawner = processes.Spawner(forks)
-        self._starter = Starter(store, volumes, self._spawner, agent_argv, isolation)
+        self.starter = Starter(store, volumes, self._spawner, agent_argv, isolation, shelf or spares.Shelf())
         self._boot = processes.boot_id()
 
     def find(self, tag: str) -> base.Server | None:
@@ -92,9 +94,7 @@ class Servers:
         with self._store.lock():
             record = self._store.read("server", spec.tag)
             if record is None:
-                record = self._create(spec)
-                self._start(record, adopt=False)
-                return self._server(record)
+                return self._server(self._create(spec))
             if record["desired"] == "removed":
                 raise base.RetryableError(f"server {spec.tag} is being removed")
             if record["desired"] == "restarting":
@@ -110,7 +110,7 @@ class Servers:
             if record["shape"] != asdict(shape):
                 record["shape"] = asdict(shape)
                 self._store.write("server", record)
-            self._starter.fit(record)
+            self.starter.fit(record)
         return self._server(record)
 
     def restart(self, tag: str) -> base.Server:
@@ -132,7 +132,7 @@ class Servers:
                 return True
             if record["desired"] != "removed":
                 self._begin_stopping(record, "removed")
-            if not (self._stopped(record) and self._starter.leave(record)):
+            if not (self._stopped(record) and self.starter.leave(record)):
                 return False
             discarded = self._store.discard("server", tag)
         if discarded is not None:
@@ -154,7 +154,7 @@ class Servers:
                     continue
                 if record["stopping_boot"] != self._boot or record["stopping_since"] < record["spawned_at"]:
                     self._begin_stopping(record, record["desired"])
-                left |= not (self._stopped(record) and self._starter.leave(record))
+                left |= not (self._stopped(record) and self.starter.leave(record))
         return not left
 
     def supervise(self) -> None:
@@ -175,7 +175,7 @@ class Servers:
             if record["desired"] == "restarting":
                 self._proceed(record)
             elif (agent := self._agent(record)) is not None:
-                if not self._starter.look_around(record, agent):
+                if not self.starter.look_around(record, agent):
                     # Its engine may serve those inside, but nobody reaches it, and only a start brings it back.
                     LOG.warning("server %s has lost its network; restarting it", tag)
                     self._begin_stopping(record, "restarting")
@@ -203,7 +203,7 @@ class Servers:
         elif self._agent(record) is not None:
             status, detail = base.Status.READY, ""
         elif endings.failed(record):
-            status, detail = base.Status.FAILED, endings.detail(record, self._starter.log_file(record))
+            status, detail = base.Status.FAILED, endings.detail(record, self.starter.log_file(record))
         return base.Server(record["tag"], slug("server", record["tag"]), Shape(**record["shape"]), status, detail)
 
     def _agent(self, record: Record) -> processes.Identity | None:
@@ -227,11 +227,11 @@ class Servers:
         before = dict(record)
         lifetime = clock.monotonic() - record["spawned_at"]
         status = self._spawner.exit_status(processes.Identity(record["pid"], record["started"]))
-        endings.judge(record, status, self._starter.log_file(record), lifetime=lifetime)
+        endings.judge(record, status, self.starter.log_file(record), lifetime=lifetime)
         if record != before:
             self._store.write("server", record)
             if record["failure"]:
-                LOG.error("server %s: %s", record["tag"], endings.detail(record, self._starter.log_file(record)))
+                LOG.error("server %s: %s", record["tag"], endings.detail(record, self.starter.log_file(record)))
         return True
 
     def _pause_is_over(self, record: Record) -> bool:
@@ -270,6 +270,32 @@ class Servers:
         return self._store.directory("server", record["tag"])
 
     def _create(self, spec: base.ServerSpec) -> Record:
+        """Make the server and start its agent: a process that waits for just this, or another one."""
+        record, document = self._describe(spec)
+        waiting, made = self.starter.take(record) or (None, None)
+        if waiting is not None:
+            # Written down before it is told who it is: if nobody lives to tell it, it ends.
+            self._appoint(record, waiting.identity)
+        try:
+            self._store.make_directory("server", record, STATE, {BOOTSTRAP: document}, made=made)
+            file = str(self._directory(record) / STATE / BOOTSTRAP)
+            if waiting is not None and self.starter.wake(waiting, record, file):
+                LOG.info("process %d has become the agent of server %s", waiting.identity.pid, record["tag"])
+                waiting = None
+            else:
+                self._start(record, adopt=False)
+        finally:
+            if waiting is not None:
+                waiting.close()
+            self.starter.finish(record)
+        return record
+
+    def _appoint(self, record: Record, identity: processes.Identity) -> None:
+        record.update(
+            pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic()
+        )  # fmt: skip
+
+    def _describe(self, spec: base.ServerSpec) -> tuple[Record, bytes]:
         volume, port = self._store.read("volume", spec.volume_tag), self._store.read("port", spec.port_tag)
         if port is None or volume is None:
             raise base.NotFoundError(f"server {spec.tag} needs port {spec.port_tag} and volume {spec.volume_tag}")
@@ -298,8 +324,7 @@ class Servers:
             "group": spec.group.tag if spec.group else None,
             "gateway_socket": bootstrap.local_socket(document),
         }
-        self._store.make_directory("server", record, STATE, {BOOTSTRAP: document})
-        return record
+        return record, document
 
     def _engine_root(self, spec: base.ServerSpec) -> str | None:
         if spec.root_image is None:
@@ -319,9 +344,8 @@ class Servers:
         """
         file = str(self._directory(record) / STATE / BOOTSTRAP)
         identity = processes.find_agent(self._membership(record), file) if adopt else None
-        now = clock.monotonic()
         if identity is None:
-            identity = self._starter.spawn(record, file)
+            identity = self.starter.spawn(record, file)
             LOG.info("started the agent of server %s as process %d", record["tag"], identity.pid)
-        record.update(pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=now)
+        self._appoint(record, identity)
         self._store.write("server", record)
