@@ -450,6 +450,28 @@ class AccessTest(IsolatedTestCase):
         self.assertFalse(self.reachable())
 
 
+#: Lets go of mounts of which one, of another service, has gone since they were read.
+_LET_GO = """
+from trove.providers.local import launch
+launch.private_namespace()
+real = launch._of_instances
+def as_it_was():
+    launch._of_instances = real
+    return ["/run/netns/trove-test-gone", *real()]
+launch._of_instances = as_it_was
+launch.let_go([("netns", "of this program")])
+print(real())
+"""
+
+
+class OthersMountsTest(IsolatedTestCase):
+    """What came along into a program's mount namespace."""
+
+    def test_a_namespace_of_another_service_may_go_at_that_moment(self) -> None:
+        done = subprocess.run([sys.executable, "-c", _LET_GO], capture_output=True, text=True, check=False)
+        self.assertEqual((0, "[]\n"), (done.returncode, done.stdout), done.stderr)
+
+
 class TierTest(IsolatedTestCase):
     """Two tiers in one base_dir."""
 
