@@ -61,6 +61,8 @@ class ProjectTest(base.KeystoneTestCase):
         self.send(token, "POST", "/instances", self.wanted(), project=account.in_project, status=403)
 
     def test_an_application_credential_for_one_call(self) -> None:
+        # Access rules hold for services in the catalogue.
+        self.keystone.register("database", "http://127.0.0.1:9/v1.0/%(project_id)s")
         account = self.keystone.account("member")
         rule = {"path": "/v1.0/*/flavors", "method": "GET", "service": "database"}
         limited = self.keystone.application_credential(account, access_rules=[rule])
