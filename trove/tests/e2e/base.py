@@ -20,6 +20,7 @@ from trove.common import clock
 from trove.standalone import control, pidfile
 from trove.standalone.layout import Layout
 from trove.tests import base
+from trove.tests.e2e.client import shell
 from trove.tests.fixtures.server_process import free_port
 
 #: Seconds an operation may take on a busy machine.
@@ -58,7 +59,10 @@ class ClientError(AssertionError):
 
 
 class Client:
-    """The unmodified ``openstack`` client of python-troveclient, and plain HTTP for what it has no command for."""
+    """The unmodified ``openstack`` client of python-troveclient, and plain HTTP for what it has no command for.
+
+    :class:`~trove.tests.e2e.client.test_program.ProgramTest` shows that a command is run as the program runs it.
+    """
 
     def __init__(self, clouds: pathlib.Path, home: pathlib.Path) -> None:
         self._environment = {
@@ -74,14 +78,11 @@ class Client:
 
     def run(self, *words: str, json_output: bool = True) -> Any:
         """Run ``openstack database …`` and return its JSON answer, or its text."""
-        program = pathlib.Path(sys.executable).with_name("openstack")
-        argv = [str(program), "database", *words, *(["-f", "json"] if json_output else [])]
-        done = subprocess.run(
-            argv, capture_output=True, text=True, check=False, timeout=PATIENCE, env=self._environment
-        )
-        if done.returncode:
-            raise ClientError(words, done.stderr + done.stdout)
-        return json.loads(done.stdout) if json_output and done.stdout.strip() else done.stdout
+        argv = ["database", *words, *(["-f", "json"] if json_output else [])]
+        code, stdout, stderr = shell.shared_worker().run(argv, self._environment)
+        if code:
+            raise ClientError(words, stderr + stdout)
+        return json.loads(stdout) if json_output and stdout.strip() else stdout
 
     def call(self, method: str, path: str, body: Any = None, *, version: str | None = None) -> requests.Response:
         """Send one request below the project's URL."""

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client as a process that tests give commands to, and what the service says was asked of it meanwhile."""
 
+import atexit
+import functools
 import json
+import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,36 +64,66 @@ class ServiceLog:
         )
 
 
+class Worker:
+    """A process with the client loaded, which runs commands one after another; :meth:`close` ends it.
+
+    :param environment: of commands that bring none.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            [sys.executable, str(_WORKER)], stdin=pipe, stdout=pipe, text=True, env=dict(environment)
+        )
+
+    def run(self, argv: Sequence[str], environ: Mapping[str, str]) -> tuple[int, str, str]:
+        """Run ``openstack ARGV…`` to its end and return its exit code and what it printed, to both streams. The words
+        go through a pipe: no other process can list them."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"argv": argv, "environ": dict(environ)}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, f"the worker of the client has ended: {argv[:2]}"
+        answer = json.loads(line)
+        return answer["code"], answer["stdout"], answer["stderr"]
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(60)
+
+
+@functools.cache
+def shared_worker() -> Worker:
+    """Return the one of this test process, for commands that bring a whole environment."""
+    home = tempfile.mkdtemp(prefix="trove-test-client-", dir="/tmp")  # outside of this test's own, which goes with it
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    made = Worker({"PATH": os.environ["PATH"], "HOME": home})
+    atexit.register(made.close)
+    return made
+
+
 class Shell:
-    """A worker process with the client loaded; :meth:`close` ends it.
+    """A worker of one's own, and the log of the service that it talks to; :meth:`close` ends it.
 
     :param environment: the whole of it: the cloud, a home that is the test's own.
     """
 
     def __init__(self, environment: Mapping[str, str], log: ServiceLog) -> None:
         self._log = log
-        pipe = subprocess.PIPE
-        self._worker = subprocess.Popen(
-            [sys.executable, str(_WORKER)], stdin=pipe, stdout=pipe, text=True, env=dict(environment)
-        )
+        self._worker = Worker(environment)
 
     def run(self, *argv: str, environ: Mapping[str, str] | None = None) -> Run:
-        """Run ``openstack ARGV…`` to its end. The words go through a pipe: no other process can list them.
+        """Run ``openstack ARGV…`` to its end.
 
         :param environ: variables to set for this command.
         """
-        assert self._worker.stdin is not None and self._worker.stdout is not None
         self._log.skip()
-        self._worker.stdin.write(json.dumps({"argv": argv, "environ": environ or {}}) + "\n")
-        self._worker.stdin.flush()
-        line = self._worker.stdout.readline()
-        assert line, f"the worker of the client has ended: {argv[:2]}"
-        answer = json.loads(line)
-        return Run(tuple(argv), answer["code"], answer["stdout"], answer["stderr"], self._log.calls())
+        code, stdout, stderr = self._worker.run(argv, environ or {})
+        return Run(tuple(argv), code, stdout, stderr, self._log.calls())
 
     def close(self) -> None:
         """End the worker."""
-        assert self._worker.stdin is not None and self._worker.stdout is not None
-        self._worker.stdin.close()
-        self._worker.stdout.close()
-        self._worker.wait(60)
+        self._worker.close()
