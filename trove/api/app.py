@@ -6,6 +6,7 @@ used, because they would look at a request before its caller is known. The reque
 query nor body, so that it finds the one method of the root controller at once.
 """
 
+import functools
 from collections.abc import Iterable
 
 import pecan
@@ -31,6 +32,11 @@ class _Request(pecan_core.Request):  # type: ignore[misc]
     accept = None
     content_type = ""
     path_info = "/"
+
+
+@functools.cache
+def _validators() -> Validators:
+    return Validators(schemas.load())
 
 
 class RootController:
@@ -60,7 +66,7 @@ def make_app(
         not exist.
     """
     dispatcher = dispatch.Dispatcher(
-        services, dispatch.resolve(table), Validators(schemas.load()), authn.make_strategy(conf), observer
+        services, dispatch.resolve(table), _validators(), authn.make_strategy(conf), observer
     )
     app = pecan.make_app(
         RootController(dispatcher),

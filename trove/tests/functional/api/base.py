@@ -5,6 +5,7 @@ Every answer, expected or not, is held against the schema of its route (or of er
 answers. Hints to other services are recorded instead of sent: losing them is allowed.
 """
 
+import functools
 import json
 from typing import Any, TypedDict, Unpack
 
@@ -44,9 +45,6 @@ class RecordedHints:
 class AnswerChecker:
     """An observer that refuses answers which do not fit their schema."""
 
-    def __init__(self) -> None:
-        self._validators = {name: jsonschema.Draft202012Validator(schema) for name, schema in schemas.load().items()}
-
     def __call__(self, route: Route | None, version: microversions.Version, status: int, content: bytes) -> None:
         """Check one answer.
 
@@ -68,9 +66,26 @@ class AnswerChecker:
             self._check(route.response, json.loads(content), where)
 
     def _check(self, name: str, document: Any, where: str) -> None:
-        reasons = [f"{error.json_path}: {error.message}" for error in self._validators[name].iter_errors(document)]
+        reasons = [f"{error.json_path}: {error.message}" for error in _validators()[name].iter_errors(document)]
         if reasons:
             raise dispatch.ObserverError(f"{where}: the answer does not fit schema {name}: {'; '.join(reasons)}")
+
+
+@functools.cache
+def _validators() -> dict[str, Any]:
+    return {name: jsonschema.Draft202012Validator(schema) for name, schema in schemas.load().items()}
+
+
+_enforcers: dict[tuple[str, ...], authz.Enforcer] = {}
+
+
+def _enforcer(conf: Any) -> authz.Enforcer:
+    """Return an enforcer that keeps the options of ``conf``; those with the same options, and so the same rules, share
+    one, because it takes longer to make than many a test to run."""
+    key = tuple(f"{name}={value}" for name, value in sorted(conf.oslo_policy.items()))
+    if key not in _enforcers:
+        _enforcers[key] = authz.make_enforcer(conf)
+    return _enforcers[key]
 
 
 class RawPathTestApp(webtest.TestApp):  # type: ignore[misc]
@@ -144,7 +159,7 @@ class ApiTestCase(base.FunctionalTestCase):
             plugins=self.plugins(),
             taskmanager=self.hints,
             conductor=self.hints,
-            enforcer=authz.make_enforcer(conf),
+            enforcer=_enforcer(conf),
             provider_capabilities=self.provider_capabilities,
             objects=self.objects,
         )
