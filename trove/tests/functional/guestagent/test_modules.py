@@ -92,11 +92,13 @@ class ModulesTest(AgentCase):
         self.agent.start()
         order = command.ApplyModules(modules=[spec("a", "notes", "note this")])
         command_id = self.control.submit(self.agent.instance_id, order)
-        wait_for((self.modules / "notes" / "begun").exists, what="the driver's beginning")
+        begun = self.modules / "notes" / "begun"
+        # The file is there a moment before its content, and killed in between it would stay empty.
+        wait_for(lambda: begun.exists() and begun.read_text() == "x", what="the driver's beginning")
         self.agent.signal(signal.SIGKILL)
         self.agent.wait()
         (self.modules / "notes" / "wait").unlink()
         self.agent.start()
         self.assertEqual("DONE", self.control.finished(command_id).state)
-        self.assertEqual("xx", (self.modules / "notes" / "begun").read_text())
+        self.assertEqual("xx", begun.read_text())
         self.assertEqual("note this", (self.modules / "notes" / "a").read_text())

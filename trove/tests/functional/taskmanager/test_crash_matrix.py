@@ -15,6 +15,7 @@ from trove.workflow.testing import Act, Point
 
 class _Matrix:
     dialect = ""
+    timeout = 900  # hundreds of plays: half a minute where nobody else works, and many where somebody does
 
     def _check(self, name: str) -> None:
         db = self.useFixture(DatabaseFixture(self.dialect)).db
