@@ -100,7 +100,7 @@ def request(service: create.Service, datastore: str, name: str) -> tuple[str, fl
     answer.raise_for_status()
     accepted = clock.monotonic() - began
     instance_id = answer.json()["instance"]["id"]
-    endpoint, look = None, began
+    endpoint, look = None, began + accepted + _LOOK
     while clock.monotonic() - began < 120:
         if endpoint is None and clock.monotonic() >= look:
             endpoint, look = service._endpoint(instance_id), clock.monotonic() + _LOOK

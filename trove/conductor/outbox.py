@@ -62,18 +62,21 @@ class Outbox:
         :returns: an empty list when nothing is due or the guest has not enrolled.
         :raises Superseded: when ``boot`` is not the latest.
         """
-        with self._db.reader() as session:  # the usual answer of a poll must not take a write lock
-            found = guest_command.waiting(session, instance_id, self._db.now(session))
-        if found is None:
-            return []
-        if boot not in (None, found[0]):
-            raise Superseded
-        if not found[1]:
+        if not enrolled and not self._waits(instance_id, boot):
             return []
         states = (guest_identity.ENROLLED, guest_identity.EXCHANGING) if enrolled else (guest_identity.ENROLLED,)
         envelopes, wake = self._send(instance_id, limit, boot, states)
         self._wake_all(wake)
         return envelopes
+
+    def _waits(self, instance_id: str, boot: int | None) -> bool:
+        with self._db.reader() as session:  # the usual answer of a poll must not take a write lock
+            found = guest_command.waiting(session, instance_id, self._db.now(session))
+        if found is None:
+            return False
+        if boot not in (None, found[0]):
+            raise Superseded
+        return found[1]
 
     @retry_on_conflict
     def _send(
@@ -136,11 +139,9 @@ class Outbox:
 
     def _unaccepted(self, session: Session, instance_id: str, now: datetime.datetime, limit: int) -> list[GuestCommand]:
         """Return what is due, and with it what was sent a moment ago and not accepted yet."""
-        due = guest_command.pending(session, instance_id, now, limit)
-        if not due:
-            return []  # another conductor was faster
-        recent = guest_command.pending(session, instance_id, now + self._resend, limit)
-        return sorted({row.id: row for row in (*due, *recent)}.values(), key=lambda row: row.sequence)[:limit]
+        found = guest_command.pending(session, instance_id, now + self._resend, limit, expires_after=now)
+        # None is due when another conductor was faster.
+        return found if any(row.send_at <= now for row in found) else []
 
     def _seal(self, identity: GuestIdentity, row: GuestCommand, now: datetime.datetime) -> bytes | tuple[str, str]:
         """Return the envelope, or why there cannot be one."""

@@ -43,6 +43,7 @@ class Link:
     :param on_command: takes a command; a :class:`JournalError` of it drops the command, which will come again.
     :param on_acknowledge: takes the ids of acknowledged reports.
     :param on_enrolled: called once the control plane has used the new key.
+    :param let_work: called before the hello that follows an enrolment which has brought commands; may wait a moment.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Link:
         on_command: Callable[[command.CommandFrame], None],
         on_acknowledge: Callable[[list[str]], None],
         on_enrolled: Callable[[], None],
+        let_work: Callable[[], None] = lambda: None,
     ) -> None:
         self._session = session
         self._transport = transport
@@ -61,6 +63,7 @@ class Link:
         self._on_command = on_command
         self._on_acknowledge = on_acknowledge
         self._on_enrolled = on_enrolled
+        self._let_work = let_work
         self._lock = threading.Lock()
         self._took = threading.Event()
         self._closed = False
@@ -142,6 +145,8 @@ class Link:
         self._enrol_again, before = False, self._session.phase
         self._exchange(sealed, 0.0)
         self._await(lambda: self._session.phase is not Phase.ENROL)
+        if self._session.phase is Phase.ENROLLED:  # by a command: nothing else comes under the new key before a hello
+            self._let_work()
         self._unanswered = 0
         if self._session.phase is Phase.ENROL:
             raise NoAnswer("the enrolment was not answered")

@@ -45,6 +45,9 @@ from trove.wire.bootstrap import Bootstrap
 
 LOG = logging.getLogger(__name__)
 
+#: Seconds for which a new agent does what came with its key before it says more: an owner waits for that work, and
+#: nobody for its words.
+FIRST_WORK = 0.1
 #: Setting in the journal: size of the data volume as a command last said.
 VOLUME_SETTING = "volume_gib"
 
@@ -100,6 +103,7 @@ class Service:
         self._timing = timing
         self._stop = threading.Event()
         self._work = threading.Event()
+        self._idle = threading.Event()
         self._stir = threading.Event()
         self._engine_lock = engine_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -141,6 +145,7 @@ class Service:
             on_command=self._command_came,
             on_acknowledge=self._outbox.acknowledged,
             on_enrolled=self._enrolled,
+            let_work=lambda: clock.wait(self._idle, FIRST_WORK),
         )
 
     def start(self) -> None:
@@ -149,10 +154,10 @@ class Service:
             self._enrolled()
         self._work.set()
         for name, target in (
-            ("monitor", self._monitor_loop),
-            ("sender", self._sender_loop),
-            ("receiver", self._receiver_loop),
+            ("sender", self._sender_loop),  # first: who has asked for the instance waits for its first words
             ("executor", self._executor_loop),
+            ("receiver", self._receiver_loop),
+            ("monitor", self._monitor_loop),
         ):
             # Daemons, so that a handler that hangs cannot keep a stopped agent alive.
             thread = threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True)
@@ -162,7 +167,7 @@ class Service:
     def stop(self) -> None:
         """End the threads; the engine keeps running. What could not be sent is sent by the next agent."""
         self._stop.set()
-        for event in (self._work, self._stir, self._outbox.wake):
+        for event in (self._work, self._idle, self._stir, self._outbox.wake):
             event.set()
         self._link.close()
         self._transport.close()
@@ -228,6 +233,7 @@ class Service:
             try:
                 while not self._stop.is_set() and self._dispatcher.run_next():
                     backoff.reset()
+                self._idle.set()
             except JournalRefused:
                 raise
             except JournalError as err:
@@ -263,6 +269,7 @@ class Service:
 
     def _command_came(self, frame: command.CommandFrame) -> None:
         self._dispatcher.accept(frame)
+        self._idle.clear()
         self._work.set()
 
     def _reports_changed(self) -> None:

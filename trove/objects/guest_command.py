@@ -155,11 +155,21 @@ def exists(session: orm.Session, command_id: str) -> bool:
     return session.execute(_EXISTS, {"key": command_id}).one_or_none() is not None
 
 
-def pending(session: orm.Session, instance_id: str, now: datetime.datetime, limit: int) -> list[GuestCommand]:
-    """Return what is to be sent to a guest now, in order; what is past its deadline is not sent any more."""
+def pending(
+    session: orm.Session,
+    instance_id: str,
+    by: datetime.datetime,
+    limit: int,
+    *,
+    expires_after: datetime.datetime | None = None,
+) -> list[GuestCommand]:
+    """Return what is to be sent to a guest by a moment, in order; what is past its deadline is not sent any more.
+
+    :param expires_after: the database's clock, when ``by`` is later.
+    """
     query = (
         sa.select(_TABLE)
-        .where(_TABLE.c.instance_id == instance_id, *_due(now))
+        .where(_TABLE.c.instance_id == instance_id, *_due(by, expires_after))
         .order_by(_TABLE.c.sequence)
         .limit(limit)
     )
@@ -246,8 +256,8 @@ def expire(session: orm.Session, now: datetime.datetime) -> list[GuestCommand]:
     return expired
 
 
-def _due(now: datetime.datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_TABLE.c.state == PENDING, _TABLE.c.send_at <= now, _TABLE.c.deadline > now)
+def _due(by: datetime.datetime, now: datetime.datetime | None = None) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_TABLE.c.state == PENDING, _TABLE.c.send_at <= by, _TABLE.c.deadline > (now or by))
 
 
 def _find(session: orm.Session, command_id: str) -> GuestCommand | None:

@@ -2,6 +2,7 @@
 """The conversation: enrolment, hello, refusals, lost answers, acknowledgements; without threads."""
 
 import contextlib
+from typing import Any
 
 from trove.datastores import spi
 from trove.guestagent import link as links
@@ -80,6 +81,32 @@ class TestEstablish(LinkCase):
         self.assertTrue(self.link.ready.is_set())
         self.assertEqual(["enrol", "hello"], self.control.heard)
         self.assertEqual((Phase.ENROLLED, 1), (self.session.phase, self.enrolled))
+
+    def test_what_came_with_the_key_goes_before_the_hello(self) -> None:
+        worked: list[int] = []
+        self.link._let_work = lambda: worked.append(len(self.control.heard))
+        order = self.control.send(command.Restart())
+        plain = self.control._answers
+        self.control._answers = lambda message: [  # type: ignore[method-assign]
+            *plain(message), *(self.control.commands if isinstance(message, report.Enrol) else [])
+        ]  # fmt: skip
+        self.control.seal = self._seal_commands_with_the_key(self.control.seal)  # type: ignore[method-assign]
+        self.link.establish()
+        self.assertEqual(([order], [1]), (self.commands, worked))
+        self.assertEqual((["enrol", "hello"], 1), (self.control.heard, self.enrolled))
+
+    @staticmethod
+    def _seal_commands_with_the_key(seal: Any) -> Any:
+        def wrapped(message: Any, generation: int = keys.ENROLLED) -> bytes:
+            return bytes(seal(message, keys.ENROLLED if isinstance(message, command.CommandFrame) else generation))
+
+        return wrapped
+
+    def test_nobody_waits_where_nothing_came_with_the_key(self) -> None:
+        worked: list[int] = []
+        self.link._let_work = lambda: worked.append(1)
+        self.link.establish()
+        self.assertEqual([], worked)
 
     def test_second_agent_only_says_hello(self) -> None:
         self.link.establish()
