@@ -27,8 +27,8 @@ from pathlib import Path
 from trove.common import clock
 from trove.datastores import spi
 
-#: Seconds between two looks at a server that starts or stops: the first pause, doubled each time, and the longest. Some
-#: servers are up in ten milliseconds, and 100 ms would be most of a start.
+#: Seconds between two looks at a server that starts or stops: the shortest and the longest pause. In between it is an
+#: eighth of the time that has passed, so that what takes ten milliseconds is not found out after twenty.
 FIRST_POLL = 0.001
 POLL = 0.02
 #: Seconds for which a process that was just started need not be visible: between the end of the old program and the
@@ -129,7 +129,6 @@ class EngineServer:
         self.launch()
         began = clock.monotonic()
         deadline = began + timeout
-        pause = FIRST_POLL
         while not self.accepting():
             if self.pid() is None and clock.monotonic() - began > EXEC_GRACE:
                 self._launched = None
@@ -141,8 +140,7 @@ class EngineServer:
                     "engine.start_timeout",
                     f"The database server does not take connections after {timeout:.0f} seconds.",
                 )
-            clock.sleep(pause)
-            pause = min(2 * pause, POLL)
+            clock.sleep(_pause(clock.monotonic() - began))
         self.forgive()
 
     def stop(self) -> None:
@@ -207,8 +205,11 @@ class EngineServer:
 
     def _await_end(self, timeout: float) -> None:
         # Not of one pid: what was launched may be a wrapper that ends a moment after the engine itself.
-        deadline = clock.monotonic() + timeout
-        pause = FIRST_POLL
-        while self.pid() is not None and clock.monotonic() < deadline:
-            clock.sleep(pause)
-            pause = min(2 * pause, POLL)
+        began = clock.monotonic()
+        while self.pid() is not None and clock.monotonic() < began + timeout:
+            clock.sleep(_pause(clock.monotonic() - began))
+
+
+def _pause(elapsed: float) -> float:
+    """Return the seconds until the next look, after ``elapsed`` seconds of looking."""
+    return min(max(FIRST_POLL, elapsed / 8), POLL)
