@@ -102,8 +102,7 @@ class Service:
         self._bootstrap_path = files.bootstrap
         self._timing = timing
         self._stop = threading.Event()
-        self._work = threading.Event()
-        self._idle = threading.Event()
+        self._work, self._idle = threading.Event(), threading.Event()
         self._stir = threading.Event()
         self._engine_lock = engine_lock = threading.Lock()
         self._threads: list[threading.Thread] = []
