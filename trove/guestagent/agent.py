@@ -177,7 +177,7 @@ def _serve(service: Service, journal: Journal) -> int:
     # more.
     signal.signal(signal.SIGHUP, lambda _number, _frame: None)
     # Four threads with little to do: who has become ready is not to wait for long for one that computes.
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.0003)
     LOG.info("agent starts, boot %d", journal.boot)
     service.start()
     while not clock.wait(service.finished, 3600.0):

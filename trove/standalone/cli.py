@@ -91,7 +91,7 @@ def _up(layout: Layout, args: argparse.Namespace) -> int:
     from trove.standalone import app
 
     # All parts share this process: whoever has become ready waits no longer than this for one that computes.
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(0.0003)
     layout.create_root()
     lock = pidfile.PidFile(layout.pid)
     lock.acquire()
