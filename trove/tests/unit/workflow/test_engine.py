@@ -66,9 +66,9 @@ class EngineTestCase(base.UnitTestCase):
         self.fail("the workflow does not end")
 
     def wait(self) -> float:
-        """Seconds until the workflow is due."""
-        with self.db.reader() as session:
-            return (self.case.row()["wake_at"] - self.db.now(session)).total_seconds()
+        """Seconds from the last checkpoint until the workflow is due."""
+        row = self.case.row()
+        return (row["wake_at"] - row["updated_at"]).total_seconds()
 
     def signal(self, name: str, payload: dict[str, Any]) -> None:
         with self.db.writer() as session:
