@@ -20,7 +20,7 @@ from trove.guestbus.session import Phase
 from trove.guestbus.transport import PeerRefused, TransportError
 from trove.objects import heartbeat
 from trove.tests import base
-from trove.tests.functional.guestbus.certificates import Authority
+from trove.tests.fixtures.certificates import Authority
 from trove.tests.unit.conductor import world
 from trove.wire import base as wire
 from trove.wire import command, report
