@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP server around the application: cheroot, on native threads.
+"""The HTTP server around the application.
 
-A deployment may as well run :func:`trove.api.app.make_app` under its own WSGI server; this one needs none.
+A deployment may as well run :mod:`trove.wsgi` under gunicorn or uWSGI; this one needs none.
 """
 
-import logging
-import threading
-
-from cheroot import wsgi
-from cheroot.ssl.builtin import BuiltinSSLAdapter
+import msgspec
 from oslo_config import cfg
 
+from trove.api import errors, microversions
 from trove.api.middleware import WSGIApp
+from trove.common import exception
+from trove.httpserver import sockets
+from trove.httpserver.application import Reply
+from trove.httpserver.limits import Limits
+from trove.httpserver.server import Server
+from trove.httpserver.wsgi import WSGIApplication
 
-LOG = logging.getLogger(__name__)
-
-#: Seconds that requests under way may take to end when the server stops.
-_SHUTDOWN_TIMEOUT = 10
+_ERRORS = {400: exception.BadRequest, 413: exception.RequestTooLarge, 503: exception.ServiceUnavailable}
 
 
-class ApiServer:
-    """One listening server.
+class ApiServer(Server):
+    """The API's server, as the options describe it.
 
     >>> server = ApiServer(conf, make_app(services, conf))                                  # doctest: +SKIP
     >>> server.start()                                                                      # doctest: +SKIP
@@ -29,45 +29,33 @@ class ApiServer:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, app: WSGIApp) -> None:
-        self._server = wsgi.Server(
-            (conf.bind_host, conf.bind_port),
+        tls = (conf.api_cert_file, conf.api_key_file) if conf.api_cert_file and conf.api_key_file else None
+        listener = sockets.TCP(conf.bind_host, conf.bind_port, tls, backlog=conf.api_backlog)
+        application = WSGIApplication(
             app,
-            numthreads=conf.api_threads,
-            request_queue_size=conf.api_backlog,
-            shutdown_timeout=_SHUTDOWN_TIMEOUT,
-            server_name="trove-api",
+            refusal,
+            max_body=conf.max_request_body_size,
+            threads=conf.api_threads,
+            queue=conf.api_request_queue,
         )
-        self._server.max_request_header_size = conf.max_header_line
-        # The application counts too, and answers in JSON; this is for what it never gets to see.
-        self._server.max_request_body_size = 0
-        self._server.error_log = _log
-        if conf.api_cert_file and conf.api_key_file:
-            self._server.ssl_adapter = BuiltinSSLAdapter(conf.api_cert_file, conf.api_key_file)
-        self._thread: threading.Thread | None = None
-
-    @property
-    def port(self) -> int:
-        """The TCP port in force; only after :meth:`start`."""
-        return int(self._server.bind_addr[1])
-
-    def start(self) -> None:
-        """Listen, and answer in background threads.
-
-        :raises OSError: when the address cannot be had.
-        """
-        self._server.prepare()
-        self._thread = threading.Thread(target=self._server.serve, name="trove-api", daemon=True)
-        self._thread.start()
-        LOG.info("The API listens on %s:%d", self._server.bind_addr[0], self.port)
-
-    def stop(self) -> None:
-        """Stop listening, let requests under way end, and close. Stopping twice is no error."""
-        if self._thread is None:
-            return
-        self._server.stop()
-        self._thread.join(_SHUTDOWN_TIMEOUT)
-        self._thread = None
+        super().__init__([listener], application, limits(conf), name="trove-api")
 
 
-def _log(message: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-    LOG.log(level, "%s", message, exc_info=traceback)
+def limits(conf: cfg.ConfigOpts) -> Limits:
+    """Return what clients may take."""
+    return Limits(
+        head_seconds=conf.api_client_timeout,
+        grace_seconds=conf.api_client_timeout,
+        head_bytes=conf.max_header_line,
+        connections=conf.api_max_connections,
+        connections_per_peer=conf.api_max_connections // 2,
+    )
+
+
+def refusal(status: int, reason: str) -> Reply:
+    """Return the error document for a request that does not reach the application."""
+    if status == 431:  # existing clients know 413 for headers too
+        status = 413
+    error = _ERRORS.get(status, exception.TroveError)(reason)
+    content = msgspec.json.encode(errors.document(error, microversions.MIN))
+    return Reply(error.code, [("Content-Type", "application/json")], content)

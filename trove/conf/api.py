@@ -15,8 +15,37 @@ LISTEN_OPTS = [
         help="Base URL of the links in answers, for example https://trove.example:8779. Set it when a proxy in front "
         "changes host or scheme and does not say so. By default links begin with the URL the request was addressed to.",
     ),
-    cfg.IntOpt("api_threads", default=16, min=1, help="Threads that answer requests."),
-    cfg.IntOpt("api_backlog", default=128, min=1, help="Connections that may wait to be accepted."),
+    cfg.IntOpt(
+        "api_threads",
+        default=16,
+        min=1,
+        help="Threads that answer requests. None of them waits for a client: a request is read before it takes one, "
+        "and gives it back before its answer is sent.",
+    ),
+    cfg.IntOpt(
+        "api_request_queue",
+        default=100,
+        min=0,
+        help="Requests that may wait for one of api_threads. What comes beyond is answered at once with 503 and "
+        "Retry-After. Raise it when clients come in bursts and may wait for their answers.",
+    ),
+    cfg.IntOpt("api_backlog", default=256, min=1, help="Connections that may wait to be accepted."),
+    cfg.IntOpt(
+        "api_max_connections",
+        default=4000,
+        min=16,
+        help="Connections of clients at a time. When there are more, the one that has been longest without a complete "
+        "request is closed; the same when one address has more than half of them. The process's limit of open files "
+        "is raised as far as it may be, and bounds them too.",
+    ),
+    cfg.IntOpt(
+        "api_client_timeout",
+        default=10,
+        min=1,
+        help="Seconds a client has for the TLS handshake and all headers of a request together, likewise the longest "
+        "pause within a request body, or in reading an answer. Bodies and answers have to be transferred at 32 KiB/s "
+        "beyond it. Raise it for clients behind very slow links.",
+    ),
     cfg.IntOpt(
         "max_request_body_size",
         default=114688,

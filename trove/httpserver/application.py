@@ -107,7 +107,7 @@ class Application(Protocol):
         ...
 
     def refusal(self, status: int, reason: str) -> Reply:
-        """Return the answer for what does not reach the application: 400, 413, 417, 431, 500, 503."""
+        """Return the answer for what does not reach the application: 400, 413, 431, 500, 503."""
         ...
 
     def stopping(self) -> None:

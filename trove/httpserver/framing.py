@@ -24,10 +24,6 @@ _TARGET = re.compile(rb"/.*|https?://[^/?#@]+(?:[/?].*)?|\*", re.IGNORECASE)
 class Malformed(Exception):
     """A request that is refused because of its head; the text says why and shows nothing of it."""
 
-    def __init__(self, reason: str, status: int = 400) -> None:
-        super().__init__(reason)
-        self.status = status
-
 
 def check(head: bytes) -> None:
     """Check request line and headers up to the empty line.
@@ -55,4 +51,4 @@ def check(head: bytes) -> None:
     if hosts and _HOST.fullmatch(hosts[0]) is None:
         raise Malformed("The header Host is malformed.")
     if parts["minor"] == b"1" and any(value.lower() != b"100-continue" for value in found.get(b"expect", [])):
-        raise Malformed("The only expectation that can be met is 100-continue.", 417)
+        raise Malformed("The only expectation that can be met is 100-continue.")

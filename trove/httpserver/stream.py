@@ -83,7 +83,7 @@ class GuardedStream(iostream.IOStream):
         try:
             framing.check(head)
         except framing.Malformed as fault:
-            self.guard.refuse(fault.status, str(fault))
+            self.guard.refuse(400, str(fault))
             raise httputil.HTTPInputError from None
         return head
 

@@ -62,7 +62,9 @@ class ServerTest(base.ApiTestCase):
         ):
             with socket.create_connection(("127.0.0.1", self.server.port), timeout=30) as raw:
                 raw.sendall(data)
-                raw.recv(1000)
+                head, _, document = raw.recv(1000).partition(b"\r\n\r\n")
+                self.assertTrue(head.startswith(b"HTTP/1.1 400 "))
+                self.assertEqual(400, json.loads(document)["badRequest"]["code"])
         self.assertEqual(200, self.ask("GET", "/")[0])
 
     def test_stopping_twice_is_no_error(self) -> None:
