@@ -19,7 +19,7 @@ import msgspec
 import webob
 from oslo_db import exception as db_exception
 
-from trove.api import authn, authz, body, errors, links, microversions, query, router
+from trove.api import authn, authz, body, errors, links, microversions, query, router, waiting
 from trove.api.rates import RateLimiter
 from trove.api.request import ApiRequest, Reply
 from trove.api.routes import Route
@@ -27,9 +27,12 @@ from trove.api.services import Services
 from trove.api.validation import Validators
 from trove.common import clock, exception
 from trove.common.context import RequestContext
+from trove.httpserver import wsgi
 
 LOG = logging.getLogger(__name__)
 
+#: Where the environment has the request id, as oslo.middleware calls it.
+REQUEST_ID = "openstack.request_id"
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 CONTROLLERS = "trove.api.controllers"
@@ -56,6 +59,22 @@ class Target:
 
     route: Route
     handler: Handler
+
+
+@dataclass
+class Exchange:
+    """A request on its way through the pipeline.
+
+    :ivar started: on the monotonic clock.
+    :ivar wait: what the request waits for, once a handler has said so.
+    :ivar context: who asks; ``None`` as long as that is not known.
+    """
+
+    started: float
+    version: microversions.Version = microversions.MIN
+    target: Target | None = None
+    context: RequestContext | None = None
+    wait: waiting.Wait | None = None
 
 
 def resolve(routes: Iterable[Route]) -> list[Target]:
@@ -90,6 +109,7 @@ class Dispatcher:
         self._strategy = strategy
         self._observer = observer
         self._rates = RateLimiter(conf)
+        self._waits = waiting.Waits(conf, services.db, services.store)
         self._public_endpoint: str | None = conf.public_endpoint
         self._max_body: int = conf.max_request_body_size
         self._router = router.Router((target.route.method, target.route.path, target) for target in targets)
@@ -102,72 +122,92 @@ class Dispatcher:
                     raise ValueError(f"{route.method} {route.path} names schema {name}, which does not exist")
 
     def answer(self, environ: Mapping[str, Any]) -> webob.Response:
-        """Return the answer to a WSGI request; never raises, except what the observer does."""
-        started = clock.monotonic()
-        version, target = microversions.MIN, None
-        headers: Mapping[str, str] = {}
-        stream: Iterable[bytes] | None = None
-        document: Any
+        """Return the answer to a WSGI request; never raises, except what the observer does.
+
+        A request that waits leaves its exchange with the server, which comes with it again when the wait is over; the
+        answer until then is for nobody.
+        """
+        exchange: Exchange = environ.get(wsgi.RESUMED) or Exchange(clock.monotonic())
         try:
-            version = microversions.negotiate(environ)
-            path = router.segments(environ)
-            target, parameters, path = self._match(environ["REQUEST_METHOD"], path)
-            reply = self._run(environ, version, target, path, parameters)
-            status, document, headers = reply.status or target.route.status, reply.body, reply.headers
-            stream = reply.stream
+            reply = self._reply(environ, exchange)
         except exception.TroveError as error:
-            status, document, headers = self._refusal(error, version)
+            reply = self._refusal(error, exchange.version)
         except db_exception.DBConnectionError as error:
             LOG.error("The database is away: %s", type(error).__name__)
             away = exception.ServiceUnavailable("The service cannot reach its database at the moment; try again.")
-            status, document, headers = self._refusal(away, version)
+            reply = self._refusal(away, exchange.version)
         except Exception:  # boundary: whatever went wrong, the client gets a document and the operator the traceback
-            status, document = 500, errors.uncaught(version)
-        content = b"" if document is None else msgspec.json.encode(document)
-        route = target.route if target else None
+            reply = Reply(errors.uncaught(exchange.version), 500)
+        if exchange.wait is not None:
+            return webob.Response(status=202)
+        return self._respond(environ, exchange, reply)
+
+    def _reply(self, environ: Mapping[str, Any], exchange: Exchange) -> Reply:
+        if exchange.wait is not None:
+            wait, exchange.wait = exchange.wait, None
+            if exchange.context is not None:
+                exchange.context.update_store()
+            return wait.reply()
+        exchange.version = microversions.negotiate(environ)
+        path = router.segments(environ)
+        exchange.target, parameters, path = self._match(environ["REQUEST_METHOD"], path)
+        reply = self._run(environ, exchange, exchange.target.route, path, parameters)
+        if reply.wait is None:
+            return reply
+        defer: wsgi.Defer | None = environ.get(wsgi.DEFER)
+        if defer is None:
+            return reply.wait.block()
+        exchange.wait = reply.wait
+        reply.wait.start(defer(exchange, reply.wait.cancel))
+        return reply
+
+    def _respond(self, environ: Mapping[str, Any], exchange: Exchange, reply: Reply) -> webob.Response:
+        route = exchange.target.route if exchange.target else None
+        status = reply.status or (route.status if route else 500)
+        content = b"" if reply.body is None else msgspec.json.encode(reply.body)
         LOG.info(
             "%s %s: %d in %.1f ms",
             environ["REQUEST_METHOD"],
             route.path if route else "unknown path",
             status,
-            (clock.monotonic() - started) * 1000,
+            (clock.monotonic() - exchange.started) * 1000,
         )
         if self._observer is not None:
-            self._observer(route, version, status, content)
-        told = [*microversions.response_headers(version), *headers.items()]
-        if stream is not None and route is not None:
+            self._observer(route, exchange.version, status, content)
+        told = [*microversions.response_headers(exchange.version), *reply.headers.items()]
+        if reply.stream is not None and route is not None:
             items = [("Content-Type", route.media or TEXT), *told]
-            return webob.Response(status=status, headerlist=items, app_iter=_generated(stream))
+            return webob.Response(status=status, headerlist=items, app_iter=_generated(reply.stream))
         return _response(status, content, told)
 
-    def _refusal(
-        self, error: exception.TroveError, version: microversions.Version
-    ) -> tuple[int, Mapping[str, Any], Mapping[str, str]]:
+    def _refusal(self, error: exception.TroveError, version: microversions.Version) -> Reply:
         if error.code >= 500:
             LOG.error("%s: %s (%s)", error.symbol, error.message, error.details)
         headers = errors.headers(error)
         if isinstance(error, exception.Unauthorized):
             headers["WWW-Authenticate"] = self._strategy.challenge
-        return error.code, errors.document(error, version), headers
+        return Reply(errors.document(error, version), error.code, headers=headers)
 
     def _run(
         self,
         environ: Mapping[str, Any],
-        version: microversions.Version,
-        target: Target,
+        exchange: Exchange,
+        route: Route,
         path: tuple[str, ...],
         parameters: dict[str, str],
     ) -> Reply:
-        route = target.route
+        version = exchange.version
         if version < route.min_version or (route.max_version is not None and version > route.max_version):
             raise exception.NotFound("The path is unknown in this version.")
         if route.public:
-            context = RequestContext(request_id=environ.get("openstack.request_id"))
+            context = RequestContext(request_id=environ.get(REQUEST_ID))
         else:
             context = self._identify(environ, route, parameters)
             self._rates.admit(context.project_id, route.method, path)
             self._authorize(route, context)
-        return target.handler(
+        exchange.context = context
+        assert exchange.target is not None
+        return exchange.target.handler(
             ApiRequest(
                 context=context,
                 version=version,
@@ -178,6 +218,8 @@ class Dispatcher:
                 base_url=links.base_url(environ, self._public_endpoint),
                 route=route,
                 rates=self._rates,
+                waits=self._waits,
+                parks=wsgi.DEFER in environ,
             )
         )
 
@@ -207,7 +249,7 @@ class Dispatcher:
             project_domain_id=identity.project_domain_id,
             is_admin_project=identity.is_admin_project,
             service_roles=list(identity.service_roles),
-            request_id=environ.get("openstack.request_id"),
+            request_id=environ.get(REQUEST_ID),
             is_admin=False,
             client_address=environ.get("REMOTE_ADDR"),
         )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI layers around the application: last safety net, request id, health, proxies, browsers of other origins.
+"""The WSGI layers around the application: request id, last safety net, health, proxies, browsers of other origins.
 
-All but the net are oslo.middleware's own. Those that an operator has not switched on are left out, because each costs
+The last three are oslo.middleware's own. Those that an operator has not switched on are left out, because each costs
 every request.
 """
 
@@ -11,17 +11,42 @@ from typing import Any
 
 import msgspec
 from oslo_config import cfg
-from oslo_middleware import cors, healthcheck, http_proxy_to_wsgi, request_id
+from oslo_context import context as oslo_context
+from oslo_middleware import cors, healthcheck, http_proxy_to_wsgi
 from oslo_middleware.healthcheck import opts as health_opts
 
 from trove.api import errors, microversions
-from trove.api.dispatch import ObserverError
+from trove.api.dispatch import REQUEST_ID, Exchange, ObserverError
+from trove.common.context import RequestContext
+from trove.httpserver import wsgi
 
 LOG = logging.getLogger(__name__)
 
 WSGIApp = Callable[..., Iterable[bytes]]
 
 HEALTHCHECK_PATH = "/healthcheck"
+
+
+class RequestId:
+    """Gives each request an id and the thread a context that holds nothing else, so that what is logged before the
+    caller is known is not logged as the caller before. The id comes back as a header, as with oslo.middleware."""
+
+    def __init__(self, app: WSGIApp) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        resumed: Exchange | None = environ.get(wsgi.RESUMED)
+        if resumed is not None and resumed.context is not None:
+            request_id = resumed.context.request_id
+        else:
+            request_id = oslo_context.generate_request_id()
+        environ[REQUEST_ID] = request_id
+        RequestContext(request_id=request_id)
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
+
+        return self._app(environ, start)
 
 
 class SafetyNet:
@@ -57,14 +82,13 @@ def wrap(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp:
     """Return ``app`` inside all layers."""
     app = SafetyNet(app)
     app = Mount(app, HEALTHCHECK_PATH, _health(app, conf))
-    app = request_id.RequestId(app, conf)
     # Both options are registered by the layer they belong to, so the layer is made before it is known whether it is
     # wanted.
     proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
     if conf.oslo_middleware.enable_proxy_headers_parsing:
         app = proxied
     shared = cors.CORS(app, conf)
-    return shared if conf.cors.allowed_origin else app
+    return RequestId(shared if conf.cors.allowed_origin else app)
 
 
 def _health(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trove.api.rates import RateLimiter
     from trove.api.routes import Route
     from trove.api.services import Services
+    from trove.api.waiting import Wait, Waits
     from trove.common.context import RequestContext
     from trove.objects.scope import Scope
 
@@ -27,12 +28,15 @@ class Reply:
     :ivar body: the document, already rendered by a view; ``None`` sends an empty body.
     :ivar status: ``None`` takes the route's.
     :ivar stream: content that is no document, sent as it comes, of the media type of the route; instead of ``body``.
+    :ivar wait: for what has to end before another reply can be made, which is sent instead; see
+        :mod:`trove.api.waiting`.
     """
 
     body: Mapping[str, Any] | None = None
     status: int | None = None
     stream: Iterable[bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    wait: Wait | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,7 @@ class ApiRequest:
     :ivar path: path parameters, percent-decoded once.
     :ivar query: validated query parameters, typed as their schema says.
     :ivar body: the validated body; ``None`` when the route takes none or an optional one was not sent.
+    :ivar parks: whether the server lets a request wait without a thread.
     :ivar base_url: scheme and host the client used, or option ``public_endpoint``; no slash at the end.
     """
 
@@ -54,6 +59,8 @@ class ApiRequest:
     base_url: str
     route: Route
     rates: RateLimiter
+    waits: Waits
+    parks: bool = False
 
     @property
     def project_id(self) -> str:

@@ -29,6 +29,14 @@ LISTEN_OPTS = [
         help="Requests that may wait for one of api_threads. What comes beyond is answered at once with 503 and "
         "Retry-After. Raise it when clients come in bursts and may wait for their answers.",
     ),
+    cfg.IntOpt(
+        "api_waits_per_project",
+        default=8,
+        min=1,
+        help="Requests of one project that may wait at a time for the outcome of what they began, such as the enabling "
+        "of root; more are refused with 429 before they begin anything. Under trove-api a request that waits occupies "
+        "no thread; under another WSGI server it does, so there a quarter of api_threads may wait in all.",
+    ),
     cfg.IntOpt("api_backlog", default=256, min=1, help="Connections that may wait to be accepted."),
     cfg.IntOpt(
         "api_max_connections",

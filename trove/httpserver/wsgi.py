@@ -5,9 +5,15 @@ while a client sends or reads.
 A body is complete before a thread is taken. An answer in parts is asked for the next one, in any thread of the pool,
 when the client has taken what came before. More requests than ``threads`` can answer wait in a queue of ``queue``;
 what does not fit is answered with 503 at once.
+
+A request that has to wait for something need not keep its thread. ``environ["trove.defer"]`` is a function: called
+with any object and a function for the case that the client goes, it returns the function that ends the wait. What the
+application then answers is thrown away. When the wait ends, the application is called again, with the same request
+and that object as ``environ["trove.resumed"]``.
 """
 
 import asyncio
+import contextlib
 import io
 import logging
 import sys
@@ -24,6 +30,13 @@ LOG = logging.getLogger(__name__)
 
 WSGIApp = Callable[..., Iterable[bytes]]
 Environ = dict[str, Any]
+
+#: Keys of the environment.
+DEFER = "trove.defer"
+RESUMED = "trove.resumed"
+
+#: Given an object and what to call when the client goes, returns what ends the wait; all may be called in any thread.
+Defer = Callable[[object, Callable[[], None]], Callable[[], None]]
 
 #: Bytes of an answer that are asked for at a time.
 _PART = 256 * 1024
@@ -69,6 +82,46 @@ class _Parts:
             close()
 
 
+class _Deferral:
+    """What ``environ["trove.defer"]`` is."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._over = asyncio.Event()
+        self._abandoned: Callable[[], None] | None = None
+        self.resumed: object = None
+
+    def __call__(self, resumed: object, abandoned: Callable[[], None]) -> Callable[[], None]:
+        self.resumed, self._abandoned = resumed, abandoned
+        return self._wake
+
+    @property
+    def used(self) -> bool:
+        """Whether the application has called it."""
+        return self._abandoned is not None
+
+    def abandon(self) -> None:
+        """Nobody waits any more."""
+        if self._abandoned is not None:
+            self._abandoned()
+
+    def end(self) -> None:
+        """End the wait, in the loop's thread."""
+        self._over.set()
+
+    async def wait(self) -> None:
+        """Wait for the end."""
+        try:
+            await self._over.wait()
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
+
+    def _wake(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the server has stopped and the loop is closed
+            self._loop.call_soon_threadsafe(self._over.set)
+
+
 class WSGIApplication:
     """The adapter.
 
@@ -87,6 +140,7 @@ class WSGIApplication:
         self._accept = Accept(max_body)
         self._room = threads + queue
         self._lock = threading.Lock()
+        self._waiting: set[_Deferral] = set()
         self._pool = ThreadPoolExecutor(threads, "wsgi")
 
     def decide(self, head: Head) -> Accept:
@@ -101,17 +155,33 @@ class WSGIApplication:
         return Reply(status, [*reply.headers, ("Retry-After", _RETRY_AFTER)], reply.body)
 
     def stopping(self) -> None:
-        """Nothing is held here."""
+        """End what waits: it is answered with what is known."""
+        for deferral in self._waiting:
+            deferral.end()
 
     async def answer(self, request: Request) -> Reply:
         """Have the application answer in a thread."""
         assert isinstance(request.body, bytes)
         if self._room <= 0:
             return self.refusal(503, "The service is busy; try again.")
-        answer = await self._in_thread(self._call, environ(request.head, request.body))
+        answer = await self._answer(request.head, request.body)
         if answer.rest is None:
             return Reply(answer.status, answer.headers, answer.data)
         return Reply(answer.status, answer.headers, self._stream(answer.data, answer.rest))
+
+    async def _answer(self, head: Head, body: bytes) -> _Answer:
+        resumed = None
+        while True:
+            deferral = _Deferral(asyncio.get_running_loop())
+            answer = await self._in_thread(self._call, environ(head, body), deferral, resumed)
+            if isinstance(answer, _Answer):
+                return answer
+            self._waiting.add(deferral)
+            try:
+                await deferral.wait()
+            finally:
+                self._waiting.discard(deferral)
+            resumed = deferral.resumed
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         with self._lock:
@@ -128,15 +198,22 @@ class WSGIApplication:
         with self._lock:
             self._room += 1
 
-    def _call(self, environ: Environ) -> _Answer:
+    def _call(self, environ: Environ, deferral: _Deferral, resumed: object) -> _Answer | _Deferral:
         started = _Start()
+        environ[DEFER] = deferral
+        if resumed is not None:
+            environ[RESUMED] = resumed
         parts = _Parts(self._app(environ, started))
         try:
             data = started.written + parts.more()
             status, headers = started.line()
         except BaseException:
             parts.close()
+            deferral.abandon()
             raise
+        if deferral.used:
+            parts.close()
+            return deferral
         if parts.ended:
             parts.close()
         return _Answer(status, headers, data, None if parts.ended else parts)
@@ -154,6 +231,8 @@ class WSGIApplication:
 def _discard(submitted: "Future[Any]") -> None:
     """Close the answer that nobody waits for any more."""
     answer = None if submitted.cancelled() or submitted.exception() else submitted.result()
+    if isinstance(answer, _Deferral):
+        answer.abandon()
     if isinstance(answer, _Answer) and answer.rest is not None:
         answer.rest.close()
 

@@ -3,7 +3,7 @@
 queries each."""
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from trove.common import exception
 from trove.workflow import rows
-from trove.workflow.model import State, StepState
+from trove.workflow.model import FINAL, State, StepState
 
 _W, _STEP = rows.WORKFLOWS, rows.STEPS
 
@@ -102,6 +102,11 @@ class Listing:
         if found is None:
             raise OperationNotFound()
         return found
+
+    def ended(self, session: Session, workflow_ids: Collection[str]) -> list[Operation]:
+        """Return those of the given workflows that have ended, in no order."""
+        final = [state.value for state in FINAL]
+        return _operations(session, sa.select(_W).where(_W.c.id.in_(workflow_ids) & _W.c.state.in_(final)))
 
     def list_workflows(
         self, session: Session, *, states: Iterable[State] = (), resource_id: str | None = None, limit: int = 100

@@ -14,6 +14,7 @@ from trove.domain import operations
 from trove.objects import instance_listing, instance_module
 from trove.objects.module import Module
 from trove.wire import command
+from trove.workflow.listing import Operation
 from trove.workflow.model import State
 
 
@@ -66,17 +67,21 @@ def apply(req: ApiRequest) -> Reply:
         change = command.ApplyModules(modules=[_spec(item) for item in wanted])
         return instance.id, work.edit(operations.MODULE_APPLY, instance, change, modules=module_ids), module_ids
 
-    instance_id, operation_id, module_ids = lifecycle.perform(req, accept)
-    waiting.for_end(req, instance_id, operation_id)
-    with req.services.db.reader() as session:
-        rows = instance_module.list_rows(session, req.scope, instance_id)
-    return Reply({"modules": [view.applied(row) for row in rows if row.id in module_ids]})
+    with waiting.place(req) as place:
+        instance_id, operation_id, module_ids = lifecycle.perform(req, accept)
+
+        def reply(_: Operation | None) -> Reply:
+            with req.services.db.reader() as session:
+                rows = instance_module.list_rows(session, req.scope, instance_id)
+            return Reply({"modules": [view.applied(row) for row in rows if row.id in module_ids]})
+
+        return place.reply_when_ended(operation_id, reply)
 
 
 def remove(req: ApiRequest) -> Reply:
     """Remove a module."""
 
-    def accept(work: lifecycle.Work) -> tuple[str, str]:
+    def accept(work: lifecycle.Work) -> str:
         row = instance_listing.get_row(work.session, req.scope, req.path["instance_id"])
         found = Module.get(work.session, req.scope, req.path["module_id"])
         if not instance_module.exists(work.session, row.id, found.id):
@@ -84,13 +89,17 @@ def remove(req: ApiRequest) -> Reply:
         data_request.require_usable(req, row)
         change = command.RemoveModule(id=found.id, type=found.type)
         instance = work.instance(row.id)
-        return instance.id, work.edit(operations.MODULE_REMOVE, instance, change, modules=[found.id])
+        return work.edit(operations.MODULE_REMOVE, instance, change, modules=[found.id])
 
-    instance_id, operation_id = lifecycle.perform(req, accept)
-    ended = waiting.for_end(req, instance_id, operation_id)
-    if ended is not None and ended.state != State.SUCCEEDED:
-        raise ModuleFailed(ended.error_message)
-    return Reply()
+    with waiting.place(req) as place:
+        operation_id = lifecycle.perform(req, accept)
+
+        def reply(ended: Operation | None) -> Reply:
+            if ended is not None and ended.state != State.SUCCEEDED:
+                raise ModuleFailed(ended.error_message)
+            return Reply()
+
+        return place.reply_when_ended(operation_id, reply)
 
 
 def _spec(item: Module) -> command.ModuleSpec:

@@ -22,6 +22,7 @@ from trove.objects.guest_identity import GuestIdentity
 from trove.objects.guest_log import LogRow
 from trove.objects.instance_listing import InstanceRow
 from trove.objectstore import base as stores
+from trove.workflow.listing import Operation
 from trove.workflow.model import State
 
 _WITHOUT_GUEST = frozenset({instance_states.BUILD, instance_states.SHUTDOWN})
@@ -54,9 +55,15 @@ def change(req: ApiRequest) -> Reply:
         req.authorize("instance:guest_log_list")
         return _show(req, name)
     req.authorize("instance:guest_log_action")
-    instance_id, operation_id = lifecycle.perform(req, lambda work: _accept(req, work, name, wanted))
-    _wait(req, instance_id, operation_id)
-    return _show(req, name)
+    with waiting.place(req) as place:
+        operation_id = lifecycle.perform(req, lambda work: _accept(req, work, name, wanted))
+
+        def reply(ended: Operation | None) -> Reply:
+            if ended is not None and ended.state != State.SUCCEEDED:
+                raise LogFailed(ended.error_message)
+            return _show(req, name)
+
+        return place.reply_when_ended(operation_id, reply)
 
 
 def content(req: ApiRequest) -> Reply:
@@ -89,7 +96,7 @@ def _show(req: ApiRequest, name: str) -> Reply:
     return Reply(view.show(row, instance.manager))
 
 
-def _accept(req: ApiRequest, work: lifecycle.Work, name: str, wanted: dict[str, bool]) -> tuple[str, str]:
+def _accept(req: ApiRequest, work: lifecycle.Work, name: str, wanted: dict[str, bool]) -> str:
     """Decide, and submit what is to be done; return the instance and the operation."""
     instance = _instance(req, work.session)
     row = _find(req, work.session, instance, name)
@@ -117,13 +124,7 @@ def _accept(req: ApiRequest, work: lifecycle.Work, name: str, wanted: dict[str, 
         "manager": instance.manager,
         "ticket_id": ids.new_id() if planned.publish else None,
     }
-    return instance.id, work.submit(kind, work.instance(instance.id), inputs)
-
-
-def _wait(req: ApiRequest, instance_id: str, operation_id: str) -> None:
-    ended = waiting.for_end(req, instance_id, operation_id)
-    if ended is not None and ended.state != State.SUCCEEDED:
-        raise LogFailed(ended.error_message)
+    return work.submit(kind, work.instance(instance.id), inputs)
 
 
 def _instance(req: ApiRequest, session: Session) -> InstanceRow:

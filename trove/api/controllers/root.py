@@ -9,6 +9,7 @@ from trove.datastores.spi import Capability
 from trove.domain import operations
 from trove.objects import root_history
 from trove.wire import command
+from trove.workflow.listing import Operation
 from trove.workflow.model import State
 
 
@@ -38,22 +39,21 @@ def create(req: ApiRequest) -> Reply:
     """
     password = (req.body or {}).get("password") or ids.new_password()
 
-    def accept(work: lifecycle.Work) -> tuple[str, str, str]:
+    def accept(work: lifecycle.Work) -> tuple[str, str]:
         instance, engine = data_request.changeable(req, work, Capability.ROOT)
         data_request.refuse(engine.validate_users([{"password": password, "host": "%"}]))
         change = command.EnableRoot(password=password)
-        operation_id = work.edit(operations.ROOT_ENABLE, instance, change, user_id=req.context.user_id)
-        return instance.id, operation_id, engine.root_name
+        return work.edit(operations.ROOT_ENABLE, instance, change, user_id=req.context.user_id), engine.root_name
 
-    instance_id, operation_id, name = lifecycle.perform(req, accept)
-    _wait(req, instance_id, operation_id)
-    return Reply({"user": {"name": name, "password": password}})
+    with waiting.place(req) as place:
+        operation_id, name = lifecycle.perform(req, accept)
 
+        def reply(ended: Operation | None) -> Reply:
+            if ended is not None and ended.state != State.SUCCEEDED:
+                raise RootFailed(ended.error_message)
+            return Reply({"user": {"name": name, "password": password}})
 
-def _wait(req: ApiRequest, instance_id: str, operation_id: str) -> None:
-    ended = waiting.for_end(req, instance_id, operation_id)
-    if ended is not None and ended.state != State.SUCCEEDED:
-        raise RootFailed(ended.error_message)
+        return place.reply_when_ended(operation_id, reply)
 
 
 @lifecycle.transactional

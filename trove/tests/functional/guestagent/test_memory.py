@@ -12,10 +12,10 @@ from testtools import content
 
 from trove.datastores.postgresql.plugin import PostgreSQL
 from trove.guestagent.system.process import command_line
+from trove.tests.fixtures.certificates import Authority
 from trove.tests.fixtures.unprivileged import UnprivilegedTestCase
 from trove.tests.functional.guestagent.agents import AgentProcess
 from trove.tests.functional.guestagent.control import ControlPlane, wait_for
-from trove.tests.fixtures.certificates import Authority
 from trove.wire import command
 
 #: The published figure, in bytes.
