@@ -24,13 +24,16 @@ def read(environ: Mapping[str, Any], max_size: int) -> bytes:
     """Return the body of a WSGI request; empty when there is none.
 
     :raises RequestTooLarge: when it has more than ``max_size`` bytes; at most one byte more is read.
-    :raises BadRequest: when the stated length is no number, or the client sent less.
+    :raises BadRequest: when the stated length is no number, or the client sent less, or the server cannot tell where
+        a body of unstated length ends (PEP 3333 has no word for it; those that can, set ``wsgi.input_terminated``).
     """
     stream = environ["wsgi.input"]
     stated = environ.get("CONTENT_LENGTH")
     if not stated:
         if "chunked" not in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
             return b""
+        if not environ.get("wsgi.input_terminated"):
+            raise exception.BadRequest("The request body must have its length stated in a header Content-Length.")
         data: bytes = stream.read(max_size + 1)
         if len(data) > max_size:
             raise too_large(max_size)

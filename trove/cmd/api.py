@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``trove-api``: serves the REST API with a threaded WSGI server. Any WSGI server may serve :func:`application`
-instead."""
+"""``trove-api``: serves the REST API. Another WSGI server may serve :mod:`trove.wsgi` instead."""
 
 from trove.common.threads import use_native_threads
 
 use_native_threads()
 
-from collections.abc import Callable  # noqa: E402
-from typing import Any  # noqa: E402
-
 from oslo_config import cfg  # noqa: E402
 
 from trove.api.app import make_app  # noqa: E402
 from trove.api.authn import UsersFileError  # noqa: E402
+from trove.api.middleware import WSGIApp  # noqa: E402
 from trove.api.server import ApiServer  # noqa: E402
 from trove.api.services import Services, make_services  # noqa: E402
 from trove.cmd import startup  # noqa: E402
@@ -40,9 +37,11 @@ def _services(conf: cfg.ConfigOpts) -> Services:
     )
 
 
-def application() -> Callable[..., Any]:
-    """Return the WSGI application, configured from the default configuration files."""
-    conf = startup.configure("trove-api", [])
+def load(conf: cfg.ConfigOpts) -> WSGIApp:
+    """Return the WSGI application.
+
+    :raises StartupError: when the configuration does not let it work, with the remedy.
+    """
     services = _services(conf)
     with startup.explained(UsersFileError):
         return make_app(services, conf)
@@ -51,8 +50,7 @@ def application() -> Callable[..., Any]:
 def main() -> int:
     """Run until a signal arrives."""
     conf = startup.configure("trove-api")
-    services = _services(conf)
-    with startup.explained(UsersFileError):
-        server = ApiServer(conf, make_app(services, conf))
+    server = ApiServer(conf, load(conf))
+    with startup.explained():
         service.Process([server], reload=conf.mutate_config_files).run()
     return 0

@@ -20,8 +20,12 @@ class ReadTest(base.UnitTestCase):
         self.assertEqual(b"", self.read(b"abc", "0"))
 
     def test_chunked(self) -> None:
-        self.assertEqual(b"abc", self.read(b"abc", HTTP_TRANSFER_ENCODING="Chunked"))
-        self.assertRaises(exception.RequestTooLarge, self.read, b"x" * 11, HTTP_TRANSFER_ENCODING="chunked")
+        chunked = {"HTTP_TRANSFER_ENCODING": "Chunked", "wsgi.input_terminated": True}
+        self.assertEqual(b"abc", self.read(b"abc", **chunked))
+        self.assertRaises(exception.RequestTooLarge, self.read, b"x" * 11, **chunked)
+
+    def test_chunked_under_a_server_that_does_not_end_it(self) -> None:
+        self.assertRaises(exception.BadRequest, self.read, b"abc", HTTP_TRANSFER_ENCODING="chunked")
 
     def test_too_large_is_not_read(self) -> None:
         stream = io.BytesIO(b"x" * 11)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API for other WSGI servers: ``gunicorn trove.wsgi:application``, ``uwsgi --module trove.wsgi:application``.
+
+The configuration is read when the module is loaded, from the files that ``OS_TROVE_CONFIG_FILES`` names, separated by
+semicolons, or else from the default ones; so a mistake in it ends the server's start. Connections and threads do not
+survive a fork: a process that a server has forked after loading the module makes its own application.
+"""
+
+from trove.common.threads import use_native_threads
+
+use_native_threads()
+
+import functools  # noqa: E402
+import os  # noqa: E402
+import threading  # noqa: E402
+from collections.abc import Callable, Iterable  # noqa: E402
+from typing import Any  # noqa: E402
+
+from trove.api.middleware import WSGIApp  # noqa: E402
+from trove.cmd import api, startup  # noqa: E402
+
+_CONFIG_FILES = "OS_TROVE_CONFIG_FILES"
+_lock = threading.Lock()
+
+
+@functools.cache
+def _make(pid: int) -> WSGIApp:
+    files = [name for name in os.environ.get(_CONFIG_FILES, "").split(";") if name]
+    return api.load(startup.configure("trove-api", [], files=files or None))
+
+
+def _application() -> WSGIApp:
+    with _lock:  # the cache alone would let two threads make one each
+        return _make(os.getpid())
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer one request (PEP 3333)."""
+    return _application()(environ, start_response)
+
+
+_application()
