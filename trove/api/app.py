@@ -1,54 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI application: pecan around the dispatcher, middleware around pecan.
-
-pecan gives the request cycle; its object traversal, its content negotiation and its reading of parameters are not
-used, because they would look at a request before its caller is known. The request class shows pecan neither path nor
-query nor body, so that it finds the one method of the root controller at once.
-"""
+"""The WSGI application: the dispatcher, and middleware around it."""
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-import pecan
-import webob
 from oslo_config import cfg
-from pecan import core as pecan_core
-from webob.multidict import MultiDict
 
 from trove.api import authn, dispatch, middleware, routes, schemas
 from trove.api.services import Services
 from trove.api.validation import Validators
 
 
-class _Request(pecan_core.Request):  # type: ignore[misc]
-    """A request that pecan may look at without consequences.
-
-    By itself pecan parses a JSON body, decodes the query and refuses unknown ``Accept`` headers before it calls a
-    controller.
-    """
-
-    GET = POST = params = property(lambda self: MultiDict())
-    json = property(lambda self: {})
-    accept = None
-    content_type = ""
-    path_info = "/"
-
-
 @functools.cache
 def _validators() -> Validators:
     return Validators(schemas.load())
-
-
-class RootController:
-    """Sends every request to the dispatcher."""
-
-    def __init__(self, dispatcher: dispatch.Dispatcher) -> None:
-        self._dispatcher = dispatcher
-
-    @pecan.expose(content_type=dispatch.JSON)
-    def index(self, request: webob.Request, response: webob.Response) -> webob.Response:
-        """Answer one request of any method and path."""
-        return self._dispatcher.answer(request.environ)
 
 
 def make_app(
@@ -68,11 +34,9 @@ def make_app(
     dispatcher = dispatch.Dispatcher(
         services, dispatch.resolve(table), _validators(), authn.make_strategy(conf), observer
     )
-    app = pecan.make_app(
-        RootController(dispatcher),
-        use_context_locals=False,
-        force_canonical=False,
-        guess_content_type_from_ext=False,
-        request_cls=_Request,
-    )
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        answered: Iterable[bytes] = dispatcher.answer(environ)(environ, start_response)
+        return answered
+
     return middleware.wrap(app, conf)

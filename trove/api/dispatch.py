@@ -11,7 +11,7 @@ is 403; and what reaches a handler is complete. An error at any step becomes an 
 import contextlib
 import importlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,7 +177,7 @@ class Dispatcher:
         told = [*microversions.response_headers(exchange.version), *reply.headers.items()]
         if reply.stream is not None and route is not None:
             items = [("Content-Type", route.media or TEXT), *told]
-            return webob.Response(status=status, headerlist=items, app_iter=_generated(reply.stream))
+            return webob.Response(status=status, headerlist=items, app_iter=reply.stream)
         return _response(status, content, told)
 
     def _refusal(self, error: exception.TroveError, version: microversions.Version) -> Reply:
@@ -295,11 +295,4 @@ def _nobodys_project(route: Route) -> str:
 
 def _response(status: int, content: bytes, headers: list[tuple[str, str]]) -> webob.Response:
     items = headers if status == 204 else [("Content-Type", JSON), ("Content-Length", str(len(content))), *headers]
-    empty: Iterable[bytes] = _generated(()) if status == 200 else []
-    return webob.Response(status=status, headerlist=items, app_iter=[content] if content else empty)
-
-
-def _generated(stream: Iterable[bytes]) -> Iterator[bytes]:
-    """Return ``stream`` so that pecan neither takes it for empty, which it would turn into 204, nor reads it whole."""
-    yield b""
-    yield from stream
+    return webob.Response(status=status, headerlist=items, app_iter=[content] if content else [])

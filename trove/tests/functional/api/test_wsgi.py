@@ -67,7 +67,6 @@ class GunicornTest(base.FunctionalTestCase):
             response = connection.getresponse()
             return response.status, response.headers, response.read()
 
-
     def test_the_api(self) -> None:
         """One test, because starting a server takes longer than all of them."""
         for part in (self.requests, self.bodies, self.many_at_once):
@@ -78,9 +77,7 @@ class GunicornTest(base.FunctionalTestCase):
         """Paths, headers and links."""
         status, headers, content = self.ask("GET", "/")
         self.assertTrue(headers["x-openstack-request-id"].startswith("req-"))
-        self.assertEqual(
-            f"http://127.0.0.1:{self.port}/v1.0/", json.loads(content)["versions"][0]["links"][0]["href"]
-        )
+        self.assertEqual(f"http://127.0.0.1:{self.port}/v1.0/", json.loads(content)["versions"][0]["links"][0]["href"])
         self.assertEqual(200, self.ask("GET", "/healthcheck")[0])
         # Names with a slash arrive whole: the resource is not found, the path is known.
         status, _, content = self.ask("GET", f"/v1.0/{_PROJECT}/flavors/a%2Fb")
@@ -89,9 +86,12 @@ class GunicornTest(base.FunctionalTestCase):
     def bodies(self) -> None:
         """Bodies of all kinds."""
         path = f"/v1.0/{_PROJECT}/instances"
-        for sent, expected in ((b"{}", 400), (b"{", 400), (b"x" * 200_000, 413)):
+        for sent in (b"{}", b"{"):
             status, _, content = self.ask("POST", path, sent, Content_Type="application/json")
-            self.assertEqual(expected, status, content)
+            self.assertEqual(400, status, content)
+        # Refused when it is announced; whoever sends it all the same may find the connection closed.
+        status, _, content = self.ask("POST", path, Content_Type="application/json", Content_Length="200000")
+        self.assertEqual(413, status, content)
         status, _, content = self.ask("POST", path, iter([b'{"instance":', b" 7}"]), Content_Type="application/json")
         self.assertEqual(400, status, content)
         self.assertIn("badRequest", json.loads(content))

@@ -22,7 +22,6 @@ FORBIDDEN = (
     "oslo_messaging",
     "oslo_service",
     "oslo_versionedobjects",
-    "pecan",
     "webob",
     "openstack",
     "keystoneauth1",
