@@ -28,18 +28,22 @@ _TAKE = sa.update(_USAGES).values(in_use=_AFTER).where(
 # ... AND in_use + :delta <= :most
 _TAKE_WITHIN = _TAKE.where(sa.bindparam("most", type_=sa.Integer) >= _AFTER)
 
+# Made once: building a statement costs more than running this one.
+_LIMITS_OF_PROJECT = sa.select(_LIMITS.c.resource, _LIMITS.c.hard_limit).where(
+    _LIMITS.c.project_id == sa.bindparam("project")
+)
+
 
 def limits(session: orm.Session, project_id: str, defaults: Mapping[str, int]) -> dict[str, int]:
     """Return the limit of each resource in ``defaults``: the project's own where one is set, else the default."""
-    query = sa.select(_LIMITS.c.resource, _LIMITS.c.hard_limit).where(_LIMITS.c.project_id == project_id)
-    own = dict(session.execute(query).all())  # type: ignore[arg-type]
+    own = dict(session.execute(_LIMITS_OF_PROJECT, {"project": project_id}).all())  # type: ignore[arg-type]
     return {resource: own.get(resource, default) for resource, default in defaults.items()}
 
 
 def datastore_limits(session: orm.Session, project_id: str) -> dict[str, int]:
     """Return the limits on instances of one datastore that were set for the project, by the datastore's id."""
-    query = sa.select(_LIMITS.c.resource, _LIMITS.c.hard_limit).where(_LIMITS.c.project_id == project_id)
-    found = [(domain.datastore_of(resource), limit) for resource, limit in session.execute(query)]
+    rows = session.execute(_LIMITS_OF_PROJECT, {"project": project_id})
+    found = [(domain.datastore_of(resource), limit) for resource, limit in rows]
     return {datastore_id: limit for datastore_id, limit in found if datastore_id is not None}
 
 
