@@ -19,9 +19,9 @@ T = TypeVar("T")
 def raw_path(environ: Mapping[str, Any]) -> str:
     """Return the path of a WSGI request, still percent-encoded, without the prefix the application is mounted under.
 
-    PEP 3333 has no place for it. cheroot, mod_wsgi and uWSGI put it into ``REQUEST_URI``, gunicorn into ``RAW_URI``;
-    where neither is there, or says something else than ``PATH_INFO`` because a middleware rewrote that, ``PATH_INFO``
-    is encoded again.
+    PEP 3333 has no place for it. Our own server, mod_wsgi and uWSGI put it into ``REQUEST_URI``, gunicorn into
+    ``RAW_URI``; where neither is there, or says something else than ``PATH_INFO`` because a middleware rewrote that,
+    ``PATH_INFO`` is encoded again.
     """
     path_info: str = environ.get("PATH_INFO", "")
     uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")
@@ -32,7 +32,7 @@ def raw_path(environ: Mapping[str, Any]) -> str:
         prefix: str = environ.get("SCRIPT_NAME", "")
         if prefix and path.startswith(prefix):
             path = path[len(prefix) :]
-        # cheroot leaves %2F in PATH_INFO as it is.
+        # mod_wsgi may be set to leave %2F in PATH_INFO as it is.
         if _same(unquote(path, "latin-1"), path_info):
             return path
     return quote(path_info.encode("latin-1"))

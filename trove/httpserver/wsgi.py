@@ -167,7 +167,9 @@ class WSGIApplication:
         answer = await self._answer(request.head, request.body)
         if answer.rest is None:
             return Reply(answer.status, answer.headers, answer.data)
-        return Reply(answer.status, answer.headers, self._stream(answer.data, answer.rest))
+        stream = self._stream(answer.data, answer.rest)
+        await anext(stream)  # begun, it closes the application's answer whatever becomes of it
+        return Reply(answer.status, answer.headers, stream)
 
     async def _answer(self, head: Head, body: bytes) -> _Answer:
         resumed = None
@@ -220,6 +222,7 @@ class WSGIApplication:
 
     async def _stream(self, data: bytes, parts: _Parts) -> AsyncGenerator[bytes, None]:
         try:
+            yield b""
             yield data
             while not parts.ended:
                 yield await self._in_thread(parts.more)

@@ -189,6 +189,39 @@ class MemoryTest(AttackTestCase):
         self.send(b"GET / HTTP/1.1\r\nHost: x\r\n", b"A: " + b"x" * 1_000_000)
 
 
+class ClosedTest(base.ServerTestCase):
+    """A WSGI application's answer in parts is closed, read or not."""
+
+    def make_application(self) -> Application:
+        self.closed = threading.Semaphore(0)
+        test = self
+
+        class Parts:
+            def __iter__(self) -> "object":
+                return iter([b"x" * 65536] * 320)
+
+            def close(self) -> None:
+                test.closed.release()
+
+        def app(environ: dict[str, object], start_response: "object") -> Parts:
+            start_response("200 OK", [])  # type: ignore[operator]
+            return Parts()
+
+        return WSGIApplication(app, base.refusal, max_body=1000, threads=2, queue=3)
+
+    def test_read_to_its_end(self) -> None:
+        self.assertEqual(base.LARGE, self.say(b"GET / HTTP/1.0\r\n\r\n").count(b"x"))
+        self.assertTrue(self.closed.acquire(timeout=30))
+
+    def test_not_read(self) -> None:
+        for request in (b"HEAD / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"):
+            client = self.connect()
+            client.sendall(request)
+            client.recv(100)
+            client.close()
+            self.assertTrue(self.closed.acquire(timeout=30))
+
+
 class BlockedThreadsTest(AttackTestCase):
     """A WSGI application all of whose threads are occupied."""
 

@@ -22,7 +22,7 @@ class SegmentsTest(base.UnitTestCase):
     def test_gunicorn_calls_it_otherwise(self) -> None:
         self.assertEqual(("a/b",), self.segments("/a/b", RAW_URI="/a%2Fb"))
 
-    def test_cheroot_keeps_encoded_slashes_in_the_decoded_path(self) -> None:
+    def test_servers_that_keep_encoded_slashes_in_the_decoded_path(self) -> None:
         self.assertEqual(("a/b", "%"), self.segments("/a%2Fb/%", REQUEST_URI="/a%2Fb/%25"))
 
     def test_absolute_form(self) -> None:
