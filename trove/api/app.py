@@ -10,6 +10,7 @@ from oslo_config import cfg
 from trove.api import authn, dispatch, middleware, routes, schemas
 from trove.api.services import Services
 from trove.api.validation import Validators
+from trove.db.probe import Probe
 
 
 @functools.cache
@@ -39,4 +40,4 @@ def make_app(
         answered: Iterable[bytes] = dispatcher.answer(environ)(environ, start_response)
         return answered
 
-    return middleware.wrap(app, conf)
+    return middleware.wrap(app, conf, Probe(services.db).answers)

@@ -17,14 +17,13 @@ from oslo_middleware.healthcheck import opts as health_opts
 
 from trove.api import errors, microversions
 from trove.api.dispatch import REQUEST_ID, Exchange, ObserverError
+from trove.common import health
 from trove.common.context import RequestContext
 from trove.httpserver import wsgi
 
 LOG = logging.getLogger(__name__)
 
 WSGIApp = Callable[..., Iterable[bytes]]
-
-HEALTHCHECK_PATH = "/healthcheck"
 
 
 class RequestId:
@@ -67,21 +66,23 @@ class SafetyNet:
             return [content]
 
 
-class Mount:
-    """Sends one path to another application."""
+class Probes:
+    """Answers probes (:mod:`trove.common.health`) before anything else does."""
 
-    def __init__(self, app: WSGIApp, path: str, other: WSGIApp) -> None:
-        self._app, self._path, self._other = app, path, other
+    def __init__(self, app: WSGIApp, probes: health.Health) -> None:
+        self._app, self._probes = app, probes
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        app = self._other if environ.get("PATH_INFO", "").rstrip("/") == self._path else self._app
-        return app(environ, start_response)
+        return (self._probes if self._probes.takes(environ) else self._app)(environ, start_response)
 
 
-def wrap(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp:
-    """Return ``app`` inside all layers."""
+def wrap(app: WSGIApp, conf: cfg.ConfigOpts, ready: Callable[[], bool]) -> WSGIApp:
+    """Return ``app`` inside all layers.
+
+    :param ready: tells whether requests can be served; see :class:`trove.common.health.Health`.
+    """
     app = SafetyNet(app)
-    app = Mount(app, HEALTHCHECK_PATH, _health(app, conf))
+    app = Probes(app, health.Health(ready, _checks(app, conf)))
     # Both options are registered by the layer they belong to, so the layer is made before it is known whether it is
     # wanted.
     proxied = http_proxy_to_wsgi.HTTPProxyToWSGI(app, conf)
@@ -91,8 +92,17 @@ def wrap(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp:
     return RequestId(shared if conf.cors.allowed_origin else app)
 
 
-def _health(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp:
+def _checks(app: WSGIApp, conf: cfg.ConfigOpts) -> WSGIApp | None:
+    """Return oslo.middleware's health check where an operator has asked for anything of it, else ``None``: it
+    compiles a template for each answer."""
     conf.register_opts(health_opts.HEALTHCHECK_OPTS, "healthcheck")
-    # A load balancer drains a process when the operator makes the file that option disable_by_file_path names.
-    conf.set_default("backends", ["disable_by_file"], "healthcheck")
-    return healthcheck.Healthcheck(app, conf)
+    conf.register_opts(health_opts.DISABLE_BY_FILE_OPTS, "healthcheck")
+    options = conf.healthcheck
+    if options.disable_by_file_path:
+        # A load balancer drains a process when the operator makes that file. Without the option this check logs a
+        # warning of each probe.
+        conf.set_default("backends", ["disable_by_file"], "healthcheck")
+    if options.backends or options.allowed_source_ranges or options.ignore_proxied_requests or options.detailed:
+        checked: WSGIApp = healthcheck.Healthcheck(app, conf)
+        return checked
+    return None

@@ -8,7 +8,8 @@
 * 400: not a request of this kind; 413: too large; 403: refused, and it will be refused again;
 * 503 with ``Retry-After``: the database does not answer now.
 
-``PUT /v1/guests/{instance_id}/uploads/{ticket id}``: see :mod:`trove.conductor.uploads`.
+``PUT /v1/guests/{instance_id}/uploads/{ticket id}``: see :mod:`trove.conductor.uploads`. ``GET /healthcheck`` and
+``GET /healthcheck/live``: see :mod:`trove.common.health`.
 
 TLS hides who speaks and when; what is said is sealed anyway. It is required on every address but loopback, and means
 nothing on a UNIX socket.
@@ -22,7 +23,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from trove.common import clock
+from trove.common import clock, health
 from trove.conductor import poll, sealing
 from trove.conductor.gateway_server import GatewayServer, LocalServer, unhurried
 from trove.conductor.intake import Intake, Received
@@ -71,14 +72,22 @@ class Gateway:
     ``gateway_tls_bind_host`` names another, and one on the UNIX socket ``gateway_socket``.
 
     :param uploads: takes what guests upload; ``None``: uploads are refused.
+    :param ready: what probes are told (:mod:`trove.common.health`).
     :ivar port: where it listens, once started.
     :raises InsecureGateway: without certificate and key on an address that is not loopback.
     """
 
     def __init__(
-        self, conf: cfg.ConfigOpts, intake: Intake, outbox: Outbox, uploads: Uploads | None = None
+        self,
+        conf: cfg.ConfigOpts,
+        intake: Intake,
+        outbox: Outbox,
+        uploads: Uploads | None = None,
+        *,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         options = conf.guest_bus
+        self._health = health.Health(ready)
         self._uploads = uploads
         self._intake = intake
         self._outbox = outbox
@@ -164,6 +173,8 @@ class Gateway:
 
     def app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """WSGI entry point."""
+        if self._health.takes(environ):
+            return self._health(environ, start_response)
         try:
             upload = _UPLOAD.match(environ.get("PATH_INFO", ""))
             if upload is not None:

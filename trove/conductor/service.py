@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from oslo_config import cfg
 
-from trove.common import service
+from trove.common import clock, service
 from trove.conductor import sealing
 from trove.conductor.gateway import Gateway
 from trove.conductor.heartbeats import HeartbeatBatcher
@@ -31,6 +31,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks for commands to be sent again or past their deadline.
 _ROUND = 2.0
+#: Seconds since the last round that reached the database after which this conductor counts as unable to work.
+_READY_WITHIN = 5 * _ROUND
 #: Guests that one round sends to.
 _PER_ROUND = 500
 
@@ -60,10 +62,11 @@ class Conductor:
         self.intake = Intake(db, Reports(db, signals), batcher=self._batcher, wake=wake)
         self.outbox = Outbox(db, signals, resend_interval=options.command_resend_interval, wake=wake)
         self._periodic = service.Periodic("guest-commands", _ROUND, self._round)
+        self._database_at = clock.monotonic()
         self.gateway: Gateway | None = None
         if options.transport == "gateway" or options.gateway_url:
             uploads = Uploads(conf, db, store, slots=max(1, int(options.gateway_threads) // 4))
-            self.gateway = Gateway(conf, self.intake, self.outbox, uploads)
+            self.gateway = Gateway(conf, self.intake, self.outbox, uploads, ready=self.ready)
         self.messaging: MessagingControl | None = None
         if options.transport_url:
             self.messaging = self._open_messaging(conf, server)
@@ -87,6 +90,7 @@ class Conductor:
 
         :raises OSError: when the gateway's address cannot be bound.
         """
+        self._database_at = clock.monotonic()
         try:
             self._batcher.start()
             if self.gateway is not None:
@@ -106,6 +110,10 @@ class Conductor:
         if self.gateway is not None:
             self.gateway.stop()
         self._batcher.stop()
+
+    def ready(self) -> bool:
+        """Tell whether reports can be taken: the database has answered lately. Asks nobody."""
+        return clock.monotonic() - self._database_at < _READY_WITHIN
 
     def deliver(self, instance_id: str) -> None:
         """A hint: there may be commands for this guest."""
@@ -141,6 +149,7 @@ class Conductor:
 
     def _round(self) -> None:
         self.outbox.expire()
+        self._database_at = clock.monotonic()
         self._sweeper.look()
         if self.messaging is None:
             return  # the gateway's guests come and ask
