@@ -33,7 +33,7 @@ import sql_engines
 
 from trove.common import clock
 from trove.datastores import registry, spi
-from trove.standalone import control, pidfile
+from trove.standalone import control, pidfile, report
 from trove.standalone.layout import Layout
 from trove.tests.e2e.base import free_port
 
@@ -120,7 +120,7 @@ class Service:
 
     def tier(self) -> str:
         """Return the tier of the local provider that the instances are in."""
-        return str(control.status(self.layout)["tier"]["tier"])
+        return str(report.status(self.layout)["tier"]["tier"])
 
 
 def _memory_mib(pid: int, kind: str) -> float:

@@ -10,6 +10,6 @@ prepare_keystone() {
     want=$(sha256sum <"$top/tools/lib/keystone-requirements.txt" | cut -d' ' -f1)
     [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && return 0
     echo "==> installing Keystone into $venv"
-    "$venv/bin/python" -m pip install -q --disable-pip-version-check -r "$top/tools/lib/keystone-requirements.txt" || return 1
+    "$venv/bin/python" -P -m pip install -q --disable-pip-version-check -r "$top/tools/lib/keystone-requirements.txt" || return 1
     echo "$want" >"$stamp"
 }

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trove's own flake8 checks, T301 to T310; ``HACKING.rst`` says what each forbids and what to do instead.
+"""Trove's own flake8 checks, T301 to T311; ``HACKING.rst`` says what each forbids and what to do instead.
 
 Each check is a generator over one syntax tree that yields ``(line, column, text)``, listed in :data:`CHECKS`. Numbers
 are never reused. A finding can be waived on its line with ``# noqa: T3xx`` and the reason.
 """
 
 import ast
+import itertools
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -210,6 +211,26 @@ def _mismatch(message: str, arguments: Sequence[ast.expr]) -> str | None:
     return None if wanted == len(arguments) else f"{wanted} placeholders, {len(arguments)} arguments"
 
 
+_ISOLATED = frozenset(("-P", "-I"))
+
+
+def t311_python_child(source: Source) -> Iterator[Finding]:
+    """With ``-m`` or ``-c`` a Python looks into the present directory first, where a checkout hides the package."""
+    if source.under("trove/tests/") or not source.under("trove/"):
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.List | ast.Tuple):
+            words = node.elts
+        elif isinstance(node, ast.Call):
+            words = node.args
+        else:
+            continue
+        for word, following in itertools.pairwise(words):
+            safe = isinstance(following, ast.Constant) and following.value in _ISOLATED
+            if dotted(word) == "sys.executable" and not safe:
+                yield at(word, "T311 start a Python with -P or -I, or the present directory may hide the package")
+
+
 CHECKS: tuple[Callable[[Source], Iterator[Finding]], ...] = (
     t301_option_at_import_time,
     t302_eventlet,
@@ -221,6 +242,7 @@ CHECKS: tuple[Callable[[Source], Iterator[Finding]], ...] = (
     t308_bare_create,
     t309_subprocess,
     t310_log_arguments,
+    t311_python_child,
 )
 
 

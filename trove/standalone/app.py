@@ -7,6 +7,7 @@ control bus (:mod:`trove.rpc.inprocess`): nothing here hands one part's object t
 
 import errno
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from trove.api.app import make_app
 from trove.api.server import ApiServer
 from trove.api.services import make_services
 from trove.cmd import startup
-from trove.common import service
+from trove.common import listeners, service
 from trove.conductor.service import Conductor
 from trove.datastores import registry as datastores
 from trove.db import migration
@@ -30,7 +31,7 @@ from trove.rpc import conductor as conductor_rpc
 from trove.rpc import inprocess
 from trove.rpc.conductor import ConductorClient
 from trove.rpc.taskmanager import TaskManagerClient
-from trove.standalone import control, credentials, seed
+from trove.standalone import code, control, credentials, running, seed
 from trove.standalone.layout import Layout, Settings
 from trove.taskmanager.environment import Environment
 from trove.taskmanager.service import TaskManager
@@ -79,7 +80,7 @@ class PortInUse(Exception):
 def require_port(host: str, port: int, remedy: str) -> None:
     """Refuse an address that cannot be listened on, before anything is written that says where the service is.
 
-    :raises PortInUse: naming the port and ``remedy``.
+    :raises PortInUse: naming the port, who has it, and ``remedy``.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
@@ -87,7 +88,8 @@ def require_port(host: str, port: int, remedy: str) -> None:
         try:
             probe.bind(address)
         except OSError as err:
-            reason = "is in use" if err.errno == errno.EADDRINUSE else f"cannot be used ({err.strerror})"
+            held = err.errno == errno.EADDRINUSE
+            reason = f"is in use by {listeners.holder(port)}" if held else f"cannot be used ({err.strerror})"
             raise PortInUse(f"port {port} of {host} {reason}; {remedy}") from err
 
 
@@ -150,6 +152,8 @@ class Standalone(service.Group):
             provider_capabilities=providers.capabilities(conf.provider),
         )
         credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port), conf.auth_strategy)
+        self._layout = layout
+        self._code = code.digest()
         self._api = ApiServer(conf, make_app(services, conf))
         # The pid file's lock is held: no other process works on this directory under that name.
         super().__init__([conductor, hints, TaskManager(env, bus, owner="standalone"), self._api])
@@ -157,4 +161,5 @@ class Standalone(service.Group):
     def start(self) -> None:
         """Start everything; the API last, so that nobody is answered before the work can be done."""
         super().start()
+        running.write(self._layout, running.Running(os.getpid(), self._conf.bind_host, self._api.port, self._code))
         LOG.info("serving on %s", control.base_url(self._conf.bind_host, self._api.port))

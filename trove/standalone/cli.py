@@ -2,6 +2,7 @@
 """``trove-standalone [--data-dir DIR] up | status | down``."""
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -11,9 +12,10 @@ from pathlib import Path
 from oslo_config import types
 
 from trove.common import service
-from trove.standalone import control, pidfile
+from trove.standalone import code, control, pidfile, report, running, space
 from trove.standalone.layout import Layout
 
+DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8779
 
 
@@ -48,10 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="up|status|down")
     up = commands.add_parser("up", help="start the service; databases that were left running are adopted")
-    up.add_argument("--host", type=_host, default="127.0.0.1", help="address of the API (default: %(default)s)")
-    up.add_argument("--port", type=_port, default=DEFAULT_PORT, help="port of the API (default: %(default)s)")
+    up.add_argument("--host", type=_host, help=f"address of the API (default: {DEFAULT_HOST})")
+    up.add_argument("--port", type=_port, help=f"port of the API (default: {DEFAULT_PORT})")
     up.add_argument(
-        "--detach", action="store_true", help="return once the API answers; the service goes on in the background"
+        "--detach",
+        action="store_true",
+        help="return once the API answers; the service goes on in the background. One that runs other code than is "
+        "installed by now is restarted",
     )
     status = commands.add_parser("status", help="show the service and its instances")
     status.add_argument("--json", action="store_true", help="print JSON")
@@ -72,9 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _down(layout, args.keep_databases)
     except pidfile.AlreadyRunning as err:
         return _fail(f"{err}; stop it with: trove-standalone --data-dir {layout.root} down")
-    except control.ControlError as err:
+    except (control.ControlError, report.Unreadable, space.NoSpace) as err:
         return _fail(str(err))
     except OSError as err:
+        if err.errno == errno.ENOSPC:
+            return _fail(f"no space left on the file system of {layout.root}; free some and try again")
         return _fail(f"{err.filename}: {err.strerror}" if err.filename else str(err))
     except ValueError as err:  # a damaged file
         return _fail(str(err))
@@ -93,14 +100,16 @@ def _up(layout: Layout, args: argparse.Namespace) -> int:
     # All parts share this process: whoever has become ready waits no longer than this for one that computes.
     sys.setswitchinterval(0.0003)
     layout.create_root()
+    space.require(layout.root, space.FOR_SERVICE, "the service needs")
     lock = pidfile.PidFile(layout.pid)
     lock.acquire()
     try:
+        running.forget(layout)
         settings = layout.create()
         with startup.explained(app.PortInUse, UsersFileError):
             conf = app.configure(layout, settings)
-            conf.set_override("bind_host", args.host)
-            conf.set_override("bind_port", args.port)
+            conf.set_override("bind_host", args.host or DEFAULT_HOST)
+            conf.set_override("bind_port", args.port or DEFAULT_PORT)
             conf.set_default("log_file", str(layout.log))
             startup.setup_logging(conf, "trove-standalone")
             service.Process([app.Standalone(layout, settings, conf)]).run()
@@ -110,25 +119,38 @@ def _up(layout: Layout, args: argparse.Namespace) -> int:
 
 
 def _detach(layout: Layout, args: argparse.Namespace) -> int:
-    before = pidfile.running(layout.pid)
-    pid = control.start_in_background(layout, args.host, args.port)
-    endpoint = control.endpoint(layout)
-    print(f"trove-standalone: serving on {endpoint} (pid {pid})")
-    if pid == before and not endpoint.startswith(f"{control.base_url(args.host, args.port)}/"):
-        print("trove-standalone: it was running already; another --host or --port counts once it was stopped")
+    before = running.read(layout)
+    if before is not None and before.code != code.digest():
+        print(
+            f"trove-standalone: other code was installed since the service (pid {before.pid}) was started; restarting "
+            f"it, databases go on"
+        )
+        _down(layout, keep_databases=True)
+        args.host, args.port = args.host or before.host, args.port or before.port
+        before = None
+    pid = control.start_in_background(layout, args.host or DEFAULT_HOST, args.port or DEFAULT_PORT, _say)
+    print(f"trove-standalone: serving on {report.endpoint(layout)} (pid {pid})")
+    if before is not None and pid == before.pid:
+        wanted = (args.host or before.host, args.port or before.port)
+        if wanted != (before.host, before.port):
+            print("trove-standalone: it was running already; another --host or --port counts once it was stopped")
     return 0
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def _status(layout: Layout, as_json: bool) -> int:
-    document = control.status(layout)
+    document = report.status(layout)
     if as_json:
         print(json.dumps(document, indent=2))
     else:
-        print("\n".join(control.render(document)))
+        print("\n".join(report.render(document)))
     return 0 if document["running"] else 3
 
 
 def _down(layout: Layout, keep_databases: bool) -> int:
     for line in control.stop(layout, keep_databases=keep_databases):
-        print(f"trove-standalone: {line}")
+        print(f"trove-standalone: {line}", flush=True)
     return 0

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start, look at and stop a standalone service from another process."""
+"""Start and stop a standalone service from another process."""
 
 import contextlib
-import dataclasses
-import http.client
 import logging
 import os
 import signal
@@ -13,14 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from trove.common import clock
-from trove.providers.local import tiers
-from trove.standalone import pidfile
+from trove.standalone import pidfile, running, space
 from trove.standalone.layout import Layout
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds for a start, including migrations of the database.
 START_TIMEOUT = 60.0
+#: Seconds between two words of what is waited for.
+SAY_EVERY = 10.0
 #: Seconds for a stop of the service, then of all databases.
 STOP_TIMEOUT = 40.0
 #: Seconds for the kernel to end a process that was killed.
@@ -44,130 +43,65 @@ def base_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def endpoint(layout: Layout) -> str:
-    """Return the URL of the API of the last start, with version and, without Keystone, project; ``-`` when there was
-    none."""
-    try:
-        return layout.endpoint.read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        return "-"
+def start_in_background(layout: Layout, host: str, port: int, say: Callable[[str], object] = print) -> int:
+    """Start the service detached from this terminal, unless it runs, and return its pid once it answers.
 
-
-def start_in_background(layout: Layout, host: str, port: int) -> int:
-    """Start the service detached from this terminal and return its pid once the API answers.
-
+    :param say: told every :data:`SAY_EVERY` seconds what is waited for.
     :raises StartFailed: when it ends or does not answer in time.
     :raises AlreadyRunning: when another one was started at the same time.
+    :raises NoSpace: when there is too little room for its files.
     """
+    if pid := pidfile.running(layout.pid):
+        _await_ready(layout, pid, None, say)
+        return pid
     layout.create_root()
+    space.require(layout.root, space.FOR_SERVICE, "the service needs")
     layout.log.touch(mode=0o600)
-    running = pidfile.running(layout.pid)
-    if running:
-        return running
     with open(layout.log, "ab") as log:
         offset = log.tell()
+        # -P: else a directory "trove" in the present one, such as a checkout, would be taken for the package.
+        program = [sys.executable, "-P", "-m", "trove.standalone", "--data-dir", str(layout.root), "up"]
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "trove.standalone",
-                "--data-dir",
-                str(layout.root),
-                "up",
-                "--host",
-                host,
-                "--port",
-                str(port),
-            ],
+            [*program, "--host", host, "--port", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    give_up = clock.monotonic() + START_TIMEOUT
-    while clock.monotonic() < give_up:
+
+    def ended() -> None:
         if process.poll() is not None:
             if other := pidfile.running(layout.pid):
                 raise pidfile.AlreadyRunning(other)
             raise StartFailed(f"it ended with code {process.returncode}:\n{_tail(layout, offset)}")
-        if pidfile.running(layout.pid) == process.pid and answers(host, port):
-            return process.pid
+
+    try:
+        _await_ready(layout, process.pid, ended, say)
+    except StartFailed:
+        process.terminate()
+        raise
+    return process.pid
+
+
+def _await_ready(layout: Layout, pid: int, look: Callable[[], None] | None, say: Callable[[str], object]) -> None:
+    """Wait until the process ``pid`` has said that it answers.
+
+    :param look: raises when it has ended.
+    :raises StartFailed: when it has not within :data:`START_TIMEOUT` seconds.
+    """
+    began = clock.monotonic()
+    told = began
+    while (now := clock.monotonic()) < began + START_TIMEOUT:
+        found = running.read(layout)
+        if found is not None and found.pid == pid:
+            return
+        if look is not None:
+            look()
+        if now - told >= SAY_EVERY:
+            told = now
+            say(f"    waiting for the service since {now - began:.0f} s; its log ends with: {_last_line(layout)}")
         clock.sleep(0.05)
-    process.terminate()
-    raise StartFailed(f"it did not answer within {START_TIMEOUT:.0f} seconds; see {layout.log}")
-
-
-def answers(host: str, port: int) -> bool:
-    """Tell whether the API at ``host``:``port`` says it is healthy."""
-    connection = http.client.HTTPConnection(host, port, timeout=2)
-    try:
-        connection.request("GET", "/healthcheck")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def status(layout: Layout) -> dict[str, Any]:
-    """Return what is known of the service and its instances without asking it: it may not be running."""
-    pid = pidfile.running(layout.pid)
-    document: dict[str, Any] = {"data_dir": str(layout.root), "running": bool(pid), "pid": pid or None}
-    document["log"] = str(layout.log)
-    document["endpoint"] = endpoint(layout)
-    found = tiers.last(layout.guests)
-    document["tier"] = None if found is None else {**dataclasses.asdict(found), "text": str(found)}
-    document["instances"] = list(_instances(layout)) if layout.database.exists() else []
-    return document
-
-
-def _instances(layout: Layout) -> Iterator[dict[str, Any]]:
-    from oslo_db import exception as db_exception
-    from sqlalchemy import exc
-
-    from trove.db import migration
-    from trove.db.api import Database
-    from trove.objects import instance_listing
-    from trove.objects.scope import Scope
-
-    db = Database(f"sqlite:///{layout.database}")
-    try:
-        if not migration.current(db):
-            return  # the first start has not come that far
-        with db.reader() as session:
-            rows = instance_listing.list_rows(session, Scope.ALL, limit=1000, marker=None)
-    except (db_exception.DBError, exc.SQLAlchemyError) as err:
-        reason = str(getattr(err, "inner_exception", None) or err).splitlines()[0]
-        raise ControlError(f"the database {layout.database} cannot be read: {reason}") from err
-    finally:
-        db.dispose()
-    for row in rows:
-        address = row.addresses[0]["address"] if row.addresses else None
-        yield {
-            "id": row.id,
-            "name": row.name,
-            "status": row.status,
-            "service_status": row.service_status,
-            "datastore": f"{row.datastore_name} {row.version_name}",
-            "address": address,
-            "port": row.port,
-            "log": str(layout.guests / "servers" / row.id),
-        }
-
-
-def render(document: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of ``trove-standalone status``."""
-    state = f"running (pid {document['pid']})" if document["running"] else "not running"
-    yield f"service    {state}"
-    yield f"endpoint   {document['endpoint']}"
-    yield f"data       {document['data_dir']}"
-    yield f"log        {document['log']}"
-    if document["tier"]:
-        yield f"isolation  {document['tier']['text']}"
-    for item in document["instances"]:
-        where = f"{item['address']}:{item['port']}" if item["address"] else "-"
-        state = f"{item['status']}, {item['service_status']}, {item['datastore']}, {where}"
-        yield f"instance   {item['id']} {item['name']}: {state}"
+    raise StartFailed(f"it (pid {pid}) did not answer within {START_TIMEOUT:.0f} seconds; see {layout.log}")
 
 
 def stop(layout: Layout, *, keep_databases: bool) -> Iterator[str]:
@@ -245,3 +179,10 @@ def _tail(layout: Layout, offset: int) -> str:
     with open(layout.log, "rb") as log:
         log.seek(offset)
         return "\n".join(log.read().decode(errors="replace").splitlines()[-15:])
+
+
+def _last_line(layout: Layout) -> str:
+    with open(layout.log, "rb") as log:
+        log.seek(max(0, os.fstat(log.fileno()).st_size - 2000))
+        lines = log.read().decode(errors="replace").splitlines()
+    return lines[-1][:200] if lines else "nothing"

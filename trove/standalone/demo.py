@@ -13,14 +13,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from trove.common.threads import use_native_threads
 
 use_native_threads()
 
+from trove.api import engines  # noqa: E402
 from trove.common import clock, ids  # noqa: E402
-from trove.standalone import control  # noqa: E402
+from trove.datastores import registry  # noqa: E402
+from trove.providers.local.images.store import Images  # noqa: E402
+from trove.standalone import report, space  # noqa: E402
+from trove.standalone.credentials import CLOUD  # noqa: E402
 from trove.standalone.layout import Layout, write_private  # noqa: E402
 
 NAME = "demo"
@@ -30,6 +34,8 @@ FLAVOR = "db.small"
 VOLUME_GIB = 1
 #: Seconds until an instance that is not ready counts as failed.
 READY_TIMEOUT = 600.0
+#: Seconds between two words of what is waited for.
+SAY_EVERY = 10.0
 #: Seconds for one command of the client.
 CLIENT_TIMEOUT = 120
 
@@ -52,7 +58,7 @@ def openstack(*words: str) -> Any:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-c", _CLIENT],
+            [sys.executable, "-P", "-c", _CLIENT],
             input=json.dumps(["database", *words, "-f", "json"]),
             capture_output=True,
             text=True,
@@ -74,8 +80,34 @@ def _password(layout: Layout) -> str:
     return path.read_text()
 
 
+def require_datastore(layout: Layout, datastore: str) -> None:
+    """Refuse an engine that the tour cannot show on this host, before anything is started.
+
+    :raises DemoFailed: naming those that it can, and why not the others.
+    """
+    possible, reasons = [], []
+    for name, plugin in sorted(registry.load_plugins().items()):
+        found = engines.find(plugin, engines.usable(Images(layout.images))[0])
+        if name not in _SCHEMES:
+            reasons.append(f"{name} has no users and databases for the tour to make")
+        elif not found:
+            reasons.append(f"{name} is not installed on this host")
+        else:
+            possible.append(f"{name} ({next(iter(found))})")
+            if name == datastore:
+                return
+    raise DemoFailed(
+        f"--datastore {datastore} is not possible here; possible: {', '.join(possible) or 'none'}; not: "
+        f"{', '.join(reasons)}"
+    )
+
+
 def ensure_instance(layout: Layout, datastore: str) -> str:
-    """Return the id of the instance ``demo``, making it when there is none."""
+    """Return the id of the instance ``demo``, making it when there is none.
+
+    :raises DemoFailed: when there is one that is another's or has failed.
+    :raises NoSpace: when a new one would not fit on the disk.
+    """
     for row in openstack("instance", "list"):
         if row["Name"] == NAME:
             if row["Datastore"] != datastore:
@@ -84,6 +116,7 @@ def ensure_instance(layout: Layout, datastore: str) -> str:
                 )
             print(f"==> instance '{NAME}' exists")
             return str(row["ID"])
+    space.require(layout.root, space.FOR_DATABASE, "a new database needs")
     print(
         f"==> openstack database instance create {NAME} --flavor {FLAVOR} --size {VOLUME_GIB} --datastore {datastore} …"
     )
@@ -98,24 +131,45 @@ def wait_ready(layout: Layout, instance_id: str) -> dict[str, Any]:
     """Show progress until the instance is ready; return its row of ``trove-standalone status``.
 
     :raises DemoFailed: when it ends in ERROR or takes too long.
+    :raises NoSpace: when the disk has become full meanwhile.
     """
-    give_up = clock.monotonic() + READY_TIMEOUT
+    began = told = clock.monotonic()
     seen = ""
-    while clock.monotonic() < give_up:
-        row = next((r for r in control.status(layout)["instances"] if r["id"] == instance_id), None)
+    while clock.monotonic() - began < READY_TIMEOUT:
+        document = report.status(layout)
+        row = next((r for r in document["instances"] if r["id"] == instance_id), None)
+        if not document["running"]:
+            raise DemoFailed(f"the service has ended; see {layout.log}")
         if row is None:
             raise DemoFailed("the instance is gone")
         now = f"{row['status']} ({row['service_status']})"
-        if now != seen:
-            print(f"    {now}", flush=True)
+        if now != seen or clock.monotonic() - told >= SAY_EVERY:
+            told = clock.monotonic()
+            print(f"    {now}" + (f" since {told - began:.0f} s" if now == seen else ""), flush=True)
             seen = now
         if row["status"] == "ACTIVE" and row["service_status"] == "healthy":
             return dict(row)
         if row["status"] == "ERROR":
-            fault = openstack("instance", "show", instance_id).get("fault", "no reason is known")
-            raise DemoFailed(f"the instance failed: {fault}; see {layout.log}")
+            _raise_failure(layout, instance_id)
+        # Without this, what has run out shows as whatever somebody could not write.
+        space.require(layout.root, 1, "the database and its service need")
         clock.sleep(0.2)
     raise DemoFailed(f"the instance was not ready within {READY_TIMEOUT:.0f} seconds; see {layout.log}")
+
+
+def _raise_failure(layout: Layout, instance_id: str) -> NoReturn:
+    fault = openstack("instance", "show", instance_id).get("fault", "no reason is known")
+    raise DemoFailed(
+        f"the instance failed: {fault}; see {layout.log}. When the cause is gone, delete it and run this again: "
+        f"{_client(layout)} database instance delete {instance_id}"
+    )
+
+
+def _client(layout: Layout) -> str:
+    program = shlex.quote(str(Path(sys.executable).with_name("openstack")))
+    if not layout.clouds.exists():
+        return program
+    return f"OS_CLIENT_CONFIG_FILE={shlex.quote(str(layout.clouds))} OS_CLOUD={CLOUD} {program}"
 
 
 def query(datastore: str, address: str, port: int, password: str) -> str:
@@ -156,24 +210,45 @@ def tour(layout: Layout, datastore: str, script: str) -> None:
     subprocess.run([str(program), "database", "instance", "list"], check=False, timeout=CLIENT_TIMEOUT)
     q = shlex.quote
     print(f"\nconnection string  {_SCHEMES[datastore]}://{USER}:{password}@{address}:{port}/{DATABASE}")
-    print(f"use the client     export OS_CLIENT_CONFIG_FILE={q(str(layout.clouds))} OS_CLOUD=trove-standalone")
-    print(f"                   {q(str(program))} database instance list")
+    if layout.clouds.exists():
+        print(f"use the client     export OS_CLIENT_CONFIG_FILE={q(str(layout.clouds))} OS_CLOUD={CLOUD}")
+        print(f"                   {q(str(program))} database instance list")
+    else:
+        print(f"use the client     {q(str(program))} database instance list    (with your account of Keystone)")
     print(f"logs               {layout.log} (service), {row['log']} (instance)")
     print(f"stop               {q(script)} --data-dir {q(str(layout.root))} --stop")
+
+
+def has_account(layout: Layout) -> bool:
+    """Tell whether the client can log in: with the account of the service, or with Keystone as the caller."""
+    if layout.clouds.exists():
+        os.environ.setdefault("OS_CLOUD", CLOUD)
+        return True
+    return any(os.environ.get(name) for name in ("OS_CLOUD", "OS_AUTH_URL"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tour; the environment names the cloud."""
     parser = argparse.ArgumentParser(prog="trove.standalone.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--datastore", choices=sorted(_SCHEMES), default="postgresql")
+    parser.add_argument("--datastore", default="postgresql")
     parser.add_argument("--script", default="tools/quickstart.sh")
+    parser.add_argument("--check", action="store_true", help="only tell whether the tour is possible on this host")
     args = parser.parse_args(argv)
-    os.environ.setdefault("OS_CLOUD", "trove-standalone")
+    layout = Layout(args.data_dir)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # keeps the client's own output in its place
     try:
-        tour(Layout(args.data_dir), args.datastore, args.script)
-    except (DemoFailed, control.ControlError, subprocess.TimeoutExpired) as err:
+        if args.check:
+            require_datastore(layout, args.datastore)
+        elif has_account(layout):
+            tour(layout, args.datastore, args.script)
+        else:
+            print(
+                f"==> the service runs at {report.endpoint(layout)}, and accounts are Keystone's. Register that URL "
+                f"with /%(project_id)s behind it as endpoint of the service type 'database', set OS_CLOUD or "
+                f"OS_AUTH_URL and what belongs to it, and run this again for the instance '{NAME}'"
+            )
+    except (DemoFailed, report.Unreadable, space.NoSpace, subprocess.TimeoutExpired) as err:
         print(f"quickstart: {err}", file=sys.stderr)
         return 1
     return 0

@@ -43,6 +43,7 @@ class Layout:
         self.clouds = self.root / "clouds.yaml"
         self.endpoint = self.root / "endpoint"
         self.pid = self.root / "trove-standalone.pid"
+        self.running = self.root / "running.json"
         self.log = self.root / "trove-standalone.log"
         self.guests = self.root / "guests"
         self.images = self.root / "images"

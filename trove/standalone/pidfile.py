@@ -5,6 +5,7 @@ The lock belongs to the process, so a pid file left by a killed service says not
 The file itself is never removed: two processes could otherwise each lock a file of that name.
 """
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -14,6 +15,8 @@ from trove.common import clock
 #: Seconds for which a lock may be held by somebody who only looks, or has not written its pid yet.
 _MOMENT = 0.5
 _PAUSE = 0.01
+#: Width of a pid in the file.
+_DIGITS = 10
 
 
 class AlreadyRunning(Exception):
@@ -43,16 +46,25 @@ class PidFile:
                 os.close(descriptor)
                 raise AlreadyRunning(read(self._path))
             clock.sleep(_PAUSE)
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
         self._descriptor = descriptor
+        try:
+            self._write(os.getpid())
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
-        """Empty the file and give the lock back."""
+        """Give the lock back; the file names nobody any more."""
         if self._descriptor is not None:
-            os.ftruncate(self._descriptor, 0)
+            with contextlib.suppress(OSError):
+                self._write(0)
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _write(self, pid: int) -> None:
+        # In place and always as long: on a disk that has become full the service must still be stopped under this lock.
+        assert self._descriptor is not None
+        os.pwrite(self._descriptor, f"{pid:<{_DIGITS}}\n".encode(), 0)
 
 
 def read(path: Path) -> int:

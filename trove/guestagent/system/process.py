@@ -10,6 +10,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -29,6 +30,8 @@ BASE_ENVIRONMENT: Mapping[str, str] = {
 MARK = "TROVE_INSTANCE"
 #: Characters of a failed program's last line that go into the error message.
 _ERROR_TEXT = 160
+#: ENOSPC as C libraries and the servers of the MySQL family write it, in the language of :data:`BASE_ENVIRONMENT`.
+_FULL = re.compile(r"No space left on device|\b(?:errno:?|error) 28\b")
 
 
 class ChildProcess:
@@ -81,7 +84,7 @@ class ChildProcess:
         """Run a program to its end and return its standard output.
 
         :param timeout: seconds; then the program's whole process group is killed.
-        :raises EngineError: symbol ``engine.program``, with the last line on standard error that tells why, masked.
+        :raises EngineError: symbol ``engine.program``, with the line on standard error that tells why, masked.
         """
         try:
             child = subprocess.Popen(
@@ -105,7 +108,7 @@ class ChildProcess:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(child.pid, signal.SIGKILL)
         if child.returncode != 0:
-            raise failure(argv, f"ended with status {child.returncode}: {_last_line(errors)}")
+            raise failure(argv, f"ended with status {child.returncode}: {_cause(errors)}")
         return output
 
     def reap(self) -> None:
@@ -189,8 +192,12 @@ def failure(argv: Sequence[str], what: str) -> spi.EngineError:
     return spi.EngineError("engine.program", f"The program '{os.path.basename(argv[0])}' {what}.")
 
 
-def _last_line(errors: bytes) -> str:
+def _cause(errors: bytes) -> str:
+    """Return the line that tells why: the last one, unless an earlier one says that the disk is full."""
     lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
+    full = next((line for line in lines if _FULL.search(line)), None)
+    if full is not None:
+        return f"no space is left on the disk: {redact.mask_text(full.strip()[:_ERROR_TEXT])}"
     # Servers of the MySQL family say last that they give up, and before that why.
     while len(lines) > 1 and lines[-1].rstrip(" .").endswith("Aborting"):
         lines.pop()

@@ -12,6 +12,7 @@ Agents and engines get SIGTERM first and SIGKILL after :data:`GRACE` seconds. No
 caller asks again, or :meth:`Servers.supervise` goes on.
 """
 
+import contextlib
 import logging
 import os
 import shutil
@@ -153,7 +154,8 @@ class Servers:
                 if record is None:
                     continue
                 if record["stopping_boot"] != self._boot or record["stopping_since"] < record["spawned_at"]:
-                    self._begin_stopping(record, record["desired"])
+                    with contextlib.suppress(OSError):  # a full disk keeps nothing running
+                        self._begin_stopping(record, record["desired"])
                 left |= not (self._stopped(record) and self.starter.leave(record))
         return not left
 

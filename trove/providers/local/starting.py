@@ -21,6 +21,7 @@ from trove.providers.local.volumes import DATA, Volumes
 LOG = logging.getLogger(__name__)
 
 STATE = "state"
+PRINTED = "agent.stderr"
 
 #: The launcher's words that differ from agent to agent.
 _OWN_WORDS = frozenset(("cgroup", "netns", "keep", "cwd", "as"))
@@ -86,8 +87,8 @@ class Starter:
         self._engine = Engine()
 
     def log_file(self, record: Record) -> Path:
-        """Return the file with what the agent prints."""
-        return self._store.directory("server", record["tag"]) / "agent.log"
+        """Return the file with what the agent prints: why it cannot run. Its log is another file, of its own."""
+        return self._store.directory("server", record["tag"]) / PRINTED
 
     def spawn(self, record: Record, bootstrap: str) -> processes.Identity:
         """Start the agent of a server with its bootstrap document.
@@ -252,7 +253,7 @@ class Starter:
     def _log(self, record: Record) -> Iterator[int]:
         path = self.log_file(record)
         if path.exists() and path.stat().st_size > _LOG_LIMIT:
-            path.replace(path.with_name("agent.log.1"))
+            path.replace(path.with_name(f"{PRINTED}.1"))
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             yield handle

@@ -31,12 +31,12 @@ def run(directory: Path) -> None:
     :param directory: empty, and of nobody else; files may be left in it.
     :raises base.RetryableError: when something is refused; the text says what.
     """
-    module = ["-P", "-m", __name__, str(directory)]
+    module = ["-m", __name__, str(directory)]
     try:
-        commands.run(sys.executable, *module, env=privileges.python_environment())
+        commands.run(sys.executable, "-P", *module, env=privileges.python_environment())
     except commands.ToolError as err:
         # Not the command line, which means nothing to an operator.
-        raise base.RetryableError(str(err).removeprefix(f"{sys.executable} {' '.join(module)}: ")) from None
+        raise base.RetryableError(str(err).removeprefix(f"{sys.executable} -P {' '.join(module)}: ")) from None
 
 
 def attempt(directory: Path) -> None:

@@ -17,7 +17,7 @@ import requests
 import yaml
 
 from trove.common import clock
-from trove.standalone import control, pidfile
+from trove.standalone import pidfile, report
 from trove.standalone.layout import Layout
 from trove.tests import base
 from trove.tests.e2e.client import shell
@@ -131,7 +131,7 @@ class Standalone(fixtures.Fixture):
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run ``trove-standalone`` on this data directory."""
-        argv = [sys.executable, "-m", "trove.standalone", "--data-dir", str(self.layout.root), *words]
+        argv = [sys.executable, "-P", "-m", "trove.standalone", "--data-dir", str(self.layout.root), *words]
         done = subprocess.run(
             argv, capture_output=True, text=True, check=False, timeout=PATIENCE, env=self._environment
         )
@@ -155,7 +155,7 @@ class Standalone(fixtures.Fixture):
 
     def status(self) -> dict[str, Any]:
         """Return what ``trove-standalone status`` knows."""
-        return control.status(self.layout)
+        return report.status(self.layout)
 
 
 class EndToEndTestCase(base.FunctionalTestCase):

@@ -5,6 +5,7 @@ As root, agents run as ``nobody``; :class:`OrdinaryUserTest` then runs this modu
 """
 
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
+
+import fixtures
 
 from trove.common import clock
 from trove.providers import base
@@ -82,6 +85,21 @@ class LocalContractTest(suite.ProviderContract, LocalTestCase):
     """The common contract."""
 
 
+class FullDiskTest(LocalTestCase):
+    """Nothing can be written any more."""
+
+    def test_what_runs_is_stopped_all_the_same(self) -> None:
+        self.make_server()
+        pid = self.facts()["pid"]
+
+        def write(_store: Any, _kind: str, _record: Any) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with fixtures.MonkeyPatch("trove.providers.local.records.Store.write", write):
+            self.until(self.provider.halt)
+        self.assertGone(pid)
+
+
 class SpawnTest(LocalTestCase):
     """What an agent is started with."""
 
@@ -98,7 +116,7 @@ class SpawnTest(LocalTestCase):
         self.assertEqual(self.tag("server"), facts["environment"]["TROVE_INSTANCE"])
         known = {"PATH", "LANG", "LC_CTYPE", "HOME", "TROVE_INSTANCE", "PYTHONPATH", "MALLOC_ARENA_MAX"}
         self.assertLessEqual(set(facts["environment"]), known)
-        self.assertIn("the stub runs", (self.server_dir / "agent.log").read_text())
+        self.assertIn("the stub runs", (self.server_dir / "agent.stderr").read_text())
 
     def test_bootstrap_document_is_filled_in_and_private(self) -> None:
         self.provider.ensure_volume(self.volume_spec(7))
@@ -117,7 +135,7 @@ class SpawnTest(LocalTestCase):
     def test_one_time_key_is_in_no_record_log_or_argument(self) -> None:
         self.make_server()
         command = Path(f"/proc/{self.facts()['pid']}/cmdline").read_bytes()
-        texts = [command, (self.server_dir / "server.json").read_bytes(), (self.server_dir / "agent.log").read_bytes()]
+        texts = [command, *((self.server_dir / name).read_bytes() for name in ("server.json", "agent.stderr"))]
         self.assertNotIn(b"5a5a5a", b"".join([*texts, self.logs.text().encode()]))
 
     def test_adoption_does_not_touch_the_bootstrap_document(self) -> None:
@@ -203,7 +221,7 @@ class AdoptionTest(LocalTestCase):
             server = self.provider.ensure_server(self.server_spec(die=True))
             return server if server.status is base.Status.FAILED else None
 
-        self.assertIn("agent.log", self.until(ensure).detail)
+        self.assertIn("agent.stderr", self.until(ensure).detail)
         starts = self.logs.text().count("started the agent")
         self.provider.supervise()
         self.assertEqual(starts, self.logs.text().count("started the agent"))
@@ -220,7 +238,7 @@ class AdoptionTest(LocalTestCase):
         self.provider.ensure_server(self.server_spec(refuse=74))
         detail = self.until(ended).detail
         self.assertIn("the journal is refused", detail)
-        self.assertIn("agent.log", detail)
+        self.assertIn("agent.stderr", detail)
         self.assertNotIn("hunter2", detail)
         self.provider.ensure_server(self.server_spec(refuse=74))
         self.provider.supervise()

@@ -91,7 +91,7 @@ class ForkTest(WarmTestCase):
             self.assertIn(f"TROVE_INSTANCE={facts['environment']['TROVE_INSTANCE']}".encode(), marks)
             # Its account sees its own processes, as bubblewrap needs.
             self.assertEqual(facts["uid"], os.stat(f"/proc/{facts['pid']}/environ").st_uid)
-        self.assertIn("the stub runs", (self.server_dir / "agent.log").read_text())
+        self.assertIn("the stub runs", (self.server_dir / "agent.stderr").read_text())
 
     def test_spare_holds_no_secret_and_shows_no_mark(self) -> None:
         self.make_server()

@@ -111,6 +111,16 @@ class TestChildProcess(FunctionalTestCase):
             error = self.failure(f"import sys; sys.stderr.write({said!r}); sys.exit(3)")
             self.assertTrue(error.message.endswith(f"status 3: {told}"), error.message)
 
+    def test_a_full_disk_is_the_reason_whatever_is_said_afterwards(self) -> None:
+        for said in (
+            "initdb: error: could not write: No space left on device\ninitdb: removing data directory",
+            "[ERROR] Could not write the file (OS errno 28)\n[ERROR] Aborting",
+            '[ERROR] mariadbd: Error writing file (Errcode: 28 "No space left on device")\nthe end',
+        ):
+            error = self.failure(f"import sys; sys.stderr.write({said!r}); sys.exit(1)")
+            self.assertIn("status 1: no space is left on the disk: ", error.message)
+            self.assertIn(said.splitlines()[0][:20], error.message)
+
     def test_time_out_ends_the_whole_group(self) -> None:
         grandchild = self.directory / "pid"
         code = (

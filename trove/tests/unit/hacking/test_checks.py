@@ -59,6 +59,11 @@ FORBIDDEN: dict[str, list[tuple[str, str]]] = {
         ("trove/api/app.py", "LOG.log(10, '%s %d', a)"),
         ("trove/api/app.py", "LOG.info('%*d', a)"),
     ],
+    "T311": [
+        ("trove/standalone/control.py", "subprocess.Popen([sys.executable, '-m', 'trove.standalone'])"),
+        ("trove/providers/local/warm.py", "run(sys.executable, *module)"),
+        ("trove/standalone/demo.py", "subprocess.run((sys.executable, '-c', code))"),
+    ],
 }
 
 ALLOWED: dict[str, list[tuple[str, str]]] = {
@@ -104,6 +109,12 @@ ALLOWED: dict[str, list[tuple[str, str]]] = {
         ("trove/api/app.py", "LOG.info('%s %s', *pair)"),
         ("trove/api/app.py", "LOG.info('%.1f s', elapsed, exc_info=True)"),
         ("trove/api/app.py", "math.log(x, 2)"),
+    ],
+    "T311": [
+        ("trove/standalone/control.py", "subprocess.Popen([sys.executable, '-P', '-m', 'trove.standalone'])"),
+        ("trove/providers/local/privileges.py", "[sys.executable, '-I', '-S', launch.__file__]"),
+        ("trove/providers/local/privileges.py", "paths.add(sys.executable)"),
+        ("trove/tests/unit/test_a.py", "run([sys.executable, '-c', code])"),
     ],
 }
 
