@@ -2,7 +2,7 @@
 # Sourced: make the virtual environment of a checkout and install an extra of the project into it.
 
 #: MiB that the installation of an extra needs, with what pip unpacks meanwhile.
-readonly INSTALLATION_MIB=700
+readonly INSTALLATION_MIB=450
 
 free_mib() { df -Pm "$1" | awk 'NR == 2 {print $4}'; }
 

@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 from trove.api import errors, microversions
 from trove.api.middleware import WSGIApp
-from trove.common import exception
+from trove.common import exception, listeners
 from trove.httpserver import sockets
 from trove.httpserver.application import Reply
 from trove.httpserver.limits import Limits
@@ -39,6 +39,15 @@ class ApiServer(Server):
             queue=conf.api_request_queue,
         )
         super().__init__([listener], application, limits(conf), name="trove-api")
+        self._address = (conf.bind_host, conf.bind_port)
+
+    def start(self) -> None:
+        """Listen, and answer in the background.
+
+        :raises CannotListen: when the address cannot be had.
+        """
+        with listeners.explained(self._address, "[DEFAULT] bind_host or bind_port"):
+            super().start()
 
 
 def limits(conf: cfg.ConfigOpts) -> Limits:

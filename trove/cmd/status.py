@@ -28,9 +28,11 @@ import trove.conf  # noqa: E402
 from trove import policies  # noqa: E402
 from trove.common import redact  # noqa: E402
 from trove.conf import _review as options  # noqa: E402
+from trove.conf.guest import gateway_port  # noqa: E402
 from trove.datastores import registry as datastores  # noqa: E402
 from trove.db import crypto, migration  # noqa: E402
 from trove.db.api import Database  # noqa: E402
+from trove.guestbus import reach  # noqa: E402
 from trove.objects.datastore import DatastoreVersion  # noqa: E402
 from trove.taskmanager import flows  # noqa: E402
 from trove.workflow.model import FINAL, State  # noqa: E402
@@ -82,6 +84,20 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
     def options(self) -> Result:
         """The configuration files hold nothing outdated, unknown or contradictory."""
         return _warnings(options.review_files(self._conf))
+
+    def gateway(self) -> Result:
+        """Guests find the gateway where they are told to dial."""
+        bus = self._conf.guest_bus
+        if not bus.gateway_url:
+            return Result(Code.SUCCESS)
+        found = reach.problem(bus.gateway_url, bus.gateway_ca_file)
+        if found is None:
+            return Result(Code.SUCCESS)
+        return Result(
+            Code.WARNING,
+            f"guests are told to dial [guest_bus] gateway_url {bus.gateway_url}, where {found}; start trove-conductor, "
+            f"which listens on {bus.gateway_bind_host} port {gateway_port(self._conf)}, or correct the options",
+        )
 
     def workflows(self) -> Result:
         """This release can go on with all work that is in progress."""
@@ -141,6 +157,7 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
         ("Key-encryption key", key),
         ("Policy file", policy),
         ("Configuration options", options),
+        ("Guests' gateway", gateway),
         ("Work in progress", workflows),
         ("Datastore plugins", plugins),
     )

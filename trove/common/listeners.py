@@ -6,6 +6,7 @@ other users keep theirs to themselves.
 """
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,31 @@ _PROC = Path("/proc")
 _TABLES = ("net/tcp", "net/tcp6")
 #: TCP_LISTEN of <net/tcp_states.h>.
 _LISTENING = "0A"
+
+
+class CannotListen(OSError):
+    """An address cannot be listened on; the text names it, who has it, and the option to change."""
+
+
+@contextlib.contextmanager
+def explained(address: tuple[str, int] | str, options: str) -> Iterator[None]:
+    """Turn what binding an address raises into :class:`CannotListen`.
+
+    :param address: host and port, or the path of a UNIX socket.
+    :param options: what to change.
+    """
+    try:
+        yield
+    except OSError as err:
+        if err.filename is not None:  # a certificate, or what else is read before
+            raise
+        if isinstance(address, str):
+            raise CannotListen(f"cannot listen on {address}: {err}") from err
+        host, port = address[:2]
+        # Libraries raise errors of their own around that of the system.
+        held = errno.EADDRINUSE in (err.errno, getattr(err.__cause__, "errno", None)) or "in use" in str(err)
+        reason = f"it is in use by {holder(port)}" if held else str(err)
+        raise CannotListen(f"cannot listen on {host} port {port}: {reason}; set {options}") from err
 
 
 def holder(port: int) -> str:

@@ -23,13 +23,14 @@ from typing import Any
 
 from oslo_config import cfg
 
-from trove.common import clock, health
+from trove.common import clock, health, listeners
 from trove.conductor import poll, sealing
 from trove.conductor.gateway_server import GatewayServer, LocalServer, unhurried
 from trove.conductor.intake import Intake, Received
 from trove.conductor.outbox import Outbox, Superseded
 from trove.conductor.sealing import Refused
 from trove.conductor.uploads import Uploads
+from trove.conf.guest import gateway_port
 from trove.guestbus import envelope, framing
 
 LOG = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Gateway:
         self._outbox = outbox
         self._max_wait = float(options.gateway_max_wait)
         self._host = str(options.gateway_bind_host)
-        self.port = int(options.gateway_bind_port)
+        self.port = gateway_port(conf)
         self._tls: tuple[str, str] | None = None
         if options.gateway_cert_file and options.gateway_key_file:
             self._tls = (options.gateway_cert_file, options.gateway_key_file)
@@ -133,7 +134,7 @@ class Gateway:
     def start(self) -> None:
         """Bind and serve in a thread of its own.
 
-        :raises OSError: when the address cannot be bound.
+        :raises CannotListen: when the address cannot be bound.
         """
         prepared = []
         try:
@@ -141,7 +142,8 @@ class Gateway:
                 if self._uploads is not None:
                     server.max_request_body_size = max(server.max_request_body_size, self._uploads.limit)
                 server.use_port(self.port)  # a free port, once the first has found one
-                server.prepare()
+                with listeners.explained(server.bind_addr, "[guest_bus] gateway_bind_host or gateway_bind_port"):
+                    server.prepare()
                 prepared.append(server)
                 self.port = server.port or self.port
         except BaseException:
@@ -152,6 +154,7 @@ class Gateway:
             server.watchdog.start()
             self._threads.append(threading.Thread(target=server.serve, name="gateway", daemon=True))
             self._threads[-1].start()
+        LOG.info("The guests' gateway listens at %s", ", ".join(str(server.bind_addr) for server in self._servers))
 
     def stop(self) -> None:
         """End held polls and stop serving, within about ten seconds. Safe to repeat."""

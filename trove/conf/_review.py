@@ -8,6 +8,7 @@ service says all that is found here in one warning when it starts, and ``trove-s
 
 import difflib
 import ipaddress
+import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from oslo_config import cfg
 
 from trove.conf import _existing
 from trove.conf._existing import Known, Name
+from trove.conf.guest import gateway_port
 
 #: Group, option, values: as a file has them. An option may stand there more than once.
 Sections = Mapping[str, Mapping[str, Sequence[str]]]
@@ -118,6 +120,7 @@ def _gateway(sections: Sections, conf: cfg.ConfigOpts) -> Iterator[str]:
             f"[guest_bus] gateway_bind_host {bus.gateway_bind_host} can be reached from other machines, and the "
             f"conductor does not start without TLS there; set gateway_cert_file and gateway_key_file"
         )
+    yield from _meeting(conf)
     if bus.agent_heartbeat_expiry < 2 * bus.heartbeat_interval:
         yield (
             f"[guest_bus] agent_heartbeat_expiry {bus.agent_heartbeat_expiry:g} is less than two heartbeat_interval of "
@@ -129,6 +132,54 @@ def _gateway(sections: Sections, conf: cfg.ConfigOpts) -> Iterator[str]:
             "[guest_bus] transport_url and [DEFAULT] transport_url are the same: guests would share the control "
             "plane's virtual host; give guests one of their own"
         )
+
+
+def _meeting(conf: cfg.ConfigOpts) -> Iterator[str]:
+    """Yield why guests cannot find the gateway, as far as the options alone tell: what stands between another host and
+    this one, they do not say."""
+    bus = conf.guest_bus
+    try:
+        url = urllib.parse.urlsplit(bus.gateway_url or "")
+        port = url.port
+    except ValueError as err:
+        yield f"[guest_bus] gateway_url {bus.gateway_url} is no URL: {err}; correct it"
+        return
+    if url.scheme == "unix":
+        if url.path != bus.gateway_socket:
+            yield (
+                f"[guest_bus] gateway_url names the socket {url.path}, and the gateway listens on gateway_socket "
+                f"{bus.gateway_socket}; give both the same path"
+            )
+        return
+    host, listens = url.hostname or "", gateway_port(conf)
+    bound = [address for address in (bus.gateway_bind_host, bus.gateway_tls_bind_host) if address]
+    if _is_loopback(host) and port and listens not in (port, 0):
+        yield (
+            f"[guest_bus] guests dial port {port} of gateway_url on this host, and the gateway listens on "
+            f"gateway_bind_port {listens}; remove gateway_bind_port"
+        )
+    if host and _is_address(host) and not any(_reaches(host, address) for address in bound):
+        yield (
+            f"[guest_bus] guests dial {host} of gateway_url, and the gateway listens on {' and '.join(bound)} only; "
+            f"unless something forwards to it, set gateway_bind_host to {host}"
+        )
+
+
+def _is_address(host: str) -> bool:
+    return _address(host) is not None
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    except ValueError:
+        return None
+
+
+def _reaches(dialled: str, bound: str) -> bool:
+    """Tell whether who listens on ``bound`` may be found at ``dialled``; a host name may be any address."""
+    there = _address(bound)
+    return there is None or there.is_unspecified or there == _address(dialled)
 
 
 def _is_loopback(host: str) -> bool:

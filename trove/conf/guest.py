@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """[guest_bus]: how guests and control plane reach each other, and how long a silent guest is trusted."""
 
+import urllib.parse
 from typing import Any
 
 from oslo_config import cfg
 
 GROUP = "guest_bus"
+#: Where the gateway listens unless an option says otherwise.
+GATEWAY_PORT = 8778
 
 OPTS = [
     cfg.StrOpt(
@@ -34,14 +37,19 @@ OPTS = [
     cfg.StrOpt(
         "gateway_url",
         help="Base URL that guests dial, for transport 'gateway', for example https://trove.example:8778, or "
-        "unix:///run/trove/gateway.sock for guests on the same host.",
+        "unix:///run/trove/gateway.sock for guests on the same host. Its port is the one that the conductor's gateway "
+        "listens on, unless gateway_bind_port says otherwise.",
     ),
     cfg.StrOpt(
         "gateway_ca_file", help="PEM file of the authority that signed the gateway's certificate, handed to guests."
     ),
     cfg.HostAddressOpt("gateway_bind_host", default="127.0.0.1", help="Address the conductor's gateway listens on."),
     cfg.PortOpt(
-        "gateway_bind_port", default=8778, min=0, help="Port the conductor's gateway listens on; 0 picks a free one."
+        "gateway_bind_port",
+        min=0,
+        sample_default="the port in gateway_url, else 8778",
+        help="Port the conductor's gateway listens on. Set it only where it differs from the one that guests dial: "
+        "behind a proxy or a load balancer, and for a second conductor on one host. 0 picks a free one.",
     ),
     cfg.StrOpt(
         "gateway_socket",
@@ -92,6 +100,17 @@ OPTS = [
         help="Seconds after which a command that the guest has not accepted is sent again.",
     ),
 ]
+
+
+def gateway_port(conf: cfg.ConfigOpts) -> int:
+    """Return the port that the gateway listens on: the one option, else the one that guests dial, else a fixed one."""
+    bus = conf.guest_bus
+    if bus.gateway_bind_port is not None:
+        return int(bus.gateway_bind_port)
+    try:
+        return urllib.parse.urlsplit(bus.gateway_url or "").port or GATEWAY_PORT
+    except ValueError:  # no number; who dials says what is wrong with the URL
+        return GATEWAY_PORT
 
 
 def register_opts(conf: cfg.ConfigOpts) -> None:

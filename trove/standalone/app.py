@@ -21,6 +21,7 @@ from trove.api.services import make_services
 from trove.cmd import startup
 from trove.common import listeners, service
 from trove.conductor.service import Conductor
+from trove.conf.guest import gateway_port
 from trove.datastores import registry as datastores
 from trove.db import migration
 from trove.objectstore.registry import open_store
@@ -100,7 +101,7 @@ def gateway(conf: cfg.ConfigOpts, provider: Any) -> str:
     """
     bus = conf.guest_bus
     if not isinstance(provider, LocalProvider):
-        return f"http://{bus.gateway_bind_host}:{bus.gateway_bind_port}"
+        return f"http://{bus.gateway_bind_host}:{gateway_port(conf)}"
     conf.set_default("gateway_socket", str(provider.gateway_socket), group="guest_bus")
     return f"unix://{bus.gateway_socket}"
 
@@ -118,7 +119,7 @@ class Standalone(service.Group):
         bus_options = conf.guest_bus
         require_port(
             bus_options.gateway_bind_host,
-            bus_options.gateway_bind_port,
+            gateway_port(conf),
             "the databases of this directory know it, so end the process that has it",
         )
         startup.install_key(conf)

@@ -126,6 +126,8 @@ def render(document: dict[str, Any]) -> Iterator[str]:
 def _state(item: dict[str, Any]) -> str:
     last = item["last_known"]
     known = f"{last['status']}, {last['service_status']}" + (f" at {last['at']}" if last["at"] else "")
+    if item["status"] == STOPPED and last["service_status"] == instance_states.SERVICE_SHUTDOWN:
+        return "stopped"
     if item["service_status"] is None:
         now = "its processes run" if item["engine_runs"] else "stopped"
         return f"{now}, last known as {known}"

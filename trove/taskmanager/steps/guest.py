@@ -7,6 +7,7 @@ row is written in the checkpoint's transaction; only then is the conductor told.
 """
 
 import itertools
+import logging
 import uuid
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from trove.common import ids
 from trove.domain import instance_states, operations
+from trove.guestbus import reach
 from trove.objects import configuration, errors, guest_command, heartbeat, secret
 from trove.objects.guest import forget as forget_guest
 from trove.objects.guest_command import GuestCommand
@@ -22,11 +24,15 @@ from trove.objects.instance import Instance
 from trove.taskmanager.environment import Environment
 from trove.taskmanager.steps import outside, server
 from trove.wire import command
-from trove.workflow.model import AwaitSignal, Done, Failed, Result, StepContext
+from trove.workflow.model import AwaitSignal, Done, Failed, Result, Retry, StepContext
 from trove.workflow.records import step_token
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds a guest has to start, find us and enrol.
 ENROL_TIMEOUT = 600.0
+#: Seconds of silence after which an operator is told, see :class:`AwaitGuest`.
+QUIET = 60.0
 #: Seconds an engine has to initialise, start or recover.
 ENGINE_TIMEOUT = 900.0
 #: Seconds for a change inside a running engine.
@@ -149,12 +155,30 @@ class AwaitGuest:
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:
             return Done()
+        if ctx.timed_out and ctx.attempt == 1:
+            # Long before it is given up: an operator may mend what keeps the guest away, and it goes on.
+            reason = f"nothing was heard of the guest for {QUIET:.0f} seconds; {self._told(ctx)}"
+            LOG.warning("Instance %s: %s", ctx.resource_id, reason)
+            return Retry(0.0, reason)
         if ctx.timed_out:
             return Failed(
                 "guest.not_ready",
                 "The guest agent did not report in time; delete the instance and try again, or ask the operator.",
+                f"nothing was heard of the guest for {ENROL_TIMEOUT:.0f} seconds; {self._told(ctx)}",
             )
-        return AwaitSignal(operations.GUEST_READY, ENROL_TIMEOUT)
+        return AwaitSignal(operations.GUEST_READY, QUIET if ctx.attempt == 1 else ENROL_TIMEOUT - QUIET)
+
+    @staticmethod
+    def _told(ctx: StepContext) -> str:
+        """Return where the guest was told to dial and what is to be found there, for the operator."""
+        env: Environment = ctx.env
+        with env.db.reader() as session:
+            transport = GuestIdentity.get(session, ctx.resource_id, for_update=False).transport
+        if transport != "gateway":
+            return "it was told to use the message broker of [guest_bus] transport_url or guest_transport_url"
+        url = str(env.gateway_url or env.conf.guest_bus.gateway_url)
+        found = reach.problem(url, env.conf.guest_bus.gateway_ca_file)
+        return f"it was told to dial {url}, where {found or 'a gateway answers, so look into the log of its agent'}"
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()

@@ -199,8 +199,21 @@ class TestGuests(_Case):
     def test_a_guest_that_never_enrols(self) -> None:
         case = self.driver.case("create")
         case.answer = lambda: None  # type: ignore[method-assign]
+        said = (
+            "nothing was heard of the guest for {} seconds; it was told to dial http://127.0.0.1:1, where nobody "
+            "answers"
+        )
+        while said.format(60) not in self.logs.text():
+            self.assertGreater(self.driver.run(case, 1), 0)
+        with self.db.reader() as session:
+            found = self.driver.store.describe(session, case.workflow_id)
+        (waiting,) = (step for step in found["steps"] if step["name"] == "await-guest")
+        self.assertIn(said.format(60), waiting["error"])
+        self.assertGreater((found["deadline"] - found["updated_at"]).total_seconds(), 500)
         self.driver.run(case)
         self.assertEqual(("ERROR", "guest.not_ready"), self.status(case))
+        with self.db.reader() as session:
+            self.assertIn(said.format(600), str(session.get_one(models.InstanceFault, case.id).details))
 
     def test_past_the_pivot_a_failed_command_is_given_again(self) -> None:
         case = self.driver.case("resize-volume")

@@ -52,7 +52,7 @@ class TestStatus(base.UnitTestCase):
         (self.directory / "policy.yaml").write_text('"mine": "role:boss"\n"instance:create": "rule:mine"\n')
         code, found = self.check()
         self.assertEqual({(SUCCESS, "")}, set(found.values()), found)
-        self.assertEqual((SUCCESS, 6), (code, len(found)))
+        self.assertEqual((SUCCESS, 7), (code, len(found)))
 
     def test_a_table_for_people(self) -> None:
         migration.upgrade(self.db)

@@ -78,6 +78,28 @@ class TestReview(base.UnitTestCase):
         tls = "[guest_bus]\ngateway_bind_host = 10.0.0.1\ngateway_cert_file = /c\ngateway_key_file = /k\n"
         self.assertEqual([], self.review(tls))
 
+    def test_a_gateway_that_guests_cannot_find(self) -> None:
+        tls = "gateway_cert_file = /c\ngateway_key_file = /k\n"
+        for text, words in (
+            ("gateway_url = http://127.0.0.1:9000\ngateway_bind_port = 8778\n", "remove gateway_bind_port"),
+            (f"gateway_url = https://192.0.2.1:9000\n{tls}", "listens on 127.0.0.1 only; unless something forwards"),
+            (f"gateway_url = http://127.0.0.1\ngateway_bind_host = 192.0.2.1\n{tls}", "listens on 192.0.2.1 only"),
+            ("gateway_url = unix:///run/a\n", "give both the same path"),
+            ("gateway_url = https://trove.example:port\n", "is no URL"),
+        ):
+            (found,) = self.review(f"[guest_bus]\n{text}")
+            self.assertIn(words, found)
+        for text in (
+            "gateway_url = http://127.0.0.1:9000\n",
+            "gateway_url = http://localhost:9000\n",
+            "gateway_url = http://[::1]:9000\ngateway_bind_host = ::1\n",
+            "gateway_url = unix:///run/a\ngateway_socket = /run/a\n",
+            "gateway_url = https://trove.example:9000\n",
+            "gateway_url = https://trove.example\ngateway_bind_port = 9000\n",
+            f"gateway_url = https://192.0.2.1:9000\ngateway_bind_host = 0.0.0.0\n{tls}",
+        ):
+            self.assertEqual([], self.review(f"[guest_bus]\n{text}"), text)
+
     def test_several_files_and_directories(self) -> None:
         directory = self.tempdir()
         (directory / "b.conf").write_text("[DEFAULT]\ncolour = red\n")
