@@ -2,10 +2,12 @@
 """The service as processes of its own over a private RabbitMQ and MariaDB: one API, two taskmanagers, one conductor."""
 
 import pathlib
+import re
 import secrets
 import signal
 import subprocess
 import sys
+import textwrap
 from typing import Any
 
 import fixtures
@@ -20,35 +22,29 @@ from trove.tests.e2e import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.fixtures.rabbitmq import RabbitFixture
 
-_CONFIG = """
-[DEFAULT]
-transport_url = {control_url}
-bind_host = 127.0.0.1
-bind_port = {api_port}
-auth_strategy = http_basic
-http_basic_auth_user_file = {root}/users.yaml
-provider = local
-host = {host}
+#: The page that operators follow; its configuration is the one that is tested.
+_PAGE = pathlib.Path(__file__).resolve().parents[3] / "doc" / "source" / "admin" / "deployment.rst"
 
-[database]
-connection = {database_url}
-
-[security]
-key_encryption_key_file = {root}/key
-
+#: What the page has no reason to set.
+_ADDED = """
 [guest_bus]
 transport = {transport}
-{guest_options}
 heartbeat_interval = 2
 agent_heartbeat_expiry = 20
 
 [workflow]
 lease_ttl = 4
 poll_interval = 1
-
-[local]
-base_dir = {root}/guests
 """
+
+
+def page_configuration() -> str:
+    """Return the configuration of the deployment page as it stands there."""
+    text = _PAGE.read_text(encoding="utf-8")
+    text = text[text.index("\nConfiguration\n====") :]
+    found = re.search(r"\.\. code-block:: ini\n\n((?: {3}.*\n|\n)+)", text)
+    assert found is not None, f"{_PAGE} shows no configuration"
+    return textwrap.dedent(found[1])
 
 
 class Cloud(fixtures.Fixture):
@@ -71,7 +67,8 @@ class Cloud(fixtures.Fixture):
         database = self.useFixture(DatabaseFixture("mysql", create_tables=False))
         self._engine = database.db.engine
         self.api_port, self.gateway_port = base.free_port(), base.free_port()
-        KeyEncryptionKey.create_file(self.root / "key")
+        KeyEncryptionKey.create_file(self.root / "key-encryption-key")
+        self._make_certificate()
         self._write_configs(broker, database.url)
         project, password = secrets.token_hex(16), secrets.token_urlsafe(16)
         user = {"name": "admin", "password": password, "project_id": project, "roles": ["admin", "member", "reader"]}
@@ -93,27 +90,38 @@ class Cloud(fixtures.Fixture):
         self.client = base.Client(self.root / "clouds.yaml", self.root)
         base.wait_until(self._ready, "the API answers")
 
+    def _make_certificate(self) -> None:
+        """Do as the page says: a certificate of the gateway that is its own authority."""
+        made = subprocess.run(
+            [
+                "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=trove-gateway",
+                "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(self.root / "gateway.key"),
+                "-out", str(self.root / "gateway.crt"),
+            ],
+            capture_output=True, text=True, check=False, timeout=base.PATIENCE,
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+
     def _write_configs(self, broker: RabbitFixture, database_url: str) -> None:
-        if self.transport == "gateway":
-            options = (
-                f"gateway_bind_port = {self.gateway_port}\ngateway_url = http://127.0.0.1:{self.gateway_port}"
-            )
-        else:
+        page = page_configuration()
+        replaced = {
+            "rabbit://trove:BUS_SECRET@127.0.0.1:5672/trove": broker.url,
+            "mysql+pymysql://trove:DB_SECRET@127.0.0.1/trove?charset=utf8mb4": database_url.replace("%", "%%"),
+            "https://127.0.0.1:8778": f"https://127.0.0.1:{self.gateway_port}",
+            "/etc/trove/": f"{self.root}/",
+            "/var/lib/trove/guests": f"{self.root}/guests",
+            "[DEFAULT]\n": f"[DEFAULT]\nbind_port = {self.api_port}\n",
+        }
+        for there, here in replaced.items():
+            assert there in page, f"the page says nothing of {there} any more"
+            page = page.replace(there, here)
+        page += _ADDED.format(transport=self.transport)
+        if self.transport == "messaging":
             vhost = broker.add_vhost()
-            guest_url = broker.url_for(*broker.add_user(vhost), vhost)
-            options = f"transport_url = {guest_url}"
+            page += f"\n[guest_bus]\ntransport_url = {broker.url_for(*broker.add_user(vhost), vhost)}\n"
         for name in ("conductor", "taskmanager-1", "taskmanager-2", "api"):
-            text = _CONFIG.format(
-                control_url=broker.url,
-                api_port=self.api_port,
-                root=self.root,
-                host=name,
-                database_url=database_url.replace("%", "%%"),
-                transport=self.transport,
-                guest_options=options,
-            )
             path = self.config(name)
-            path.write_text(text)
+            path.write_text(f"{page}\n[DEFAULT]\nhost = {name}\n")
             path.chmod(0o600)
 
     def config(self, name: str) -> pathlib.Path:

@@ -4,10 +4,13 @@ project."""
 
 import os
 import pathlib
+import subprocess
+import sys
 from typing import Any
 
 import requests
 
+from trove.standalone import demo
 from trove.tests.e2e import base
 from trove.tests.fixtures.keystone import Account, KeystoneFixture
 
@@ -25,7 +28,7 @@ class KeystoneClient(base.Client):
 
     def __init__(self, keystone: KeystoneFixture, account: Account, home: pathlib.Path, url: str) -> None:
         clouds = keystone.write_clouds(home / f"{account.name}.yaml", {"trove-standalone": account})
-        self._environment = {
+        self.environment = self._environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
             "OS_CLIENT_CONFIG_FILE": str(clouds),
@@ -69,5 +72,22 @@ class KeystoneTest(base.EndToEndTestCase):
         admin.run("instance", "delete", made["id"], json_output=False)
         owner.wait_gone(made["id"])
 
+        self._quickstart(service, owner)
+
         log = service.layout.log.read_text()
         self.assertEqual([], [secret for secret in (options["password"], "gAAAA") if secret in log])
+
+    def _quickstart(self, service: base.Standalone, owner: KeystoneClient) -> None:
+        """The quickstart's tour has no account of its own here: it takes the caller's, every time, or says so."""
+        program = [sys.executable, "-P", "-m", demo.__name__, "--data-dir", str(service.layout.root)]
+        bare = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        for environment, expected in (
+            (bare, "accounts are Keystone's. Register that URL"),
+            ({**bare, **owner.environment}, "demo@demo: PostgreSQL"),
+            ({**bare, **owner.environment}, "instance 'demo' exists"),
+        ):
+            done = subprocess.run(
+                program, capture_output=True, text=True, check=False, timeout=base.PATIENCE, env=environment
+            )
+            self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+            self.assertIn(expected, done.stdout)

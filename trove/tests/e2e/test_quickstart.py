@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's first command, from a clean clone in a directory that nobody else may enter."""
+"""The README's first command, from a clean clone that nobody else may enter, and once more after an update of it."""
 
 import os
 import pathlib
@@ -21,12 +21,14 @@ class QuickstartTest(base.EndToEndTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.clone = self.tempdir() / "a clone"
+        # Run from the directory above: Python would take a directory "trove" in the present one for the package.
+        self.clone = self.tempdir() / "a clone" / "trove"
+        self.clone.parent.mkdir()
         self.port = str(base.free_port())
         subprocess.run(["git", "clone", "-q", str(_SOURCE), str(self.clone)], check=True, timeout=120)
         self.addCleanup(self._run, "--stop")
 
-    def _run(self, *options: str) -> str:
+    def _run(self, *options: str, status: int = 0) -> str:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "TROVE_", "PYTHONPATH"))}
         done = subprocess.run(
             [str(self.clone / "tools" / "quickstart.sh"), *options],
@@ -37,9 +39,9 @@ class QuickstartTest(base.EndToEndTestCase):
             check=False,
             timeout=600,
             env=environment,
-            cwd="/",
+            cwd=self.clone.parent,
         )
-        self.assertEqual(0, done.returncode, done.stdout)
+        self.assertEqual(status, done.returncode, done.stdout)
         return done.stdout
 
     def test_quickstart(self) -> None:
@@ -55,9 +57,16 @@ class QuickstartTest(base.EndToEndTestCase):
         for expected in (r"demo .*ACTIVE", r"^logs ", r"^stop .*--stop"):
             self.assertRegex(first, re.compile(expected, re.MULTILINE))
 
-        again = self._run("--port", self.port)
+        with open(self.clone / "trove" / "__init__.py", "a") as updated:
+            updated.write("# an update\n")
+        again = self._run()
+        self.assertIn("other code was installed since the service", again)
+        self.assertIn(f"serving on http://127.0.0.1:{self.port}/", again)
         self.assertIn("exists", again)
         self.assertIn(url, again)
+
+        refused = self._run("--datastore", "oracle", status=1)
+        self.assertRegex(refused, r"--datastore oracle is not possible here; possible: .*postgresql \(\d")
 
         self._run("--stop")
         base.wait_until(lambda: not self._left(), "no process of the clone is left")
