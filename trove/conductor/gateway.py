@@ -154,7 +154,7 @@ class Gateway:
             server.watchdog.start()
             self._threads.append(threading.Thread(target=server.serve, name="gateway", daemon=True))
             self._threads[-1].start()
-        LOG.info("The guests' gateway listens at %s", ", ".join(str(server.bind_addr) for server in self._servers))
+        LOG.info("The guests' gateway listens at %s", self.url)
 
     def stop(self) -> None:
         """End held polls and stop serving, within about ten seconds. Safe to repeat."""
