@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from trove.providers.local import processes
+from trove.providers.local import cgroups, processes
 from trove.providers.local.records import KINDS, Record, slug
 from trove.providers.local.starting import STATE
+
+_PROC = Path("/proc")
+_AGENT_AND_ENGINE = 2
 
 
 class Seen(NamedTuple):
@@ -23,8 +26,19 @@ class Seen(NamedTuple):
 
 
 def take(base_dir: Path) -> dict[str, Seen]:
-    """Return what runs of each server below ``base_dir``, by the name of its directory, an instance's id."""
-    return {directory.name: _look(base_dir, record) for directory, record in _records(base_dir)}
+    """Return what runs of each server below ``base_dir``, by the name of its directory, an instance's id.
+
+    All processes of the host are looked at once, however many servers there are.
+    """
+    marked: dict[str, set[int]] = {}
+    nameless: set[int] = set()
+    for pid in (int(name) for name in os.listdir(_PROC) if name.isdigit()):
+        mark = processes.mark_of(pid)
+        if mark:
+            marked.setdefault(mark, set()).add(pid)
+        elif mark is None:
+            nameless.add(pid)
+    return {path.name: _look(base_dir, record, marked, nameless) for path, record in _records(base_dir)}
 
 
 def _records(base_dir: Path) -> Iterator[tuple[Path, Record]]:
@@ -35,16 +49,22 @@ def _records(base_dir: Path) -> Iterator[tuple[Path, Record]]:
             continue
 
 
-def _look(base_dir: Path, record: Record) -> Seen:
+def _look(base_dir: Path, record: Record, marked: dict[str, set[int]], nameless: set[int]) -> Seen:
+    found = set(marked.get(record["tag"], ()))
+    found.update(cgroups.members(record.get("cgroups", ())))
+    if len(found) < _AGENT_AND_ENGINE:  # an engine may have written its title over the mark
+        membership = _membership(base_dir, record)
+        found.update(pid for pid in nameless if membership.marked(pid))
+    living = {identity for pid in found if (identity := processes.identify(pid)) is not None}
+    agent = {processes.Identity(record["pid"], record["started"])} & living
+    return Seen(bool(agent), bool(living - agent))
+
+
+def _membership(base_dir: Path, record: Record) -> processes.Membership:
     directory = base_dir / KINDS["server"] / slug("server", record["tag"])
     volume = base_dir / KINDS["volume"] / slug("volume", record["volume_tag"])
     try:
         uid = (directory / STATE).stat().st_uid
     except OSError:
         uid = os.getuid()
-    real = (os.path.realpath(directory), os.path.realpath(volume))
-    members = processes.find_members(
-        processes.Membership(record["tag"], real, uid, tuple(record.get("cgroups", ())))
-    )
-    agent = [member for member in members if (member.pid, member.started) == (record["pid"], record["started"])]
-    return Seen(bool(agent), len(members) > len(agent))
+    return processes.Membership(record["tag"], (os.path.realpath(directory), os.path.realpath(volume)), uid)

@@ -80,7 +80,10 @@ class SurvivalTest(base.EndToEndTestCase):
         self.rows(app, "create table t (n int)")
         agent, engine = agent_pid(self.service, instance_id), engine_pid(self.service, instance_id)
 
+        self.assertEqual(("ACTIVE", "healthy", True, True), self._said())
         self.service.kill()
+        base.wait_until(lambda: not self.service.status()["running"], "its lock has gone with it")
+        self.assertEqual(("RUNNING", None, True, True), self._said())
         self.rows(app, "insert into t values (1)")
         self.assertTrue(base.alive(agent))
         again = self.connect(shown, "shop", "app", "app-password")
@@ -92,6 +95,11 @@ class SurvivalTest(base.EndToEndTestCase):
         answer = self.client.call("POST", f"/instances/{instance_id}/databases", {"databases": [{"name": "later"}]})
         self.assertEqual(requests.codes.accepted, answer.status_code)
         base.wait_until(lambda: "later" in self._databases(instance_id), "the database made after the restart is there")
+
+    def _said(self) -> tuple[Any, ...]:
+        """Return what ``trove-standalone status`` says of the one instance."""
+        (shown,) = self.service.status()["instances"]
+        return tuple(shown[key] for key in ("status", "service_status", "agent_runs", "engine_runs"))
 
     def test_a_creation_goes_on_after_the_service_was_killed(self) -> None:
         for delay in (0.0, 0.2, 0.5, 0.9):
@@ -177,6 +185,7 @@ class SurvivalTest(base.EndToEndTestCase):
         self.service.command("down")
         self.assertEqual(0, self.service.pid)
         self.assertFalse(base.alive(agent) or base.alive(engine))
+        self.assertEqual(("STOPPED", None, False, False), self._said())
         self.service.up()
         shown = self.client.wait_active(instance_id)
         self.assertEqual([(7,)], self.rows(self.connect(shown, "shop", "app", "app-password"), "select n from t"))
