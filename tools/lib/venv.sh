@@ -15,6 +15,9 @@ require_space() {
     return 1
 }
 
+# doing LOG: what pip has begun last.
+doing() { { grep -aE '^ *(Collecting|Downloading|Processing|Building|Installing) ' "$1" || true; } | tail -n 1 | cut -c 1-90; }
+
 # with_progress WHAT LOG COMMAND…: run COMMAND with its output in LOG; say every ten seconds what it does, and why it failed.
 with_progress() {
     local what=$1 log=$2 waited=0 child
@@ -25,7 +28,7 @@ with_progress() {
     while kill -0 "$child" 2>/dev/null; do
         sleep 1
         waited=$((waited + 1))
-        [ $((waited % 10)) -ne 0 ] || echo "    $what since $waited s: $(tail -n 1 "$log" | cut -c 1-100)"
+        [ $((waited % 10)) -ne 0 ] || echo "    $what since $waited s: $(doing "$log")"
     done
     trap - INT TERM
     wait "$child" && return 0

@@ -7,12 +7,14 @@ import http.server
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import trove
 from trove.standalone import demo, pidfile, running
 from trove.standalone.layout import Layout
 from trove.tests import base
@@ -147,6 +149,19 @@ class TestSmallDisk(base.FunctionalTestCase):
                     os.write(filler.fileno(), bytes(4096))
             except OSError:
                 return
+
+    def test_quickstart_does_not_begin_an_installation_that_cannot_end(self) -> None:
+        top = pathlib.Path(trove.__file__).resolve().parents[1]
+        shutil.copytree(top / "tools" / "lib", self.root / "tools" / "lib")
+        shutil.copy(top / "tools" / "quickstart.sh", self.root / "tools")
+        for _ in range(2):
+            done = subprocess.run(
+                [str(self.root / "tools" / "quickstart.sh")], capture_output=True, text=True, check=False, timeout=60
+            )
+            self.assertEqual((1, ""), (done.returncode, done.stdout))
+            self.assertRegex(done.stderr, r"^no space left: an installation needs \d+ MiB, .* free some")
+            self.assertEqual(1, len(done.stderr.splitlines()), done.stderr)
+        self.assertFalse((self.root / ".venv").exists())
 
     def test_what_is_wrong_is_said_once_with_the_remedy(self) -> None:
         self.fill()
