@@ -8,6 +8,7 @@ other users keep theirs to themselves.
 import contextlib
 import errno
 import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def explained(address: tuple[str, int] | str, options: str) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        if err.filename is not None:  # a certificate, or what else is read before
+        if err.filename is not None or isinstance(err, ssl.SSLError):  # a certificate, read before
             raise
         if isinstance(address, str):
             raise CannotListen(f"cannot listen on {address}: {err}") from err
