@@ -22,7 +22,14 @@ from trove.domain import operations
 
 _PACKAGE = pathlib.Path(trove.__file__).parent
 #: Not part of the service.
-_SKIP = ("trove.tests", "trove.hacking", "trove.standalone", "trove.db.migrations", "trove.workflow.testing")
+_SKIP = (
+    "trove.tests",
+    "trove.hacking",
+    "trove.standalone",
+    "trove.db.migrations",
+    "trove.workflow.testing",
+    "trove.wsgi",  # makes the application when it is loaded
+)
 #: What a symbol of a fault looks like.
 _SYMBOL = re.compile(r"(command|configuration|database|datastore|engine|guest|provider|user|workflow)\.[a-z_]+")
 #: Looks like one and is the beginning of one.
