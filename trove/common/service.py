@@ -5,6 +5,7 @@ SIGTERM and SIGINT stop gracefully, SIGHUP reloads mutable options. A second SIG
 bounded stop.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -29,7 +30,7 @@ class Part(Protocol):
 class Periodic:
     """Calls ``task()`` in a thread of its own every ``interval`` seconds until stopped.
 
-    :param task: an exception from it is logged; the next round comes all the same.
+    :param task: an exception from it is logged; the next round comes all the same, whatever it was.
     """
 
     def __init__(self, name: str, interval: float, task: Callable[[], object]) -> None:
@@ -52,11 +53,30 @@ class Periodic:
 
     def _loop(self) -> None:
         while not self._stopping.is_set():
-            try:
-                self._task()
-            except Exception:  # boundary: one failed round must not end the task
-                LOG.exception("periodic task %s failed", self.name)
+            # Without memory, or at the end of the stack, telling of a failure may fail like the task itself.
+            with contextlib.suppress(Exception):
+                self._round()
             clock.wait(self._stopping, self._interval)
+
+    def _round(self) -> None:
+        try:
+            self._task()
+        except Exception:  # boundary: one failed round must not end the task
+            LOG.exception("periodic task %s failed", self.name)
+
+
+def attempt(what: str, call: Callable[..., object], *args: object) -> bool:
+    """Call ``call(*args)`` as one item of a round: what it raises is logged, so that the next item comes all the same.
+
+    :param what: names the item in the log.
+    :returns: whether it went well.
+    """
+    try:
+        call(*args)
+    except Exception:  # boundary: one item that fails must not stop the others
+        LOG.exception("%s failed; the others go on", what)
+        return False
+    return True
 
 
 class Group:

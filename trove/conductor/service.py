@@ -148,10 +148,13 @@ class Conductor:
             LOG.warning("%d messages to %s were not sent and will be sent again: %s", len(envelopes), instance_id, err)
 
     def _round(self) -> None:
-        self.outbox.expire()
-        self._database_at = clock.monotonic()
-        self._sweeper.look()
+        if service.attempt("ending commands that are late", self.outbox.expire):
+            self._database_at = clock.monotonic()
+        service.attempt("sweeping the object store", self._sweeper.look)
         if self.messaging is None:
             return  # the gateway's guests come and ask
         for instance_id in self.outbox.due("messaging", _PER_ROUND):
-            self._send(instance_id, self.outbox.envelopes_for(instance_id))
+            service.attempt(f"sending to {instance_id}", self._send_due, instance_id)
+
+    def _send_due(self, instance_id: str) -> None:
+        self._send(instance_id, self.outbox.envelopes_for(instance_id))

@@ -83,9 +83,11 @@ class Notifier:
     def look(self) -> None:
         """Add the events of periods that have begun."""
         if self._conf.exists_notifications or self._conf.exists_notification_transformer:
-            self._every(EXISTS, self._conf.exists_notification_interval, self._exists)
+            every = self._conf.exists_notification_interval
+            service.attempt("telling of instances", self._every, EXISTS, every, self._exists)
         if self._conf.quota_notification_interval:
-            self._every(QUOTA, self._conf.quota_notification_interval, self._quotas)
+            every = self._conf.quota_notification_interval
+            service.attempt("telling of quotas", self._every, QUOTA, every, self._quotas)
 
     def _every(self, name: str, interval: int, add: Callable[[Session, periodic_mark.Progress], str | None]) -> None:
         period = int(clock.timestamp()) // interval

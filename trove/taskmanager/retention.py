@@ -68,7 +68,7 @@ class Retention:
         for kept in ALL:
             days = self._conf.retention[kept.option]
             if days:
-                self._some(kept, days)
+                service.attempt(f"removing {kept.what} that are over", self._some, kept, days)
 
     def _some(self, kept: Kept, days: int) -> None:
         period = int(clock.timestamp()) // PERIOD

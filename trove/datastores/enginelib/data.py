@@ -7,9 +7,9 @@ any moment begins again, and a volume that already holds somebody's data is neve
 """
 
 import os
-import shutil
 from pathlib import Path
 
+from trove.common import trees
 from trove.datastores import spi
 
 _UNFINISHED = ".trove-initialising"
@@ -37,10 +37,10 @@ class DataDirectory:
                     "engine.data_exists",
                     "The volume already holds a database and is not overwritten; use an empty volume.",
                 )
-            shutil.rmtree(self.path)
+            trees.remove(self.path)
         # Copies and new directories have such a name while they are made.
         for left in self.path.parent.glob(f".{self.path.name}.*"):
-            shutil.rmtree(left, ignore_errors=True)
+            trees.remove_quietly(left)
         self._unfinished.touch(mode=0o600)
         return self.path
 

@@ -10,6 +10,8 @@ import secrets
 import shutil
 from pathlib import Path
 
+from trove.common import trees
+
 #: ``FICLONE`` of linux/fs.h: let a file share all blocks of another, where the file system can (btrfs, XFS).
 _FICLONE = 0x40049409
 #: What the kernel answers where it cannot clone or copy between these two files; then the next way is tried.
@@ -69,27 +71,39 @@ def copy_tree(source: Path, target: Path) -> None:
         raise FileExistsError(str(target))
     partial = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
     try:
-        _copy_directory(source, partial)
+        _copy_directories(source, partial)
         os.rename(partial, target)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        trees.remove_quietly(partial)
         raise
 
 
-def _copy_directory(source: Path, target: Path) -> None:
+def _copy_directories(source: Path, target: Path) -> None:
     # Not shutil.copytree: it gathers errors into one without errno, and "no space left" must be recognisable.
+    made: list[tuple[Path, Path]] = []
+    waiting = [(source, target)]
+    while waiting:
+        made.append(waiting.pop())
+        waiting += _copy_directory(*made[-1])
+    for old, new in reversed(made):  # last: a directory may forget how to be written to
+        shutil.copystat(old, new, follow_symlinks=False)
+
+
+def _copy_directory(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Copy a directory without those in it, which are returned with their targets."""
+    below = []
     os.mkdir(target, 0o700)
     with os.scandir(source) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                _copy_directory(Path(entry.path), target / entry.name)
+                below.append((Path(entry.path), target / entry.name))
             elif entry.is_symlink():
                 os.symlink(os.readlink(entry.path), target / entry.name)
             elif entry.is_file(follow_symlinks=False):
                 _copy_file(entry.path, str(target / entry.name))
             else:
                 raise OSError(errno.EINVAL, "neither file, directory nor link", entry.path)
-    shutil.copystat(source, target, follow_symlinks=False)
+    return below
 
 
 def _copy_file(source: str, target: str) -> None:

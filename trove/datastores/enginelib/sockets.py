@@ -8,11 +8,10 @@ outside, so whoever needs a new one sweeps those that no living server uses.
 
 import contextlib
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
-from trove.common import clock
+from trove.common import clock, trees
 from trove.datastores.enginelib import files
 
 _PREFIX = "trove-socket-"
@@ -50,7 +49,7 @@ def sweep(parent: Path) -> None:
         with contextlib.suppress(OSError):
             old = clock.timestamp() - directory.lstat().st_mtime > _SWEEP_AFTER
             if old and _is_ours(directory) and not _in_use(directory):
-                shutil.rmtree(directory)
+                trees.remove(directory)
 
 
 def write_lock(directory: Path, name: str, pid: int) -> None:

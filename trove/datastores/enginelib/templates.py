@@ -20,11 +20,11 @@ import contextlib
 import hashlib
 import os
 import secrets
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from trove.common import trees
 from trove.datastores.enginelib import files
 
 DATA = "data"
@@ -90,7 +90,7 @@ class Templates:
             # Renaming onto a directory that is not empty fails: somebody else was quicker, and theirs is as good.
             os.rename(partial, place)
         except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
+            trees.remove_quietly(partial)
             raise
 
 

@@ -9,13 +9,20 @@ written before anything is made, so :meth:`Isolation.sweep` may remove whatever 
 """
 
 import dataclasses
+import logging
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from trove.domain.shape import Shape
+from trove.providers import base
 from trove.providers.local import cgroups, guard, network
 from trove.providers.local.records import Record, slug
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass
@@ -99,10 +106,17 @@ class Isolation:
     def sweep(self, ports: Collection[str], servers: Collection[str]) -> None:
         """Remove namespaces and groups of this ``base_dir`` that no record knows. The caller holds the lock."""
         for key in self.network.slugs() - set(ports):
-            self.network.remove(key)
+            self._try(self.network.remove, key)
         trees = self.trees()
         for key in trees.slugs() - set(servers):
-            cgroups.Cgroups.remove(trees.plan(key))
+            self._try(cgroups.Cgroups.remove, trees.plan(key))
+
+    @staticmethod
+    def _try(remove: Callable[[T], object], thing: T) -> None:
+        try:
+            remove(thing)
+        except (base.ProviderError, OSError) as err:  # the next sweep tries again
+            LOG.warning("%s, which no instance has, cannot be removed now: %s", thing, err)
 
 
 def _words(groups: Sequence[str], namespace: Path) -> list[str]:

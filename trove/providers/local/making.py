@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import secrets
-import shutil
 import signal
 import threading
 from pathlib import Path
@@ -101,7 +100,10 @@ class Maker:
         for found in spares.listed(self._store):
             owner = processes.Identity(found["pid"], found["started"])
             if found["boot"] != self._boot or not processes.is_alive(owner):
-                self._remove(found["id"])
+                try:
+                    self._remove(found["id"])
+                except (base.ProviderError, OSError) as err:  # the next call tries again
+                    LOG.warning("the place %s of a process that is gone cannot be removed now: %s", found["id"], err)
 
     # the thread
 
@@ -250,8 +252,9 @@ class Maker:
         directory = spares.directory(self._store, "volume", place_id)
         if directory.exists():
             disks.unmount(directory / IMAGE, directory / DATA)
-            shutil.rmtree(directory)
-        shutil.rmtree(spares.directory(self._store, "server", place_id), ignore_errors=True)
+        for left in (directory, spares.directory(self._store, "server", place_id)):
+            if (aside := self._store.trash.take(left)) is not None:
+                self._store.trash.sweep(aside)
         spares.file(self._store, place_id).unlink(missing_ok=True)
 
     def _leave_groups(self, place_id: str) -> None:

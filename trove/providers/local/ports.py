@@ -166,7 +166,7 @@ class Ports:
                 self._isolation.network.remove(slug("port", tag))
             discarded = self._store.discard("port", tag)
         if discarded is not None:
-            self._store.sweep(discarded)
+            self._store.trash.sweep(discarded)
 
     def _choose(self, spec: base.PortSpec) -> tuple[str, int]:
         reserved = {(record["address"], record["port"]) for record in self._store.all("port")}

@@ -14,21 +14,29 @@ Paste this to run a test as somebody else::
 """
 
 import compileall
+import ctypes
+import errno
 import functools
 import os
 import pwd
 import stat
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import trove
 from trove.providers import base
 from trove.providers.local import launch
 
 _MAX_LINKS = 40
+
+T = TypeVar("T")
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,31 @@ def find_account(name: str) -> Account:
     if entry.pw_uid == 0:
         raise base.FatalError(f"[local] user names '{name}', which is root; engines must run as an ordinary user")
     return Account(name, entry.pw_uid, entry.pw_gid)
+
+
+def with_rights_of(account: Account, call: Callable[[], T]) -> T:
+    """Return what ``call`` returns in a thread that may do to files what ``account`` may, and no more.
+
+    setfsuid(2) counts for one thread only and takes root's capabilities over files away from it. The thread ends with
+    the call, so that no other call can inherit its rights.
+
+    :raises OSError: when the kernel refuses; also what ``call`` raises.
+    """
+    result: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            for change, number in ((_libc.setfsgid, account.gid), (_libc.setfsuid, account.uid)):
+                change(number)
+                if change(-1) != number:  # both only ever answer with the id before
+                    raise PermissionError(errno.EPERM, f"the rights of the account {account.name} cannot be taken")
+            result.set_result(call())
+        except BaseException as err:  # boundary: it is the caller's
+            result.set_exception(err)
+
+    thread = threading.Thread(target=work, name=f"as-{account.name}", daemon=True)
+    thread.start()
+    return result.result()
 
 
 def run_unprivileged_argv(

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from trove.common import service
 from trove.domain.shape import Shape
 from trove.providers import base
 from trove.providers.local import (
@@ -275,13 +276,16 @@ class LocalProvider:
         if self._warm is not None:
             self._warm.close()
 
-    @_own_errors
     def supervise(self) -> None:
-        """Start agents that have died, go on with restarts, delete what a crash has left. Call it every few seconds."""
-        self.warm_up()
-        self._maker.tend()
-        self._servers.supervise()
-        self._store.sweep_leftovers()
+        """Start agents that have died, go on with restarts, delete what was discarded or left by a crash. Call it every
+        few seconds. Each part is done whatever becomes of the others."""
+        service.attempt("the process that starts agents", self.warm_up)
+        service.attempt("the place made ahead", self._maker.tend)
+        service.attempt("looking after servers", self._servers.supervise)
+        service.attempt("removing what is nobody's", self._clear)
+        service.attempt("deleting what was discarded", self._store.trash.round)
+
+    def _clear(self) -> None:
         with self._store.lock():
             self._maker.clear()
             if self._isolation is not None and self._isolation.for_new:

@@ -14,7 +14,7 @@ reader needs no lock and never sees half of one; whoever decides on the ground o
       gateway/                           a socket of the gateway, when that is on this host; the account may enter
       templates/                         prepared data directories, shared by the engines (the account's own)
       spares/                            what is made ahead of the next creation, see :mod:`.spares`
-      trash/                             what is being deleted
+      trash/                             what is being deleted, see :mod:`.trash`
 
 Whatever a guest can write to lies in the directories of its account; records and the directories around them do not,
 so a guest cannot tell this process what to read, write or kill.
@@ -35,19 +35,15 @@ import json
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from trove.common import clock
 from trove.providers import base
 from trove.providers.local.privileges import Account
+from trove.providers.local.trash import Trash
 
 _INSTANCE_TAG = re.compile(r"^instance:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(server|volume|port)$")
-
-#: Seconds after which discarded files count as left by a crash.
-LEFTOVER_AGE = 600.0
 
 KINDS = {"server": "servers", "volume": "volumes", "port": "ports"}
 
@@ -146,11 +142,13 @@ class Store:
     """Records below ``base_dir``.
 
     :param account: who owns the guests' directories; ``None``: the user this process runs as.
+    :ivar trash: where what was discarded is until it is removed.
     """
 
     def __init__(self, base_dir: Path, account: Account | None) -> None:
         self.base_dir = base_dir
         self.account = account
+        self.trash = Trash(base_dir / "trash", account)
         shared = 0o711 if account else 0o700
         try:
             for path in (base_dir, *(base_dir / name for name in (*KINDS.values(), "trash"))):
@@ -222,7 +220,7 @@ class Store:
         :param made: a directory of this ``base_dir`` without a record that is to become it, with all that is in it.
         """
         final = self.directory(kind, record["tag"])
-        building = made or self.base_dir / "trash" / secrets.token_hex(8)  # a crash leaves it where it gets swept
+        building = made or self.trash.new_name()
         if made is None:
             building.mkdir(mode=0o700)
         handles: list[int] = []
@@ -254,38 +252,13 @@ class Store:
                 os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
 
     def discard(self, kind: str, tag: str) -> Path | None:
-        """Take the thing's files out of sight, record included; return what :meth:`sweep` must delete. The caller
-        holds the lock."""
+        """Take the thing's files out of sight, record included; return what the trash must remove. The caller holds
+        the lock."""
         path = self.file(kind, tag) if kind == "port" else self.directory(kind, tag)
-        aside = self.base_dir / "trash" / secrets.token_hex(8)
-        try:
-            path.rename(aside)
-        except FileNotFoundError:
-            return None
-        sync_directory(path.parent)
+        aside = self.trash.take(path)
+        if aside is not None:
+            sync_directory(path.parent)
         return aside
-
-    def sweep(self, item: Path) -> None:
-        """Delete what was discarded. It can take long, so the caller does not hold the lock.
-
-        :raises base.RetryableError: when something of it cannot be deleted now.
-        """
-        try:
-            if item.is_dir() and not item.is_symlink():
-                shutil.rmtree(item)
-            else:
-                item.unlink()
-        except FileNotFoundError:
-            return  # another process sweeps at the same time
-        except OSError as err:
-            raise base.RetryableError(f"{item} cannot be deleted: {err}") from err
-
-    def sweep_leftovers(self) -> None:
-        """Delete what a crash has left; what is young may be somebody's work."""
-        for item in (self.base_dir / "trash").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if clock.timestamp() - item.lstat().st_ctime > LEFTOVER_AGE:
-                    self.sweep(item)
 
     @staticmethod
     def _load(path: Path) -> Record | None:

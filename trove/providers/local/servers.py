@@ -137,7 +137,7 @@ class Servers:
                 return False
             discarded = self._store.discard("server", tag)
         if discarded is not None:
-            self._store.sweep(discarded)
+            self._store.trash.sweep(discarded)
         return True
 
     def grouped(self, tag: str) -> list[str]:
@@ -168,6 +168,8 @@ class Servers:
                     self._supervise(listed["tag"])
             except (base.ProviderError, OSError) as err:
                 LOG.error("server %s: %s", listed["tag"], err)
+            except Exception:  # boundary: the other servers are looked after all the same
+                LOG.exception("looking after server %s failed", listed["tag"])
 
     def _supervise(self, tag: str) -> None:
         with self._store.lock():

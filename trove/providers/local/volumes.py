@@ -94,7 +94,7 @@ class Volumes:
                 disks.unmount(self._image(record), self.data_dir(tag))
             discarded = self._store.discard("volume", tag)
         if discarded is not None:
-            self._store.sweep(discarded)
+            self._store.trash.sweep(discarded)
 
     def release(self) -> None:
         """Unmount every volume; all data stays. No server may run."""

@@ -5,7 +5,7 @@ import json
 import os
 from unittest import mock
 
-from trove.common import clock, ids
+from trove.common import ids
 from trove.providers import base
 from trove.providers.local import records
 from trove.tests import base as tests
@@ -59,15 +59,13 @@ class StoreTest(tests.UnitTestCase):
         self.store.file("port", "t").write_text(json.dumps({"tag": "other"}))
         self.assertRaises(base.ConflictError, self.store.read, "port", "t")
 
-    def test_only_old_leftovers_are_swept(self) -> None:
+    def test_what_was_discarded_is_in_the_trash(self) -> None:
         self.store.make_directory("volume", {"tag": "t"}, "data", {})
-        self.store.discard("volume", "t")
-        self.store.sweep_leftovers()
-        self.assertEqual(1, len(list((self.store.base_dir / "trash").iterdir())))
-        later = clock.timestamp() + records.LEFTOVER_AGE + 1
-        with mock.patch.object(clock, "timestamp", autospec=True, return_value=later):
-            self.store.sweep_leftovers()
-        self.assertEqual([], list((self.store.base_dir / "trash").iterdir()))
+        item = self.store.discard("volume", "t")
+        self.assertEqual(self.store.base_dir / "trash", item.parent)
+        self.assertIsNone(self.store.read("volume", "t"))
+        self.store.trash.round()
+        self.assertFalse(item.exists())
 
     def test_discarding_what_is_absent(self) -> None:
         self.assertIsNone(self.store.discard("volume", "t"))
@@ -78,7 +76,7 @@ class StoreTest(tests.UnitTestCase):
         (outside / "kept").write_text("")
         self.store.make_directory("volume", {"tag": "t"}, "data", {})
         (self.store.directory("volume", "t") / "data" / "link").symlink_to(outside)
-        self.store.sweep(self.store.discard("volume", "t"))
+        self.store.trash.sweep(self.store.discard("volume", "t"))
         self.assertTrue((outside / "kept").exists())
 
     def test_base_dir_that_cannot_be_made(self) -> None:
