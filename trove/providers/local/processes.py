@@ -5,12 +5,15 @@ A process number alone proves nothing: it may have been used again. A process is
 time (:class:`Identity`), and it belongs to a server because its environment carries the server's mark
 (``TROVE_INSTANCE=<tag>``), which agents pass on to their engines, or because it descends from such a process. Some
 engines write their title over their environment (PostgreSQL's children do); an orphan of that sort is known by its
-working directory inside the instance's directories. In tier 2 whoever is in the server's control groups belongs to it
-as well. Nothing is ever found by its name, and everything is looked at again through a process handle right before it
+working directory inside the instance's directories. Anybody can write a mark into an environment, so none of this counts
+for a process of another account than the agent was started with: that one is ignored, and reported. In tier 2 whoever
+is in the server's control groups belongs to it as well. Nothing is ever found by its name, and everything is looked at again through a process handle right before it
 is signalled, so that the signal cannot reach a stranger who got the number meanwhile. See proc(5) and pidfd_open(2).
 """
 
 import contextlib
+import functools
+import logging
 import os
 import select
 import signal
@@ -25,12 +28,16 @@ from trove.common import clock
 from trove.providers import base
 from trove.providers.local import cgroups, privileges
 
+LOG = logging.getLogger(__name__)
+
 MARK = "TROVE_INSTANCE"
 
 _PROC = Path("/proc")
 _SETTLE = 10.0
 #: Exit statuses that are remembered.
 _ENDINGS_KEPT = 1000
+#: How much is read of what a process shows of its environment or arguments, in bytes.
+_MOST_SHOWN = 256 * 1024
 
 
 class Identity(NamedTuple):
@@ -53,7 +60,8 @@ class Membership:
 
     :ivar tag: value of the mark.
     :ivar directories: the instance's own directories, real paths.
-    :ivar uid: who its processes run as.
+    :ivar uid: the account that its agent was started with. A launcher that has not given up root's rights yet, which
+        is this process's own user, counts as well.
     :ivar groups: control groups in which nobody else is.
     """
 
@@ -63,26 +71,61 @@ class Membership:
     groups: tuple[str, ...] = ()
 
     def marked(self, pid: int) -> bool:
-        """Tell whether the process carries the mark, or is an orphan of this instance that has overwritten its
-        environment."""
-        try:
-            environment = (_PROC / str(pid) / "environ").read_bytes()
-        except OSError:
+        """Tell whether the process is of the account and carries the mark, or is an orphan of this instance that has
+        overwritten its environment."""
+        environment = _shown(pid, "environ")
+        if environment is None:
             return False
         if f"{MARK}={self.tag}".encode() in environment.split(b"\0"):
-            return True
+            return self.owns(pid)
         return b"=" not in environment and self._orphan_inside(pid)
+
+    def owns(self, pid: int) -> bool:
+        """Tell whether a process runs under the account of the server's agent; report one that does not."""
+        users = users_of(pid)
+        if users <= {self.uid, os.getuid()}:
+            return bool(users)
+        _report_stranger(pid, identify(pid), max(users - {self.uid}), self.tag, self.uid)
+        return False
 
     def _orphan_inside(self, pid: int) -> bool:
         # An operator's shell or editor in the same directory has a readable environment and a terminal.
         found = read_stat(pid)
         try:
             cwd = os.readlink(_PROC / str(pid) / "cwd")
-            uid = (_PROC / str(pid)).stat().st_uid
         except OSError:
             return False
         inside = any(cwd == path or cwd.startswith(path + "/") for path in self.directories)
-        return inside and uid == self.uid and found is not None and found.terminal == 0
+        return inside and users_of(pid) == {self.uid} and found is not None and found.terminal == 0
+
+
+@functools.lru_cache(maxsize=1000)  # once for each process, not in every round
+def _report_stranger(pid: int, _identity: "Identity | None", user: int, tag: str, expected: int) -> None:
+    LOG.warning(
+        "process %d of user id %d poses as one of server %s, whose processes run as user id %d; it is ignored",
+        pid, user, tag, expected,
+    )  # fmt: skip
+
+
+def _shown(pid: int, what: str) -> bytes | None:
+    """Return what a process shows of its ``environ`` or ``cmdline``; ``None`` when it shows nothing to us."""
+    try:
+        with open(_PROC / str(pid) / what, "rb") as stream:
+            return stream.read(_MOST_SHOWN)
+    except OSError:
+        return None
+
+
+def users_of(pid: int) -> frozenset[int]:
+    """Return the real, effective, saved and file-system user ids of a process; none when it is gone.
+
+    Not the owner of ``/proc/<pid>``, which is root for one that has changed its user since it was executed.
+    """
+    try:
+        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    return frozenset(int(word) for line in lines if line.startswith("Uid:") for word in line.split()[1:])
 
 
 def boot_id() -> str:
@@ -122,10 +165,7 @@ def mark_of(pid: int) -> str | None:
 
     Empty while the kernel shows no environment, as it does for a moment after execve(2) and before the end.
     """
-    try:
-        environment = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return ""
+    environment = _shown(pid, "environ")
     if not environment:
         return ""
     prefix = f"{MARK}=".encode()
@@ -156,21 +196,23 @@ def find_agent(membership: Membership, marker: str) -> Identity | None:
     """Return the marked process whose command line has the argument ``marker``, the oldest one when there are
     several."""
     for member in find_members(membership):
-        with contextlib.suppress(OSError):
-            arguments = (_PROC / str(member.pid) / "cmdline").read_bytes().split(b"\0")
-            if marker.encode() in arguments and membership.marked(member.pid):
-                return member
+        arguments = (_shown(member.pid, "cmdline") or b"").split(b"\0")
+        if marker.encode() in arguments and membership.marked(member.pid):
+            return member
     return None
 
 
 def signal_members(members: Sequence[Identity], number: signal.Signals) -> None:
-    """Send a signal to each of these very processes; those that are gone by now are skipped."""
+    """Send a signal to each of these very processes; those that are gone by now are skipped, and those that may not be
+    signalled are reported."""
     for member in members:
         with contextlib.suppress(ProcessLookupError):
             handle = os.pidfd_open(member.pid)
             try:
                 if is_alive(member):  # the handle keeps the number from meaning anybody else from here on
                     signal.pidfd_send_signal(handle, number)
+            except PermissionError as err:
+                LOG.error("process %d cannot be signalled: %s", member.pid, err)
             finally:
                 os.close(handle)
 

@@ -217,8 +217,8 @@ class Servers:
         identity = processes.Identity(record["pid"], record["started"])
         if not processes.is_alive(identity):
             return None
-        mark = processes.mark_of(identity.pid)
-        known = mark in ("", record["tag"]) or self._membership(record).marked(identity.pid)
+        mark, membership = processes.mark_of(identity.pid), self._membership(record)
+        known = membership.owns(identity.pid) if mark in ("", record["tag"]) else membership.marked(identity.pid)
         return identity if known else None
 
     def _missing(self, record: Record) -> bool:
@@ -264,7 +264,9 @@ class Servers:
 
     def _membership(self, record: Record) -> processes.Membership:
         directories = (self._directory(record), self._volumes.data_dir(record["volume_tag"]).parent)
-        uid = self._store.account.uid if self._store.account else os.getuid()
+        uid = record.get("uid")  # who it was started as: the option may say something else by now
+        if uid is None:
+            uid = self._store.account.uid if self._store.account else os.getuid()
         groups = tuple(record.get("cgroups", ()))
         return processes.Membership(record["tag"], tuple(os.path.realpath(path) for path in directories), uid, groups)
 
@@ -296,7 +298,8 @@ class Servers:
 
     def _appoint(self, record: Record, identity: processes.Identity) -> None:
         record.update(
-            pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic()
+            pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic(),
+            uid=self._store.account.uid if self._store.account else os.getuid(),
         )  # fmt: skip
 
     def _describe(self, spec: base.ServerSpec) -> tuple[Record, bytes]:

@@ -18,12 +18,13 @@ from unittest import mock
 
 import fixtures
 
-from trove.common import clock
+from trove.common import clock, trees
 from trove.providers import base
-from trove.providers.local import privileges, processes, servers
+from trove.providers.local import endings, privileges, processes, servers
 from trove.providers.local.provider import LocalProvider
 from trove.tests import base as tests
 from trove.tests.contract.providers import suite
+from trove.tests.fixtures import hostile
 
 STUB = Path(__file__).with_name("stub_agent.py")
 ROOT = os.geteuid() == 0
@@ -308,6 +309,80 @@ class RemovalTest(LocalTestCase):
         self.assertGone(facts["engine"])
         for neighbour in neighbours:
             self.assertAlive(neighbour.pid)
+
+    def test_another_account_cannot_pose_as_the_agent(self) -> None:
+        if not ROOT:
+            self.skipTest("only root can be somebody else")
+        self.make_server()
+        facts, bootstrap = self.facts(), str(self.server_dir / "state" / "bootstrap.json")
+        mark = {"TROVE_INSTANCE": self.tag("server")}
+        poser = subprocess.Popen(
+            [bootstrap, "600"], executable="/bin/sleep", env=mark, start_new_session=True,
+            user="daemon", group="daemon", extra_groups=[],
+        )  # fmt: skip
+        self.strangers.append(poser)
+        self.until(lambda: processes.mark_of(poser.pid) == self.tag("server"))
+        os.kill(facts["pid"], signal.SIGKILL)
+        self.until(lambda: processes.identify(facts["pid"]) is None)
+        self.assertIs(base.Status.PENDING, self.provider.find_server(self.tag("server")).status)
+        with mock.patch.object(endings, "QUICK", 0.0):
+            self.provider.supervise()
+        agent = self.facts(not_pid=facts["pid"])["pid"]
+        self.assertNotEqual(poser.pid, agent)
+        self.assertEqual(agent, self.record()["pid"])
+        self.assertIn(f"process {poser.pid} of user id {min(processes.users_of(poser.pid))} poses", self.logs.text())
+        # Nor with the agent's own number and start time, as a record of an earlier version would have adopted it.
+        record = {**self.record(), "pid": poser.pid, "started": processes.identify(poser.pid).started}
+        (self.server_dir / "server.json").write_text(json.dumps(record))
+        self.assertIs(base.Status.PENDING, self.provider.find_server(self.tag("server")).status)
+        self.remove_server()
+        self.assertGone(agent)
+        self.assertAlive(poser.pid)
+
+    def test_agents_of_the_account_before_are_still_known(self) -> None:
+        if not ROOT:
+            self.skipTest("only root can be somebody else")
+        self.make_server()
+        pid = self.facts()["pid"]
+        other = LocalProvider(self.base_dir, user="daemon", agent_argv=[sys.executable, "-I", "-S", str(STUB)])
+        self.assertIs(base.Status.READY, other.find_server(self.tag("server")).status)
+        other.supervise()
+        self.assertEqual(pid, self.record()["pid"])
+
+    def test_trees_of_a_hostile_guest_stop_nothing(self) -> None:
+        self.make_server()
+        pid = self.facts()["pid"]
+        state = self.server_dir / "state"
+        hostile.deep(state)
+        self.addCleanup(trees.remove_quietly, self.base_dir / "trash")
+        if ROOT:
+            account = privileges.find_account("nobody")
+            handle = os.open(state, os.O_RDONLY)
+            while "d" in os.listdir(handle):
+                os.chown("d", account.uid, account.gid, dir_fd=handle)
+                below = os.open("d", os.O_RDONLY, dir_fd=handle)
+                os.close(handle)
+                handle = below
+            os.close(handle)
+        self.remove_server()
+        self.assertGone(pid)
+        self.provider.supervise()
+        self.assertEqual([], list((self.base_dir / "trash").iterdir()))
+
+    def test_a_part_of_supervision_that_fails_stops_no_other(self) -> None:
+        self.make_server()
+        facts = self.facts()
+        os.kill(facts["pid"], signal.SIGKILL)
+        self.until(lambda: processes.identify(facts["pid"]) is None)
+        errors = (RecursionError(), MemoryError(), base.RetryableError("no"), OSError())
+        for part in ("warm_up", "_clear"):
+            for error in errors:
+                with mock.patch.object(LocalProvider, part, autospec=True, side_effect=error):
+                    self.provider.supervise()
+        with mock.patch.object(endings, "pause", autospec=True, return_value=0.0):
+            with mock.patch.object(self.provider._store.trash, "round", autospec=True, side_effect=RecursionError):
+                self.provider.supervise()
+        self.assertNotEqual(facts["pid"], self.facts(not_pid=facts["pid"])["pid"])
 
     def test_reused_process_number_is_neither_adopted_nor_signalled(self) -> None:
         self.make_server()
