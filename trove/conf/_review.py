@@ -105,6 +105,12 @@ def contradictions(sections: Sections, conf: cfg.ConfigOpts, registered: Known) 
     yield from _gateway(sections, conf)
     if bool(conf.api_cert_file) != bool(conf.api_key_file):
         yield "only one of [DEFAULT] api_cert_file and api_key_file is set, so the API is without TLS; set both or none"
+    if conf.auth_strategy != "noauth" and not sections.get("oslo_policy", {}).get("enforce_new_defaults"):
+        yield (
+            "[oslo_policy] enforce_new_defaults is not set: any role in a project, even one that means nothing, lets "
+            "its bearer change and delete everything there; set it to true once everybody has one of the roles that "
+            "the guide names"
+        )
     if conf.auth_strategy == "noauth" and not _is_loopback(conf.bind_host):
         yield (
             f"[DEFAULT] auth_strategy noauth lets everybody in who reaches {conf.bind_host}; set bind_host to a "

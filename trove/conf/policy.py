@@ -10,7 +10,9 @@ from oslo_policy import opts
 def register_opts(conf: cfg.ConfigOpts) -> None:
     """Register oslo.policy's group.
 
-    The old defaults are in force beside the new ones until the operator has looked through the roles of all users.
+    The old defaults are in force beside the new ones until the operator has looked through the roles of all users: an
+    existing configuration file goes on to mean what it meant. A new ``trove-standalone`` switches them off, and every
+    example for a new deployment does.
     """
     for group, options in opts.list_opts():
         conf.register_opts(options, group)

@@ -21,11 +21,14 @@ class Settings:
     """Chosen at the first start and kept: clients and guests know them.
 
     :ivar gateway_port: where guests dial; agents survive a restart of the service and must find it again.
+    :ivar enforce_new_defaults: default of ``[oslo_policy] enforce_new_defaults``. A directory of an earlier version
+        says nothing of it, so roles of its operator's own go on to mean what they meant.
     """
 
     project_id: str
     password: str
     gateway_port: int
+    enforce_new_defaults: bool = False
 
 
 class Layout:
@@ -78,7 +81,7 @@ class Layout:
             private.touch(mode=0o600)
         KeyEncryptionKey.create_file(self.key)
         if not self.started:
-            fresh = Settings(secrets.token_hex(16), secrets.token_urlsafe(24), _free_port())
+            fresh = Settings(secrets.token_hex(16), secrets.token_urlsafe(24), _free_port(), enforce_new_defaults=True)
             write_private(self._settings, json.dumps(dataclasses.asdict(fresh)))
         return self.settings()
 

@@ -8,7 +8,10 @@ import trove.conf
 from trove.conf import _review
 from trove.tests import base
 
-GOOD = "[DEFAULT]\ntransport_url = rabbit://u:secret@broker/control\nbind_host = 127.0.0.1\n"
+GOOD = (
+    "[oslo_policy]\nenforce_new_defaults = true\n"
+    "[DEFAULT]\ntransport_url = rabbit://u:secret@broker/control\nbind_host = 127.0.0.1\n"
+)
 
 
 class TestReview(base.UnitTestCase):
@@ -28,6 +31,13 @@ class TestReview(base.UnitTestCase):
             "[oslo_messaging_rabbit]\nssl = true\n[healthcheck]\nbackends = disable_by_file\n[local]\nbase_dir = /x\n"
         )
         self.assertEqual([], self.review(text))
+
+    def test_old_defaults_of_policies(self) -> None:
+        without = GOOD.replace("enforce_new_defaults = true\n", "")
+        (found,) = self.review("", good=without)
+        self.assertIn("[oslo_policy] enforce_new_defaults is not set: any role in a project", found)
+        self.assertEqual([], self.review("auth_strategy = noauth\n", good=without))
+        self.assertEqual([], self.review("[oslo_policy]\nenforce_new_defaults = false\n", good=without))
 
     def test_names_that_nobody_reads(self) -> None:
         (found,) = self.review("bind_prot = 9\n")

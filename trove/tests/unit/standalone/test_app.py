@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from trove.api import authz
+from trove.common.context import RequestContext
 from trove.standalone import app
 from trove.standalone.layout import Layout, Settings
 from trove.tests import base
@@ -14,6 +16,19 @@ class ConfigureTest(base.UnitTestCase):
         conf = app.configure(self.layout, self.settings)
         self.assertGreaterEqual(conf.instances_page_size, conf.max_instances_per_tenant)
         self.assertGreaterEqual(conf.configurations_page_size, conf.max_instances_per_tenant)
+
+    def test_a_new_service_enforces_the_new_defaults_of_policies(self) -> None:
+        """One whose data directory is older, or whose file says otherwise, goes on as it was."""
+        old, new = self.settings, Layout(self.tempdir() / "new").create()
+        for settings, expected in ((old, True), (new, False)):
+            enforcer = authz.make_enforcer(app.configure(self.layout, settings))
+            who = RequestContext(user_id="u", project_id="p", roles=["foo"])
+            for rule in ("instance:delete", "instance:show", "instance:create"):
+                self.assertIs(expected, enforcer.allows(who, rule, "p"), rule)
+            who.roles = ["member", "reader"]
+            self.assertTrue(enforcer.allows(who, "instance:delete", "p"))
+        (self.layout.root / "trove.conf").write_text("[oslo_policy]\nenforce_new_defaults = false\n")
+        self.assertFalse(app.configure(self.layout, new).oslo_policy.enforce_new_defaults)
 
     def test_the_file_in_the_data_directory_wins(self) -> None:
         (self.layout.root / "trove.conf").write_text("[DEFAULT]\ninstances_page_size = 7\n")
