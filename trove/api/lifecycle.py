@@ -154,6 +154,19 @@ class Work:
         instance.process_event(self.session, "delete", configuration_id=None)
         self.submit(operations.INSTANCE_DELETE, instance, {}, after=active.id if active is not None else None)
 
+    def supersede(self, instance: Instance, kind: operations.Kind, why: str) -> bool:
+        """End what is in progress on ``instance`` if it is of ``kind``, because something takes its place that does all
+        of it and more; the instance keeps its status. Its guest is not told any more what it has not heard.
+
+        :returns: whether there was such a one.
+        """
+        active = self._active(instance)
+        if active is None or active.kind != kind.name:
+            return False
+        self.abandon(instance, active.id, "workflow.superseded", why)
+        guest_command.withdraw(self.session, active.id, self.req.services.db.now(self.session))
+        return True
+
     def reset(self, instance: Instance) -> None:
         """Declare ``instance`` idle: whatever is in progress on it, or queued, ends without being undone."""
         ended = set()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 
 from sqlalchemy.orm import Session
 
-from trove.common import exception
+from trove.common import clock, exception
 from trove.conductor import reports, sealing
 from trove.db.api import Database, retry_on_conflict
 from trove.guestbus import keys
@@ -30,6 +30,7 @@ _MAX_BATCH_BYTES = 4 * 1024 * 1024
 _TOO_OLD = ("guest.too_old", "agent too old, upgrade it")
 _TOO_LARGE = ("command.too_large", "the command is too large to be sent to the guest")
 _EXPIRED = "the guest did not finish the command in time"
+_SILENT = "the agent of the instance does not report, so nobody carries this out; try again when it does"
 
 
 class Superseded(Exception):
@@ -41,15 +42,24 @@ class Outbox:
 
     :param resend_interval: seconds.
     :param wake: hint that a workflow has something to do; called after the commit and must not raise.
+    :param silence: seconds without a report after which a guest is not waited for any more; ``None``: it always is.
     """
 
     def __init__(
-        self, db: Database, signals: reports.Signals, *, resend_interval: float, wake: Callable[[str], None]
+        self,
+        db: Database,
+        signals: reports.Signals,
+        *,
+        resend_interval: float,
+        wake: Callable[[str], None],
+        silence: float | None = None,
     ) -> None:
         self._db = db
         self._signals = signals
         self._resend = datetime.timedelta(seconds=resend_interval)
         self._wake = wake
+        self._silence = silence
+        self._listening_since = clock.monotonic()
 
     def envelopes_for(
         self, instance_id: str, limit: int = 32, *, boot: int | None = None, enrolled: bool = False
@@ -122,19 +132,36 @@ class Outbox:
                 return None
 
     def expire(self) -> int:
-        """End commands whose deadline has passed and tell the workflows that wait for them; return how many."""
-        with self._db.reader() as session:  # asked every second, and hardly ever true
-            if not guest_command.any_late(session, self._db.now(session)):
-                return 0
-        count, wake = self._expire()
+        """End commands whose deadline has passed or whose guest is silent, and tell the workflows that wait for them;
+        return how many."""
+        try:
+            with self._db.reader() as session:  # asked every second, and hardly ever true
+                now = self._db.now(session)
+                if not guest_command.any_late(session, now, self._silent_since(now)):
+                    return 0
+            count, wake = self._expire()
+        except Exception:
+            self._listening_since = clock.monotonic()  # nor could anybody have written down a report
+            raise
         self._wake_all(wake)
         return count
 
+    def _silent_since(self, now: datetime.datetime) -> datetime.datetime | None:
+        """Return when a guest must have reported last not to count as silent; ``None`` as long as guests may have
+        reported in vain, because there was no conductor or no database."""
+        if self._silence is None or clock.monotonic() - self._listening_since < self._silence:
+            return None
+        return now - datetime.timedelta(seconds=self._silence)
+
     @retry_on_conflict
     def _expire(self) -> tuple[int, list[str]]:
+        wake: list[str] = []
         with self._db.writer() as session:
-            expired = guest_command.expire(session, self._db.now(session))
-            wake = [w for row in expired for w in reports.signal_command(session, self._signals, row, _EXPIRED)]
+            now = self._db.now(session)
+            expired = guest_command.expire(session, now, self._silent_since(now))
+            for row in expired:
+                why = _EXPIRED if row.deadline <= now else _SILENT
+                wake += reports.signal_command(session, self._signals, row, why)
         return len(expired), wake
 
     def _unaccepted(self, session: Session, instance_id: str, now: datetime.datetime, limit: int) -> list[GuestCommand]:

@@ -60,7 +60,13 @@ class Conductor:
         self._sweeper = Sweeper(store)
         self._batcher = HeartbeatBatcher(db)
         self.intake = Intake(db, Reports(db, signals), batcher=self._batcher, wake=wake)
-        self.outbox = Outbox(db, signals, resend_interval=options.command_resend_interval, wake=wake)
+        self.outbox = Outbox(
+            db,
+            signals,
+            resend_interval=options.command_resend_interval,
+            wake=wake,
+            silence=2 * options.agent_heartbeat_expiry,
+        )
         self._periodic = service.Periodic("guest-commands", _ROUND, self._round)
         self._database_at = clock.monotonic()
         self.gateway: Gateway | None = None

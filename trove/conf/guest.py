@@ -87,11 +87,12 @@ OPTS = [
     ),
     cfg.FloatOpt(
         "agent_heartbeat_expiry",
-        default=90.0,
+        default=45.0,
         min=1.0,
         deprecated_group="DEFAULT",
         help="Seconds of silence after which "
-        "the operating status of an instance reads ERROR. Keep it at several heartbeat intervals.",
+        "the operating status of an instance reads ERROR. Keep it at several heartbeat intervals. After twice as long, "
+        "what the guest has been told to do and has not finished counts as failed.",
     ),
     cfg.FloatOpt(
         "command_resend_interval",

@@ -144,6 +144,29 @@ def operating_status(
     """
     if status != ACTIVE:
         return ""
-    if reported_at is not None and (now - reported_at).total_seconds() > expiry:
+    if is_silent(reported_at, now, expiry):
         return "ERROR"
     return OPERATING_WORD.get(service_status, "ERROR")
+
+
+def is_silent(reported_at: datetime.datetime | None, now: datetime.datetime, expiry: float) -> bool:
+    """Tell whether a guest that has reported before does not any more.
+
+    :param expiry: seconds, see :func:`operating_status`.
+    """
+    return reported_at is not None and (now - reported_at).total_seconds() > expiry
+
+
+def service_reason(
+    reason: str | None, reported_at: datetime.datetime | None, now: datetime.datetime, expiry: float
+) -> str | None:
+    """Return why the service status is what it is, in one sentence; ``None`` when there is nothing to say.
+
+    :param reason: what the guest said last; of a silent guest nobody knows whether it still holds.
+    """
+    if reported_at is None or not is_silent(reported_at, now, expiry):
+        return reason
+    return (
+        f"The agent has not reported since {reported_at:%Y-%m-%dT%H:%M:%S}, so nobody knows what the database does; the "
+        "agent is restarted by itself where it has hung."
+    )

@@ -13,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from trove.common import clock, imports
+from trove.common import clock, imports, watchdog
 from trove.datastores import spi
 from trove.guestagent import bootstrap as bootstraps
 from trove.guestagent import installed, logs
@@ -154,7 +154,7 @@ def _run_locked(document: Bootstrap, bootstrap_path: Path, state_dir: Path, log_
             handler,
             files=Files(bootstrap_path, log_file),
         )
-        return _serve(service, journal)
+        return _serve(service, journal, state_dir / watchdog.FILE)
     except (JournalError, KeyStoreError, OSError) as err:
         return _refuse(BAD_JOURNAL, f"the journal {journal_path} cannot be used: {err}")
     except (NoHandler, ImportError, ValueError) as err:
@@ -164,7 +164,7 @@ def _run_locked(document: Bootstrap, bootstrap_path: Path, state_dir: Path, log_
         journal.close()
 
 
-def _serve(service: Service, journal: Journal) -> int:
+def _serve(service: Service, journal: Journal, alive: Path) -> int:
     wanted = threading.Event()
 
     def on_signal(number: int, _frame: object) -> None:
@@ -180,8 +180,9 @@ def _serve(service: Service, journal: Journal) -> int:
     sys.setswitchinterval(0.0003)
     LOG.info("agent starts, boot %d", journal.boot)
     service.start()
-    while not clock.wait(service.finished, 3600.0):
-        pass
+    _beat(service, alive)
+    while not clock.wait(service.finished, watchdog.INTERVAL):
+        _beat(service, alive)
     LOG.info("agent stops; the engine keeps running")
     service.stop()
     if wanted.is_set() or service.failure is None:
@@ -192,6 +193,12 @@ def _serve(service: Service, journal: Journal) -> int:
     if isinstance(failure, NotEnrolled):
         return _refuse(CANNOT_ENROL, f"the control plane cannot be spoken to: {failure}")
     return FAILED
+
+
+def _beat(service: Service, alive: Path) -> None:
+    if not service.hangs():
+        with contextlib.suppress(OSError):  # whoever is watched by nobody goes on as well
+            watchdog.beat(alive)
 
 
 def _refuse(status: int, why: str) -> int:

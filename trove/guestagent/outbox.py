@@ -51,6 +51,8 @@ class Outbox:
         self._attempts: dict[str, _Attempts] = {}
         self._unreachable = Backoff(UNREACHABLE_FIRST, UNREACHABLE_LIMIT)
         self._quiet_until = float("-inf")
+        #: When the thread that sends did something last, on the monotonic clock.
+        self.at_work = clock.monotonic()
         #: Set when there may be something new to send.
         self.wake = threading.Event()
 
@@ -78,7 +80,8 @@ class Outbox:
         :raises NotEnrolled: see :meth:`Link.establish`.
         :raises JournalError: the outbox cannot be read.
         """
-        wait = self._quiet_until - clock.monotonic()
+        self.at_work = clock.monotonic()
+        wait = self._quiet_until - self.at_work
         if wait > 0:
             return wait
         try:
@@ -106,6 +109,7 @@ class Outbox:
             raise
 
     def _send(self, link: Link, item: report.Report) -> None:
+        self.at_work = clock.monotonic()
         with self._lock:
             attempts = self._attempts.setdefault(item.report_id, _Attempts())
         try:

@@ -48,6 +48,8 @@ LOG = logging.getLogger(__name__)
 #: Seconds for which a new agent does what came with its key before it says more: an owner waits for that work, and
 #: nobody for its words.
 FIRST_WORK = 0.1
+#: Seconds that the sender may take for one thing: it waits 30 at most, for the network or for the next heartbeat.
+SENDER_PATIENCE = 120.0
 #: Setting in the journal: size of the data volume as a command last said.
 VOLUME_SETTING = "volume_gib"
 
@@ -175,6 +177,10 @@ class Service:
             thread.join(max(0.0, deadline - clock.monotonic()))
         if busy := [thread.name for thread in self._threads if thread.is_alive()]:
             LOG.warning("stopping although still at work: %s", ", ".join(busy))
+
+    def hangs(self) -> bool:
+        """Tell whether the thread that sends heartbeats has stood still for longer than anything it does may take."""
+        return clock.monotonic() - self._outbox.at_work > SENDER_PATIENCE
 
     # -- threads -------------------------------------------------------------------------------------------------------
 

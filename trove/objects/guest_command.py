@@ -87,6 +87,7 @@ class Answer(NamedTuple):
 
 
 _TABLE = GuestCommand.table()
+_BEATS = base.table_of(models.Heartbeat)
 _EXISTS = sa.select(_TABLE.c.id).where(_TABLE.c.id == sa.bindparam("key"))
 # UPDATE guest_commands SET ... WHERE id = :key AND instance_id = :guest AND state IN (:states before)
 _RECORD = sa.update(_TABLE).where(
@@ -239,21 +240,43 @@ def record_result(
     return command
 
 
-def any_late(session: orm.Session, now: datetime.datetime) -> bool:
+def any_late(
+    session: orm.Session, now: datetime.datetime, silent_since: datetime.datetime | None = None
+) -> bool:
     """Tell whether :func:`expire` would change anything, without a write transaction."""
-    late = sa.select(_TABLE.c.id).where(_TABLE.c.state.in_((PENDING, ACCEPTED)), _TABLE.c.deadline <= now).limit(1)
+    late = sa.select(_TABLE.c.id).where(*_late(now, silent_since)).limit(1)
     return session.execute(late).first() is not None
 
 
-def expire(session: orm.Session, now: datetime.datetime) -> list[GuestCommand]:
-    """Make every unfinished command past its deadline EXPIRED and return those that this call changed."""
-    late = (_TABLE.c.state.in_((PENDING, ACCEPTED)), _TABLE.c.deadline <= now)
+def expire(
+    session: orm.Session, now: datetime.datetime, silent_since: datetime.datetime | None = None
+) -> list[GuestCommand]:
+    """Make every unfinished command that is late EXPIRED and return those that this call changed.
+
+    :param silent_since: a command is late past its deadline, and also when neither it nor a report of its guest is
+        younger than this; ``None``: nobody knows which guests are silent.
+    """
+    late = _late(now, silent_since)
     expired = []
     for command_id in session.scalars(sa.select(_TABLE.c.id).where(*late).order_by(_TABLE.c.id)).all():
         values = {"state": EXPIRED, "args": None, "finished_at": now}
         if base.rows_matched(session, sa.update(_TABLE).where(_TABLE.c.id == command_id, *late).values(values)):
             expired.append(get(session, command_id))
     return expired
+
+
+def withdraw(session: orm.Session, workflow_id: str, now: datetime.datetime) -> None:
+    """Make what a workflow has asked for EXPIRED as far as its guest has not accepted it: then nobody is told of it."""
+    waiting = sa.update(_TABLE).where(_TABLE.c.workflow_id == workflow_id, _TABLE.c.state == PENDING)
+    session.execute(waiting.values(state=EXPIRED, args=None, finished_at=now))
+
+
+def _late(now: datetime.datetime, silent_since: datetime.datetime | None) -> tuple[sa.ColumnElement[bool], ...]:
+    late = _TABLE.c.deadline <= now
+    if silent_since is not None:
+        beat = sa.and_(_BEATS.c.instance_id == _TABLE.c.instance_id, _BEATS.c.reported_at <= silent_since)
+        late = sa.or_(late, sa.and_(_TABLE.c.created_at <= silent_since, sa.exists().where(beat)))
+    return (_TABLE.c.state.in_((PENDING, ACCEPTED)), late)
 
 
 def _due(by: datetime.datetime, now: datetime.datetime | None = None) -> tuple[sa.ColumnElement[bool], ...]:

@@ -37,7 +37,8 @@ def _stop(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
 
 def _reboot(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
     _require(work, "reboot-server")
-    instance.process_event(work.session, "restart")
+    if not work.supersede(instance, operations.INSTANCE_RESTART, "a restart of the server has taken its place"):
+        instance.process_event(work.session, "restart")
     work.submit(operations.INSTANCE_REBOOT, instance, {})
 
 

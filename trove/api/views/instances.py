@@ -79,8 +79,11 @@ def detail(req: ApiRequest, row: InstanceRow, *, with_usage: bool = False) -> di
         shown["encrypted_rpc_messaging"] = True
     if with_usage and "volume" in shown:
         shown["volume"].update(usage(row))
-    if row.service_reason is not None and req.version >= microversions.STRICT:
-        shown["service_status_reason"] = row.service_reason
+    if req.version >= microversions.STRICT:
+        expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
+        reason = instance_states.service_reason(row.service_reason, row.reported_at, clock.utcnow(), expiry)
+        if reason is not None:
+            shown["service_status_reason"] = reason
     return shown
 
 

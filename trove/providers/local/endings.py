@@ -4,12 +4,15 @@
 An agent that ends soon after its start cannot run, as likely as not: it is started again after a longer pause each
 time, and after :data:`QUICK_ENDS` of those in a row its server is FAILED. Some exit statuses say at once that only an
 operator can help (:data:`NEED_OPERATOR`). Starts go on, slowly, in either case: what is wrong may be mended.
+
+An agent that runs and does nothing has hung. It gives a sign of life every few seconds (:mod:`trove.common.watchdog`);
+without one for :data:`PATIENCE` seconds it is ended and another one started. Its engine goes on meanwhile.
 """
 
 import os
 from pathlib import Path
 
-from trove.common import redact
+from trove.common import clock, redact
 from trove.providers.local.records import Record
 
 #: An agent that ends within this many seconds of its start counts as one that cannot run …
@@ -18,6 +21,12 @@ QUICK = 10.0
 QUICK_ENDS = 5
 #: Longest pause between two starts in seconds.
 LONGEST_PAUSE = 60.0
+
+#: Seconds without a sign of life after which an agent has hung; it gives one every :data:`.watchdog.INTERVAL`.
+PATIENCE = 30.0
+_MOST_DOUBLINGS = 4
+#: Seconds of life after which an agent that hangs counts as hanging for the first time.
+_FORGIVEN_AFTER = 3600.0
 
 #: Exit statuses of :mod:`trove.guestagent.agent` that another start will end with again, and what they mean.
 NEED_OPERATOR = {
@@ -46,6 +55,29 @@ def judge(record: Record, status: int | None, log: Path, *, lifetime: float) -> 
         record.update(quick_ends=max(QUICK_ENDS, ends), failure=_reason(log) or NEED_OPERATOR[status])
     else:
         record.update(quick_ends=ends if lifetime < QUICK else 0, failure=None)
+
+
+def hung(record: Record, alive_at: float | None, *, awake_since: float) -> float | None:
+    """Return for how many seconds a running agent has not shown a sign of life, when that is too long, else ``None``.
+
+    One that hangs again and again is given twice as long each time.
+
+    :param alive_at: its last sign of life on the monotonic clock; ``None`` for an agent that gives none.
+    :param awake_since: since when the caller has looked without a pause: what stopped it may have stopped the agent.
+    """
+    now = clock.monotonic()
+    if alive_at is None:
+        return None
+    if alive_at > now:  # of an earlier boot of the host
+        alive_at = 0.0
+    silent = now - max(alive_at, record["spawned_at"], awake_since)
+    return silent if silent > PATIENCE * 2 ** min(record.get("hangs", 0), _MOST_DOUBLINGS) else None
+
+
+def count_hang(record: Record) -> None:
+    """Note that a hung agent is ended; a long life before that makes good for the hangs before."""
+    long_lived = clock.monotonic() - record["spawned_at"] > _FORGIVEN_AFTER
+    record["hangs"] = 1 if long_lived else record.get("hangs", 0) + 1
 
 
 def failed(record: Record) -> bool:

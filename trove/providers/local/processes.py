@@ -5,10 +5,12 @@ A process number alone proves nothing: it may have been used again. A process is
 time (:class:`Identity`), and it belongs to a server because its environment carries the server's mark
 (``TROVE_INSTANCE=<tag>``), which agents pass on to their engines, or because it descends from such a process. Some
 engines write their title over their environment (PostgreSQL's children do); an orphan of that sort is known by its
-working directory inside the instance's directories. Anybody can write a mark into an environment, so none of this counts
-for a process of another account than the agent was started with: that one is ignored, and reported. In tier 2 whoever
-is in the server's control groups belongs to it as well. Nothing is ever found by its name, and everything is looked at again through a process handle right before it
-is signalled, so that the signal cannot reach a stranger who got the number meanwhile. See proc(5) and pidfd_open(2).
+working directory inside the instance's directories. In tier 2 whoever is in the server's control groups belongs to it
+as well. Anybody can write a mark into an environment, so it does not count for a process of another account than the
+server's agent was started with: such a process is ignored, and reported.
+
+Nothing is ever found by its name, and everything is looked at again through a process handle right before it is
+signalled, so that the signal cannot reach a stranger who got the number meanwhile. See proc(5) and pidfd_open(2).
 """
 
 import contextlib

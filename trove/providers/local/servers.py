@@ -15,37 +15,32 @@ caller asks again, or :meth:`Servers.supervise` goes on.
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from trove.common import clock
+from trove.common import clock, watchdog
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import endings, processes, spares
-from trove.providers.local.images.manifest import ImageError
+from trove.providers.local import describing, endings, processes, spares
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store, slug
 from trove.providers.local.starting import STATE, Starter, is_isolated
 from trove.providers.local.volumes import Volumes
-from trove.wire import base as wire_base
-from trove.wire import bootstrap
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds between SIGTERM and SIGKILL.
 GRACE = 5.0
+#: Seconds between two rounds of supervision after which it counts as having been stopped itself.
+PAUSED = 15.0
 
 BOOTSTRAP = "bootstrap.json"
 #: The agent's program.
 AGENT = "trove.cmd.guest"
-
-#: The one availability zone there is.
-ZONE = "local"
 
 
 def agent_command() -> list[str]:
@@ -79,6 +74,7 @@ class Servers:
         self._spawner = processes.Spawner(forks)
         self.starter = Starter(store, volumes, self._spawner, agent_argv, isolation, shelf or spares.Shelf())
         self._boot = processes.boot_id()
+        self._looked_at = self._awake_since = clock.monotonic()
 
     def find(self, tag: str) -> base.Server | None:
         """Return the server with ``tag`` as it is now."""
@@ -160,16 +156,41 @@ class Servers:
         return not left
 
     def supervise(self) -> None:
-        """Start agents that should run and do not, and go on with restarts."""
+        """Start agents that should run and do not, replace those that have hung, and go on with restarts."""
         self._spawner.reap()
+        now = clock.monotonic()
+        if now - self._looked_at > PAUSED:
+            self._awake_since = now
+        self._looked_at = now
         for listed in self._store.all("server"):
             try:
-                if listed["desired"] != "running" or is_isolated(listed) or self._agent(listed) is None:
+                if not self._is_well(listed):
                     self._supervise(listed["tag"])
             except (base.ProviderError, OSError) as err:
                 LOG.error("server %s: %s", listed["tag"], err)
             except Exception:  # boundary: the other servers are looked after all the same
                 LOG.exception("looking after server %s failed", listed["tag"])
+
+    def _is_well(self, record: Record) -> bool:
+        """Tell whether a server needs no closer look, without the lock."""
+        if record["desired"] != "running" or is_isolated(record) or self._agent(record) is None:
+            return False
+        return self._hung(record) is None
+
+    def _hung(self, record: Record) -> float | None:
+        alive_at = watchdog.last(self._directory(record) / STATE / watchdog.FILE)
+        return endings.hung(record, alive_at, awake_since=self._awake_since)
+
+    def _end_hung(self, record: Record, agent: processes.Identity, silent: float) -> None:
+        """End an agent that has hung, so that another one is started; its engine goes on."""
+        LOG.error(
+            "the agent of server %s (process %d) has not shown a sign of life for %.0f seconds; it is ended, and "
+            "another one started", record["tag"], agent.pid, silent,
+        )  # fmt: skip
+        endings.count_hang(record)
+        record["judged"] = [agent.pid, agent.started]  # it was us who ended it
+        self._store.write("server", record)
+        processes.signal_members([agent], signal.SIGKILL)
 
     def _supervise(self, tag: str) -> None:
         with self._store.lock():
@@ -179,7 +200,9 @@ class Servers:
             if record["desired"] == "restarting":
                 self._proceed(record)
             elif (agent := self._agent(record)) is not None:
-                if not self.starter.look_around(record, agent):
+                if (silent := self._hung(record)) is not None:
+                    self._end_hung(record, agent, silent)
+                elif not self.starter.look_around(record, agent):
                     # Its engine may serve those inside, but nobody reaches it, and only a start brings it back.
                     LOG.warning("server %s has lost its network; restarting it", tag)
                     self._begin_stopping(record, "restarting")
@@ -277,7 +300,10 @@ class Servers:
 
     def _create(self, spec: base.ServerSpec) -> Record:
         """Make the server and start its agent: a process that waits for just this, or another one."""
-        record, document = self._describe(spec)
+        group = spec.group
+        if group is not None and group.policy == "anti-affinity" and self.grouped(group.tag):
+            raise base.QuotaError("there is no second host to keep the server apart from the others of its group")
+        record, document = describing.describe(spec, self._store, self._volumes, self._images)
         waiting, made = self.starter.take(record) or (None, None)
         if waiting is not None:
             # Written down before it is told who it is: if nobody lives to tell it, it ends.
@@ -301,47 +327,6 @@ class Servers:
             pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic(),
             uid=self._store.account.uid if self._store.account else os.getuid(),
         )  # fmt: skip
-
-    def _describe(self, spec: base.ServerSpec) -> tuple[Record, bytes]:
-        volume, port = self._store.read("volume", spec.volume_tag), self._store.read("port", spec.port_tag)
-        if port is None or volume is None:
-            raise base.NotFoundError(f"server {spec.tag} needs port {spec.port_tag} and volume {spec.volume_tag}")
-        if spec.availability_zone not in (None, ZONE):
-            raise base.NotFoundError(f"this host is availability zone '{ZONE}', there is no other")
-        if spec.group is not None and spec.group.policy == "anti-affinity" and self.grouped(spec.group.tag):
-            raise base.QuotaError("there is no second host to keep the server apart from the others of its group")
-        values = {
-            "data_dir": str(self._volumes.data_dir(spec.volume_tag)),
-            "state_dir": str(self._store.directory("server", spec.tag) / STATE),
-            "template_dir": str(self._store.base_dir / "templates"),
-            "engine_home": spec.engine_home,
-            "engine_root": self._engine_root(spec),
-            "options": {"volume_gib": volume["size_gib"]},
-        }
-        try:
-            document = bootstrap.fill(spec.bootstrap, values)
-        except wire_base.MalformedMessage as err:
-            raise base.FatalError(str(err)) from err
-        record: Record = {
-            "tag": spec.tag, "name": spec.name, "shape": asdict(spec.shape), "port_tag": spec.port_tag,
-            "volume_tag": spec.volume_tag, "engine_home": spec.engine_home, "engine_root": values["engine_root"],
-            "desired": "running", "quick_ends": 0,
-            "failure": None, "pid": None, "started": None, "boot": None, "spawned_at": 0.0, "stopping_since": 0.0,
-            "stopping_boot": None, "tier": port.get("tier", 1), "cgroups": [],
-            "group": spec.group.tag if spec.group else None,
-            "gateway_socket": bootstrap.local_socket(document),
-        }
-        return record, document
-
-    def _engine_root(self, spec: base.ServerSpec) -> str | None:
-        if spec.root_image is None:
-            return None
-        if shutil.which("bwrap") is None:
-            raise base.FatalError("an engine in an image needs bubblewrap on this host: apt install bubblewrap")
-        try:
-            return str(self._images.root(spec.root_image))
-        except ImageError as err:
-            raise base.NotFoundError(str(err)) from err
 
     def _start(self, record: Record, *, adopt: bool = True) -> None:
         """Start the agent, unless one runs that an earlier start did not live to write down. The caller holds the

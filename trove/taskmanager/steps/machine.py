@@ -27,7 +27,7 @@ class StopEngine:
         self._machine = machine
 
     def run(self, ctx: StepContext) -> Result:
-        if ctx.signal is not None or ctx.timed_out:
+        if ctx.signal is not None or ctx.timed_out or not guest.reports(ctx):
             return Done()
         return guest.submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
 

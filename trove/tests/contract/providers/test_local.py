@@ -18,7 +18,7 @@ from unittest import mock
 
 import fixtures
 
-from trove.common import clock, trees
+from trove.common import clock, trees, watchdog
 from trove.providers import base
 from trove.providers.local import endings, privileges, processes, servers
 from trove.providers.local.provider import LocalProvider
@@ -368,6 +368,23 @@ class RemovalTest(LocalTestCase):
         self.assertGone(pid)
         self.provider.supervise()
         self.assertEqual([], list((self.base_dir / "trash").iterdir()))
+
+    def test_an_agent_that_hangs_is_replaced_and_its_engine_goes_on(self) -> None:
+        self.make_server()
+        facts = self.facts()
+        alive = self.server_dir / "state" / watchdog.FILE
+        watchdog.beat(alive)
+        os.kill(facts["pid"], signal.SIGSTOP)
+        self.provider.supervise()
+        self.assertAlive(facts["pid"])
+        with mock.patch.object(endings, "PATIENCE", -1.0):
+            self.provider.supervise()
+        self.until(lambda: processes.identify(facts["pid"]) is None)
+        self.provider.supervise()
+        self.assertNotEqual(facts["pid"], self.facts(not_pid=facts["pid"])["pid"])
+        self.assertAlive(facts["engine"])
+        self.assertEqual((1, 0), (self.record()["hangs"], self.record()["quick_ends"]))
+        self.assertIn("has not shown a sign of life", self.logs.text())
 
     def test_a_part_of_supervision_that_fails_stops_no_other(self) -> None:
         self.make_server()

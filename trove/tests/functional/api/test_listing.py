@@ -172,6 +172,12 @@ class OperatingStatusTest(world.InstanceTestCase):
             for path in ("/instances", "/instances/detail"):
                 (listed,) = self.call("GET", path, status=200).json["instances"]
                 self.assertEqual(word, listed["operating_status"])
+        shown = self.show(instance_id, version="1.1")
+        since = shown["service_status_updated"].partition("+")[0].partition("Z")[0]
+        self.assertIn(f"The agent has not reported since {since}", shown["service_status_reason"])
+        self.guests.beat(instance_id, age=0)
+        self.assertNotIn("service_status_reason", self.show(instance_id, version="1.1"))
+        self.guests.beat(instance_id, age=expiry + 5)
         updated = datetime.datetime.fromisoformat(self.show(instance_id)["service_status_updated"])
         self.assertGreater((clock.utcnow() - updated).total_seconds(), expiry)
 

@@ -60,6 +60,28 @@ class ActionTest(world.InstanceTestCase):
         self.assertEqual(1, [call.method for call in self.cloud.calls].count("restart_server"))
         self.assertEqual(before, self.cloud.resources())
 
+    def test_reboot_takes_the_place_of_a_restart(self) -> None:
+        """What helps an instance whose agent hangs must not wait for what it hangs in."""
+        self.guests.silent = True
+        self.action(self.target, {"restart": {}}, project=base.OTHER_PROJECT)
+        self.settle()
+        self.act({"reboot": {}})
+        self.assertEqual(("REBOOT", ""), self.states())
+        self.refuse({"reboot": {}}, 422)  # one is enough
+        self.guests.silent = False
+        self.settle()
+        self.assertEqual(("ACTIVE", "HEALTHY"), self.states())
+        self.assertEqual([("instance.restart", "REVERTED"), ("instance.reboot", "SUCCEEDED")], self.kinds())
+        self.assertNotIn("restart", self.commands())
+        self.assertNotIn("fault", self.show(self.target, project=base.OTHER_PROJECT))
+
+    def test_reboot_does_not_ask_an_agent_that_does_not_report(self) -> None:
+        self.guests.beat(self.target, age=self.conf.guest_bus.agent_heartbeat_expiry + 5)
+        self.act({"reboot": {}})
+        self.settle()
+        self.assertEqual(["start"], self.commands())
+        self.assertEqual("instance.reboot SUCCEEDED", " ".join(self.kinds()[-1]))
+
     def test_reboot_of_an_instance_whose_engine_does_not_stop(self) -> None:
         self.guests.failures["stop"] = ("engine.stop_failed", "It does not stop.")
         self.act({"reboot": {}})
@@ -138,9 +160,13 @@ class ActionTest(world.InstanceTestCase):
             self.refused("POST", gone, body, status=404, app=self.admin)
 
     def test_not_while_something_else_is_in_progress(self) -> None:
-        self.action(self.target, {"restart": {}}, project=base.OTHER_PROJECT)
-        for body in ({"stop": {}}, {"reboot": {}}, {"migrate": {}}):
-            self.refuse(body, 422)
+        for begin, others in (("restart", ("stop", "migrate")), ("reboot", ("stop", "reboot", "migrate"))):
+            if begin == "restart":
+                self.action(self.target, {"restart": {}}, project=base.OTHER_PROJECT)
+            else:
+                self.act({begin: {}})
+            for other in others:
+                self.refuse({other: {}}, 422)
 
 
 class IncapableProviderTest(world.InstanceTestCase):

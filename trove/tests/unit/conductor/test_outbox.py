@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands on their way: order, repetition, deadlines, guests that are too old."""
 
+import datetime
+from unittest import mock
+
 import sqlalchemy as sa
 
-from trove.common import ids
+from trove.common import clock, ids
 from trove.conductor.outbox import Superseded
 from trove.db import models
 from trove.domain import operations
 from trove.guestbus import envelope
 from trove.guestbus.session import Phase
-from trove.objects import guest_identity
+from trove.objects import guest_identity, heartbeat
 from trove.tests import base
 from trove.tests.unit.conductor import world
 from trove.wire import command
@@ -195,6 +198,56 @@ class OutboxTest(base.UnitTestCase):
             session.execute(sa.update(table).values(deadline=table.c.created_at))
         self.world.outbox.expire()
         self.assertEqual("EXPIRED", self.world.command(command_id).state)
+
+    def test_a_silent_guest_is_not_waited_for(self) -> None:
+        """Not for as long as a restart may take, when everybody knows that nobody carries it out."""
+        workflow_id = self.world.workflow(self.guest.id)
+        waits = self.world.submit(self.guest.id, command.Restart(), workflow_id=workflow_id)
+        self.report(age=world.SILENCE + 1)
+        self.assertEqual(0, self.world.outbox.expire())  # the conductor has not listened for so long itself
+        self.listen_since(world.SILENCE + 1)
+        self.assertEqual(0, self.world.outbox.expire())  # nor has the command waited
+        self.age(waits, world.SILENCE + 1)
+        self.report(age=world.SILENCE - 5)
+        self.assertEqual(0, self.world.outbox.expire())
+        self.report(age=world.SILENCE + 1)
+        self.assertEqual(1, self.world.outbox.expire())
+        payload = self.world.signals(workflow_id)[operations.command_signal(waits)]
+        self.assertEqual(("EXPIRED", "command.expired"), (payload["state"], payload["error_symbol"]))
+        self.assertIn("does not report", payload["error_message"])
+        self.assertEqual([], self.fetch())
+
+    def test_a_guest_that_has_never_reported_is_waited_for(self) -> None:
+        waits = self.submit()
+        self.age(waits, world.SILENCE + 1)
+        self.listen_since(world.SILENCE + 1)
+        self.assertEqual(0, self.world.outbox.expire())
+
+    def test_nobody_is_silent_while_there_was_no_database(self) -> None:
+        waits = self.submit()
+        self.age(waits, world.SILENCE + 1)
+        self.report(age=world.SILENCE + 1)
+        self.listen_since(world.SILENCE + 1)
+        with mock.patch.object(self.world.db, "reader", autospec=True, side_effect=OSError("away")):
+            self.assertRaises(OSError, self.world.outbox.expire)
+        self.assertEqual(0, self.world.outbox.expire())
+
+    def report(self, *, age: float) -> None:
+        """Have the guest's last report be so old."""
+        with self.world.db.writer() as session:
+            moment = self.world.db.now(session) - datetime.timedelta(seconds=age)
+            session.execute(sa.update(models.Heartbeat).values(reported_at=None))
+            heartbeat.record(session, [heartbeat.HeartbeatRecord(self.guest.id, "healthy", moment)])
+
+    def age(self, command_id: str, seconds: float) -> None:
+        """Have a command be submitted so long ago."""
+        table = models.GuestCommand.__table__
+        with self.world.db.writer() as session:
+            moment = self.world.db.now(session) - datetime.timedelta(seconds=seconds)
+            session.execute(sa.update(table).where(table.c.id == command_id).values(created_at=moment))
+
+    def listen_since(self, seconds: float) -> None:
+        self.world.outbox._listening_since = clock.monotonic() - seconds
 
     def test_due_by_transport(self) -> None:
         other = self.world.enrolled(transport="messaging")

@@ -26,6 +26,7 @@ from trove.wire import base, bootstrap, command, report
 from trove.workflow.store import Store
 
 RESEND = 10.0
+SILENCE = 90.0
 
 
 class World(fixtures.Fixture):
@@ -44,7 +45,9 @@ class World(fixtures.Fixture):
         self.batcher = HeartbeatBatcher(self.db)
         reports = Reports(self.db, self.store)
         self.intake = Intake(self.db, reports, batcher=self.batcher, wake=self.woken.append)
-        self.outbox = Outbox(self.db, self.store, resend_interval=RESEND, wake=self.woken.append)
+        self.outbox = Outbox(
+            self.db, self.store, resend_interval=RESEND, wake=self.woken.append, silence=SILENCE
+        )  # fmt: skip
         with self.db.writer() as session:
             version = catalog.register_version(session, datastore="postgresql", name="17", manager="postgresql")
         self._version_id = version.id

@@ -72,7 +72,7 @@ class TestReview(base.UnitTestCase):
             ("api_cert_file = /c\n", "only one of [DEFAULT] api_cert_file and api_key_file"),
             ("[guest_bus]\ngateway_bind_host = 10.0.0.1\n", "set gateway_cert_file and gateway_key_file"),
             ("[guest_bus]\ngateway_bind_host = ::\n", "set gateway_cert_file and gateway_key_file"),
-            ("[guest_bus]\nheartbeat_interval = 60\n", "agent_heartbeat_expiry 90 is less than two heartbeat_interval"),
+            ("[guest_bus]\nheartbeat_interval = 60\n", "agent_heartbeat_expiry 45 is less than two heartbeat_interval"),
             (
                 "[guest_bus]\ntransport = messaging\ntransport_url = rabbit://u:secret@broker/control\n",
                 "give guests one of their own",

@@ -3,10 +3,53 @@
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+from trove.common import clock
 from trove.guestagent import agent
 from trove.providers.local import endings
 from trove.tests.base import UnitTestCase
+
+
+class TestHung(UnitTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.now = clock.monotonic()
+        self.record: dict[str, Any] = {"spawned_at": self.now - 1000.0}
+        patcher = mock.patch.object(clock, "monotonic", autospec=True, side_effect=lambda: self.now)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def hung(self, silent: float, awake: float = 1000.0) -> float | None:
+        return endings.hung(self.record, self.now - silent, awake_since=self.now - awake)
+
+    def test_only_who_has_been_silent_for_long(self) -> None:
+        self.assertIsNone(self.hung(endings.PATIENCE - 1))
+        self.assertEqual(endings.PATIENCE + 1, self.hung(endings.PATIENCE + 1))
+        self.assertIsNone(endings.hung(self.record, None, awake_since=0.0))
+        self.record["spawned_at"] = self.now - 5  # the file is of the agent before
+        self.assertIsNone(self.hung(500.0))
+
+    def test_a_sign_of_life_from_an_earlier_boot(self) -> None:
+        self.assertIsNotNone(self.hung(-500.0))
+        self.record["spawned_at"] = self.now - 5
+        self.assertIsNone(self.hung(-500.0))
+
+    def test_what_stops_supervision_may_stop_agents(self) -> None:
+        self.assertIsNone(self.hung(500.0, awake=5.0))
+
+    def test_patience_grows(self) -> None:
+        found = []
+        for _ in range(7):
+            found.append(self.patience())
+            endings.count_hang(self.record)
+        self.assertEqual([30, 60, 120, 240, 480, 480, 480], found)
+        self.record["spawned_at"] = self.now - 4000.0
+        endings.count_hang(self.record)
+        self.assertEqual(60, self.patience())
+
+    def patience(self) -> int:
+        return next(seconds for seconds in range(0, 900, 10) if self.hung(seconds + 1.0) is not None)
 
 
 class TestJudge(UnitTestCase):
