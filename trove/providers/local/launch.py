@@ -21,6 +21,11 @@ Run as root in a process of its own: ``python -I -S launch.py WORD… -- PROGRAM
     a control group to join (its ``cgroup.procs``) and a network namespace to enter, both before anything else.
 ``keep=PATH``
     the one volume that stays mounted in the private mount namespace, see :func:`let_go`.
+``own=DIR``
+    a directory that stays writable where ``netns`` isolates the user: everything else is mounted read-only then, see
+    :func:`protect`.
+``private=DIR``
+    a directory for temporary files of everybody's that the user gets one of its own for, on the volume that it keeps.
 ``cwd=DIR`` ``status=FD``
     the new working directory; a descriptor that gets the reason of a failure and is closed by a success.
 
@@ -41,14 +46,31 @@ CLONE_NEWNET = 0x40000000
 MS_RDONLY = 1
 MS_NOSUID = 2
 MS_NODEV = 4
+MS_NOEXEC = 8
 MS_REMOUNT = 32
+MS_NOATIME = 1024
+MS_NODIRATIME = 2048
 MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
+MS_RELATIME = 1 << 21
 PR_SET_NO_NEW_PRIVS = 38
 
 #: Where ip-netns(8) keeps namespaces.
 NAMESPACES = "/run/netns"
+#: Directory of the volume that takes the place of those for temporary files.
+TEMPORARY = ".tmp"
+#: Where POSIX shared memory is made (shm_open(3)); it counts as memory of the instance.
+SHARED_MEMORY = "/dev/shm"
+#: Needed to make user namespaces, and each file in it has checks of its own.
+_KERNEL_FILES = "/proc"
+
+#: Flags of a mount as the kernel lists them, which are to stay when another one is added.
+_FLAGS = {
+    "nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC, "noatime": MS_NOATIME,
+    "nodiratime": MS_NODIRATIME, "relatime": MS_RELATIME,
+}
+
 #: Exit status when the program could not be started.
 EXIT_FAILED = 126
 
@@ -161,12 +183,16 @@ def let_go(words: list[tuple[str, str]]) -> None:
             return
 
 
+def _mounts() -> list[list[str]]:
+    """Return the fields of each mount, see proc_pid_mountinfo(5), the last mounted first."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+        return [line.rstrip("\n").split(" ") for line in stream][::-1]
+
+
 def _of_instances() -> list[str]:
     """Return where volumes and network namespaces of instances are mounted, the last mounted first."""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
-        mounts = [line.rstrip("\n").split(" ") for line in stream]
     found = []
-    for fields in reversed(mounts):
+    for fields in _mounts():
         point, kind, source = _unescape(fields[4]), *fields[fields.index("-") + 1:][:2]
         parts = point.split("/")
         named = parts[-1] == "data" and parts[-3:-2] == ["volumes"]
@@ -216,8 +242,76 @@ def rearrange(words: list[tuple[str, str]]) -> None:
     for path, target in moved:
         single = dict(words)
         _show_as(f"/proc/self/fd/{handles[path]}", target, int(single["uid"]), int(single["gid"]))
+    protect(words)
     for handle in handles.values():  # whoever does not execute a program would keep them
         os.close(handle)
+
+
+def protect(words: list[tuple[str, str]]) -> None:
+    """Leave an isolated user no place to write but its own directories.
+
+    What all users of the host share for temporary files and shared memory is replaced by something of its own;
+    everything else is mounted read-only, in this mount namespace. Devices, sockets and pipes work on such mounts.
+
+    :raises LaunchError: when the kernel refuses.
+    """
+    if not any(key == "netns" for key, _ in words):
+        return
+    writable = [_KERNEL_FILES, *(value.rpartition(":")[2] for key, value in words if key in ("as", "hide", "keep", "rw"))]
+    for path in [value for key, value in words if key == "own" and os.path.isdir(value)]:
+        _mount(path, path, None, MS_BIND | MS_REC, None, f"cannot keep {path} writable")
+        writable.append(path)
+    if os.path.isdir(SHARED_MEMORY):
+        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        _mount("tmpfs", SHARED_MEMORY, "tmpfs", flags, "mode=1777", f"cannot mount over {SHARED_MEMORY}")
+        writable.append(SHARED_MEMORY)
+    single = dict(words)
+    private = [value for key, value in words if key == "private" and os.path.isdir(value)]
+    if private and "keep" in single:
+        handle = _temporary(single["keep"], int(single["uid"]), int(single["gid"]))
+        for path in private:
+            _mount(f"/proc/self/fd/{handle}", path, None, MS_BIND, None, f"cannot mount over {path}")
+        os.close(handle)
+        writable += private
+    _protect_others({os.path.realpath(path) for path in writable})
+
+
+def _protect_others(writable: set[str]) -> None:
+    """Make every mount read-only that is not at one of these places."""
+    for fields in _mounts():
+        point, options = _unescape(fields[4]), fields[5].split(",")
+        # By name: to look at a mount of another machine that is away would take for ever.
+        if "ro" in options or point in writable:
+            continue
+        flags = MS_REMOUNT | MS_BIND | MS_RDONLY
+        for option in options:
+            flags |= _FLAGS.get(option, 0)
+        if _libc.mount(None, os.fsencode(point), None, ctypes.c_ulong(flags), None) != 0:
+            code = ctypes.get_errno()
+            # Another mount lies over it, or it has gone meanwhile: nobody gets there.
+            if code not in (errno.ENOENT, errno.EINVAL, errno.EACCES):
+                raise LaunchError(f"cannot protect {point}: {os.strerror(code)}")
+
+
+def _temporary(volume: str, uid: int, gid: int) -> int:
+    """Return a descriptor of the user's own directory for temporary files, made if need be.
+
+    What is on the volume is the user's: nothing is followed, and what is no directory of the user's is refused.
+    """
+    above = os.open(volume, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        try:
+            os.mkdir(TEMPORARY, 0o700, dir_fd=above)
+        except FileExistsError:
+            pass
+        handle = os.open(TEMPORARY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+        found = os.fstat(handle)
+        if found.st_uid not in (0, uid) or found.st_dev != os.fstat(above).st_dev:
+            raise LaunchError(f"{volume}/{TEMPORARY} is not the user's own directory")
+        os.fchown(handle, uid, gid)
+        return handle
+    finally:
+        os.close(above)
 
 
 def become(uid: int, gid: int) -> None:

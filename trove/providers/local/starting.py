@@ -24,7 +24,10 @@ STATE = "state"
 PRINTED = "agent.stderr"
 
 #: The launcher's words that differ from agent to agent.
-_OWN_WORDS = frozenset(("cgroup", "netns", "keep", "cwd", "as"))
+_OWN_WORDS = frozenset(("cgroup", "netns", "keep", "cwd", "as", "own"))
+
+#: Where everybody on a host may leave temporary files.
+SHARED_DIRECTORIES = ("/tmp", "/var/tmp")
 
 _LOG_LIMIT = 10 * 1024 * 1024
 
@@ -101,8 +104,10 @@ class Starter:
         state, data = self._directories(record)
         launch = self._launch(record, bootstrap)
         own = [*confined, f"keep={os.path.realpath(data)}", f"cwd={state}"]
+        if confined:
+            own.append(f"own={state}")
         with self._log(record) as log:
-            words = self._words(_engine(record), [state, data], own)
+            words = self._words(_engine(record), [state, data], own, isolated=bool(confined))
             return self._spawner.spawn(dataclasses.replace(launch, words=words), log)
 
     def _launch(self, record: Record, bootstrap: str) -> processes.Launch:
@@ -115,10 +120,13 @@ class Starter:
         state = self._store.directory("server", record["tag"]) / STATE
         return str(state), str(self._volumes.data_dir(record["volume_tag"]))
 
-    def _words(self, engine: Engine, writable: Sequence[str], own: Sequence[str]) -> list[str]:
+    def _words(
+        self, engine: Engine, writable: Sequence[str], own: Sequence[str], *, isolated: bool = False
+    ) -> list[str]:
         """Return what the launcher is told about an agent; nothing for one of this process's own user.
 
         :param own: the words that are this agent's only.
+        :param isolated: whether it gets nothing to write to but its own directories.
         """
         account = self._store.account
         if account is None:
@@ -127,7 +135,14 @@ class Starter:
         given = [word for word in self._agent_argv if word.startswith("/") and os.path.exists(word)]
         readable = [*privileges.code_paths(), *given, *engine.paths()]
         privileges.precompile()
-        return privileges.launcher_words(account, readable, [*writable, str(self._store.base_dir / "templates")], own)
+        templates = str(self._store.base_dir / "templates")
+        words = privileges.launcher_words(account, readable, [*writable, templates], own)
+        if isolated:
+            needed = [os.path.realpath(path) for path in (*readable, templates)]
+            # Where something needed lies below, nothing is put over it: then it is merely read-only.
+            free = [path for path in SHARED_DIRECTORIES if not any(need.startswith(f"{path}/") for need in needed)]
+            words += [f"own={templates}", *(f"private={path}" for path in free)]
+        return words
 
     # what was made ahead
 
@@ -143,6 +158,8 @@ class Starter:
         if place.tier == 2 and self.isolation is not None and place.volume is not None:
             own = self.isolation.words(place.id, place.groups)
             own.append(f"keep={os.path.realpath(place.volume / DATA)}")
+            if place.server is not None:
+                own.append(f"own={place.server / STATE}")
         if self._hidden(account):
             if ":" in str(self._store.base_dir):
                 return None
@@ -151,7 +168,7 @@ class Starter:
                 if path is not None:
                     own.append(f"as={path}:{self._store.base_dir / KINDS[kind] / place.id / path.name}")
         place.engine = self._engine
-        return self._words(self._engine, (), own)
+        return self._words(self._engine, (), own, isolated=place.tier == 2)
 
     def _hidden(self, account: privileges.Account) -> bool:
         """Tell whether an agent's own directories have to be shown to it, because its account cannot get there."""
@@ -184,7 +201,7 @@ class Starter:
         """Tell whether a process that waits can see exactly what the agent of this server needs."""
         if place.engine == _engine(record):
             return True
-        seen = self._words(_engine(record), (), ())
+        seen = self._words(_engine(record), (), (), isolated=place.tier == 2)
         waiting = place.waiting.words if place.waiting is not None else ()
         return set(seen) == {word for word in waiting if word.partition("=")[0] not in _OWN_WORDS}
 
