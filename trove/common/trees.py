@@ -3,9 +3,9 @@
 
 A tree may be deeper than the interpreter's stack and than the longest path name, hold millions of entries, and
 directories without any permission. So nothing here recurs, names are only used relative to open directories, and one
-pass has a limit. Each directory below the top is moved to the top before it is looked into: that keeps two directories open
-however deep the tree is, and every pass leaves it flatter. Symbolic links are removed, never followed. A mount point
-can neither be moved nor removed, so what is mounted inside is not entered either.
+pass has a limit. Each directory below the top is moved to the top before it is looked into: that keeps two directories
+open however deep the tree is, and every pass leaves it flatter. Symbolic links are removed, never followed. A mount
+point can neither be moved nor removed, so what is mounted inside is not entered either.
 
 What cannot be removed is named in the outcome, and keeps nothing else from being removed.
 """

@@ -167,6 +167,6 @@ def service_reason(
     if reported_at is None or not is_silent(reported_at, now, expiry):
         return reason
     return (
-        f"The agent has not reported since {reported_at:%Y-%m-%dT%H:%M:%S}, so nobody knows what the database does; the "
-        "agent is restarted by itself where it has hung."
+        f"The agent has not reported since {reported_at:%Y-%m-%dT%H:%M:%S}, so nobody knows what the database does. An "
+        "agent that has hung is restarted by itself."
     )

@@ -18,7 +18,7 @@ from trove.wire import report
 #: dissolve. Never later: the expiry on the other side counts whole intervals.
 JITTER = 0.2
 #: Seconds after which a probe that has not returned is itself the news.
-PROBE_PATIENCE = 60.0
+PROBE_PATIENCE = 40.0
 
 
 class Heartbeats:

@@ -257,7 +257,8 @@ def protect(words: list[tuple[str, str]]) -> None:
     """
     if not any(key == "netns" for key, _ in words):
         return
-    writable = [_KERNEL_FILES, *(value.rpartition(":")[2] for key, value in words if key in ("as", "hide", "keep", "rw"))]
+    shown = [value.rpartition(":")[2] for key, value in words if key in ("as", "hide", "keep", "rw")]
+    writable = [_KERNEL_FILES, *shown]
     for path in [value for key, value in words if key == "own" and os.path.isdir(value)]:
         _mount(path, path, None, MS_BIND | MS_REC, None, f"cannot keep {path} writable")
         writable.append(path)
@@ -300,10 +301,8 @@ def _temporary(volume: str, uid: int, gid: int) -> int:
     """
     above = os.open(volume, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        try:
+        if TEMPORARY not in os.listdir(f"/proc/self/fd/{above}"):
             os.mkdir(TEMPORARY, 0o700, dir_fd=above)
-        except FileExistsError:
-            pass
         handle = os.open(TEMPORARY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
         found = os.fstat(handle)
         if found.st_uid not in (0, uid) or found.st_dev != os.fstat(above).st_dev:

@@ -396,9 +396,11 @@ class RemovalTest(LocalTestCase):
             for error in errors:
                 with mock.patch.object(LocalProvider, part, autospec=True, side_effect=error):
                     self.provider.supervise()
-        with mock.patch.object(endings, "pause", autospec=True, return_value=0.0):
-            with mock.patch.object(self.provider._store.trash, "round", autospec=True, side_effect=RecursionError):
-                self.provider.supervise()
+        with (
+            mock.patch.object(endings, "pause", autospec=True, return_value=0.0),
+            mock.patch.object(self.provider._store.trash, "round", autospec=True, side_effect=RecursionError),
+        ):
+            self.provider.supervise()
         self.assertNotEqual(facts["pid"], self.facts(not_pid=facts["pid"])["pid"])
 
     def test_reused_process_number_is_neither_adopted_nor_signalled(self) -> None:

@@ -40,10 +40,12 @@ class RemoveTest(base.UnitTestCase):
         self.addCleanup(os.close, handle)
         for limit in (1, 10):
             calls = 0
-            with mock.patch.object(os, "unlink", autospec=True, side_effect=os.unlink) as unlinked:
-                with mock.patch.object(os, "rmdir", autospec=True, side_effect=os.rmdir) as removed:
-                    outcome = trees.empty(handle, limit)
-                    calls += unlinked.call_count + removed.call_count
+            with (
+                mock.patch.object(os, "unlink", autospec=True, side_effect=os.unlink) as unlinked,
+                mock.patch.object(os, "rmdir", autospec=True, side_effect=os.rmdir) as removed,
+            ):
+                outcome = trees.empty(handle, limit)
+                calls += unlinked.call_count + removed.call_count
             self.assertLessEqual(calls, 10)
             self.assertFalse(outcome.complete)
         passes = 0
@@ -75,9 +77,11 @@ class RemoveTest(base.UnitTestCase):
     def test_many_that_cannot_be_removed_end(self) -> None:
         for number in range(10):
             (self.top / str(number)).touch()
-        with mock.patch.object(trees, "PASS", 4), mock.patch.object(trees.empty, "__defaults__", (4,)):
-            with mock.patch.object(os, "unlink", autospec=True, side_effect=PermissionError(errno.EPERM, "no")):
-                self.assertRaises(PermissionError, trees.remove, self.top)
+        with (
+            mock.patch.object(trees.empty, "__defaults__", (4,)),
+            mock.patch.object(os, "unlink", autospec=True, side_effect=PermissionError(errno.EPERM, "no")),
+        ):
+            self.assertRaises(PermissionError, trees.remove, self.top)
 
     def test_only_directories(self) -> None:
         (self.top / "link").symlink_to(self.outside)
