@@ -5,6 +5,7 @@ import json
 import os
 import signal
 
+from trove.common import clock, watchdog
 from trove.guestagent import agent
 from trove.tests.base import FunctionalTestCase
 from trove.tests.functional.guestagent.agents import AgentProcess
@@ -53,6 +54,8 @@ class TestLife(AgentCase):
         )
         beat = self.control.heartbeat(self.agent.instance_id)
         self.assertEqual(("tiny-1", 2 * 1024**3), (beat["handler_version"], beat["volume_total_bytes"]))
+        (alive,) = self.agent.directory.rglob(watchdog.FILE)
+        self.assertLess(clock.monotonic() - watchdog.last(alive), 60.0)
 
     def test_secrets_are_nowhere_afterwards(self) -> None:
         self.prepared()

@@ -4,7 +4,9 @@
 import json
 import threading
 from pathlib import Path
+from unittest import mock
 
+from trove.guestagent import service as services
 from trove.guestagent.journal import Journal
 from trove.guestagent.key_store import JournalKeyStore
 from trove.guestagent.service import Files, Service, Timing
@@ -92,6 +94,23 @@ class TestService(FunctionalTestCase):
         self.beat()
         self.handler.status_word = "crashed"
         wait_for(lambda: self.beat()["service_status"] == "crashed", 10, "the news")
+
+    def test_a_sender_that_stands_still_hangs(self) -> None:
+        self.beat()
+        self.assertFalse(self.service.hangs())
+        stuck, go = threading.Event(), threading.Event()
+        self.addCleanup(go.set)
+
+        def step(_link: object) -> float:
+            stuck.set()
+            go.wait(60)
+            return 0.1
+
+        with mock.patch.object(self.service._outbox, "step", autospec=True, side_effect=step):
+            self.assertTrue(stuck.wait(60))
+            with mock.patch.object(services, "SENDER_PATIENCE", -1.0):
+                self.assertTrue(self.service.hangs())
+            go.set()
 
     def test_heartbeats_go_on_during_a_long_command(self) -> None:
         self.beat()
