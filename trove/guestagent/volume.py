@@ -20,6 +20,9 @@ SLICE = 0.1
 FRESH_FOR = 30.0
 #: Unit of ``st_blocks``, whatever the file system's own block size (stat(2)).
 _BLOCK = 512
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Bytes of a path after which those below get an anchor of their own: the kernel takes 4095 (PATH_MAX).
+_LONG = 2000
 
 
 class VolumeGauge:
@@ -62,18 +65,41 @@ class VolumeGauge:
         return self._counted
 
 
+class _Anchor:
+    """A directory that longer paths are relative to; closed with the last of them."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __del__(self) -> None:
+        os.close(self.handle)
+
+
 def _sizes(directory: Path) -> Iterator[int]:
-    """Yield the bytes on disk of each file below ``directory``; what vanishes meanwhile counts nothing."""
-    waiting = [os.fspath(directory)]
+    """Yield the bytes on disk of each file below ``directory``, however deep; what vanishes meanwhile counts
+    nothing."""
+    try:
+        waiting = [(_Anchor(os.open(directory, _OPEN)), ".")]
+    except OSError:
+        return
     while waiting:
+        anchor, path = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as entries:
+            handle = os.open(path, _OPEN, dir_fd=anchor.handle)
+        except OSError:
+            continue
+        if len(os.fsencode(path)) > _LONG:
+            anchor, path = _Anchor(os.dup(handle)), "."
+        try:
+            with os.scandir(handle) as entries:
                 for entry in entries:
                     try:
                         if entry.is_dir(follow_symlinks=False):
-                            waiting.append(entry.path)
+                            waiting.append((anchor, f"{path}/{entry.name}"))
                         yield entry.stat(follow_symlinks=False).st_blocks * _BLOCK
                     except OSError:
                         continue
         except OSError:
             continue
+        finally:
+            os.close(handle)

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from unittest import mock
 
 from trove.common import service
 from trove.tests import base
@@ -69,6 +70,36 @@ class TestPeriodic(base.UnitTestCase):
         count = len(rounds)
         self.assertFalse(periodic._thread and periodic._thread.is_alive())
         self.assertEqual(count, len(rounds))
+
+    def test_no_failure_ends_it(self) -> None:
+        """Not even one that nobody can be told of."""
+        errors = iter((RecursionError(), MemoryError(), OSError(), AssertionError()))
+        over = threading.Event()
+
+        def task() -> None:
+            error = next(errors, None)
+            if error is None:
+                over.set()
+            else:
+                raise error
+
+        periodic = service.Periodic("p", 0.001, task)
+        self.addCleanup(periodic.stop)
+        with mock.patch.object(service.LOG, "exception", autospec=True, side_effect=MemoryError):
+            periodic.start()
+            self.assertTrue(over.wait(10))
+
+    def test_one_item_that_fails_stops_no_other(self) -> None:
+        done: list[int] = []
+
+        def item(number: int) -> None:
+            if number == 1:
+                raise RecursionError("too deep")
+            done.append(number)
+
+        self.assertEqual([True, False, True], [service.attempt("an item", item, number) for number in range(3)])
+        self.assertEqual([0, 2], done)
+        self.assertIn("an item failed; the others go on", self.logs.text())
 
     def test_stop_before_start(self) -> None:
         service.Periodic("p", 1, lambda: None).stop()

@@ -6,9 +6,11 @@ import types
 
 import fixtures
 
+from trove.common import trees
 from trove.guestagent import volume
 from trove.guestagent.volume import GIB, VolumeGauge
 from trove.tests.base import UnitTestCase
+from trove.tests.fixtures import hostile
 from trove.tests.fixtures.clock import ManualClock
 
 
@@ -59,6 +61,19 @@ class TestVolumeGauge(UnitTestCase):
             self.assertLess(calls, 100)
         self.assertGreater(calls, 3)
         self.assertEqual(expected, found)
+
+    def test_a_tree_deeper_than_a_path_may_be_long(self) -> None:
+        """Nobody hides from the count what is in it, nor stops it."""
+        self.addCleanup(trees.remove_quietly, self.directory / "deep")
+        (self.directory / "deep").mkdir()
+        before = len(os.listdir("/proc/self/fd"))
+        empty = VolumeGauge(self.directory, lambda: 2).measure()[0]
+        inner = hostile.deep(self.directory / "deep", content=os.urandom(300_000))
+        found = None
+        while found is None:
+            found, _ = self.gauge.measure()
+        self.assertGreaterEqual(found - empty, inner)
+        self.assertEqual(before, len(os.listdir("/proc/self/fd")))
 
     def test_mount_point_asks_the_file_system(self) -> None:
         self.useFixture(fixtures.MonkeyPatch("os.path.ismount", lambda path: True))
