@@ -32,6 +32,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -42,6 +43,8 @@ from typing import Any
 from trove.providers import base
 from trove.providers.local.privileges import Account
 from trove.providers.local.trash import Trash
+
+LOG = logging.getLogger(__name__)
 
 _INSTANCE_TAG = re.compile(r"^instance:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(server|volume|port)$")
 
@@ -206,9 +209,24 @@ class Store:
 
     def all(self, kind: str) -> list[Record]:
         """Return all records of a kind, in the order of their names."""
-        pattern = "*.json" if kind == "port" else f"*/{kind}.json"
-        found = (self._load(path) for path in sorted((self.base_dir / KINDS[kind]).glob(pattern)))
+        found = (self._load(path) for path in self._files(kind))
         return [record for record in found if record is not None]
+
+    def readable(self, kind: str) -> list[Record]:
+        """Like :meth:`all`, for whoever goes on with the others when one cannot be read; that one is reported."""
+        found = []
+        for path in self._files(kind):
+            try:
+                record = self._load(path)
+                if record is not None and self.file(kind, record["tag"]) == path:
+                    found.append(record)
+            except (ValueError, TypeError, KeyError, AttributeError, OSError) as err:
+                LOG.error("the record %s cannot be read (%s); restore it, or remove its directory", path, err)
+        return found
+
+    def _files(self, kind: str) -> list[Path]:
+        pattern = "*.json" if kind == "port" else f"*/{kind}.json"
+        return sorted((self.base_dir / KINDS[kind]).glob(pattern))
 
     def make_directory(
         self, kind: str, record: Record, private: str | None, files: dict[str, bytes], *, made: Path | None = None

@@ -162,7 +162,7 @@ class Servers:
         if now - self._looked_at > PAUSED:
             self._awake_since = now
         self._looked_at = now
-        for listed in self._store.all("server"):
+        for listed in self._store.readable("server"):
             try:
                 if not self._is_well(listed):
                     self._supervise(listed["tag"])

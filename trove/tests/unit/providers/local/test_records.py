@@ -38,6 +38,14 @@ class StoreTest(tests.UnitTestCase):
         self.assertEqual({"tag": "t", "port": 1}, self.store.read("port", "t"))
         self.assertEqual([{"tag": "t", "port": 1}], self.store.all("port"))
 
+    def test_a_record_that_cannot_be_read_hides_no_other(self) -> None:
+        for tag in ("a", "b", "c", "d", "e"):
+            self.store.make_directory("server", {"tag": tag}, "state", {})
+        for tag, text in (("a", "{"), ("b", "[]"), ("d", '{"tag": 3}'), ("e", '{"tag": "c"}')):
+            self.store.file("server", tag).write_text(text)
+        self.assertEqual([{"tag": "c"}], self.store.readable("server"))
+        self.assertEqual(3, self.logs.text().count("cannot be read"))
+
     def test_directory_appears_with_everything_in_it(self) -> None:
         with mock.patch.object(records.Path, "rename", autospec=True, side_effect=KeyboardInterrupt):
             record = {"tag": "t"}
