@@ -99,6 +99,7 @@ class TestOptionsAtStart(base.UnitTestCase):
         path.write_text("[DEFAULT]\ntransport_url = rabbit://u:secret@b/\ntrove_api_workers = 4\nbind_prot = 1\n")
         startup.warn_of_options(trove.conf.new(files=[str(path)]))
         (line,) = [line for line in self.logs.text().splitlines() if "flaws" in line]
-        self.assertIn("2 flaws: [DEFAULT] bind_prot is unknown", line)
+        self.assertIn("3 flaws: [oslo_policy] enforce_new_defaults is not set", line)
+        self.assertIn("[DEFAULT] bind_prot is unknown", line)
         self.assertIn("trove_api_workers has no effect", line)
         self.assertNotIn("secret", line)

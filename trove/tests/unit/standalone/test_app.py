@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
+from unittest import mock
+
 from trove.api import authz
 from trove.common.context import RequestContext
-from trove.standalone import app
+from trove.standalone import app, layout
 from trove.standalone.layout import Layout, Settings
 from trove.tests import base
 
@@ -19,7 +21,8 @@ class ConfigureTest(base.UnitTestCase):
 
     def test_a_new_service_enforces_the_new_defaults_of_policies(self) -> None:
         """One whose data directory is older, or whose file says otherwise, goes on as it was."""
-        old, new = self.settings, Layout(self.tempdir() / "new").create()
+        with mock.patch.object(layout, "_free_port", autospec=True, return_value=20000):
+            old, new = self.settings, Layout(self.tempdir() / "new").create()
         for settings, expected in ((old, True), (new, False)):
             enforcer = authz.make_enforcer(app.configure(self.layout, settings))
             who = RequestContext(user_id="u", project_id="p", roles=["foo"])
