@@ -268,8 +268,8 @@ def protect(words: list[tuple[str, str]]) -> None:
         writable.append(SHARED_MEMORY)
     single = dict(words)
     private = [value for key, value in words if key == "private" and os.path.isdir(value)]
-    if private and "keep" in single:
-        handle = _temporary(single["keep"], int(single["uid"]), int(single["gid"]))
+    handle = _temporary(single["keep"], int(single["uid"]), int(single["gid"])) if private else None
+    if handle is not None:
         for path in private:
             _mount(f"/proc/self/fd/{handle}", path, None, MS_BIND, None, f"cannot mount over {path}")
         os.close(handle)
@@ -294,23 +294,24 @@ def _protect_others(writable: set[str]) -> None:
                 raise LaunchError(f"cannot protect {point}: {os.strerror(code)}")
 
 
-def _temporary(volume: str, uid: int, gid: int) -> int:
+def _temporary(volume: str, uid: int, gid: int) -> int | None:
     """Return a descriptor of the user's own directory for temporary files, made if need be.
 
-    What is on the volume is the user's: nothing is followed, and what is no directory of the user's is refused.
+    What is on the volume is the user's, so nothing is followed. ``None`` where the volume is full or something else is
+    in the way: then there is no place for temporary files, and the agent still starts, to say so.
     """
-    above = os.open(volume, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    above = os.open(volume, os.O_PATH | flags)
     try:
         if TEMPORARY not in os.listdir(f"/proc/self/fd/{above}"):
             os.mkdir(TEMPORARY, 0o700, dir_fd=above)
-        handle = os.open(TEMPORARY, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
-        found = os.fstat(handle)
-        if found.st_uid not in (0, uid) or found.st_dev != os.fstat(above).st_dev:
-            raise LaunchError(f"{volume}/{TEMPORARY} is not the user's own directory")
+        handle = os.open(TEMPORARY, os.O_RDONLY | flags, dir_fd=above)
         os.fchown(handle, uid, gid)
-        return handle
+    except OSError:
+        return None
     finally:
         os.close(above)
+    return handle
 
 
 def become(uid: int, gid: int) -> None:

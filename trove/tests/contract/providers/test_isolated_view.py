@@ -71,7 +71,7 @@ class ViewTest(test_isolated.IsolatedTestCase):
         self.assertEqual("x\n", self.as_agent(again["pid"], _READ, f"{free}/{name}").stdout)
 
     def test_a_volume_whose_guest_has_put_something_in_the_way(self) -> None:
-        """A link leads root nowhere: the instance does not start, and nothing else happens."""
+        """A link leads root nowhere: the agent starts without a place for temporary files."""
         self.make_server()
         facts = self.facts()
         outside = self.tempdir()
@@ -82,7 +82,9 @@ class ViewTest(test_isolated.IsolatedTestCase):
         self.until(lambda: self.provider.find_server(self.tag("server")).status is base.Status.PENDING)
         with mock.patch.object(endings, "pause", autospec=True, return_value=0.0):
             self.provider.supervise()
-        self.assertIn("was not started", self.logs.text())
+        again = self.facts(not_pid=facts["pid"])
+        for path in ("/tmp", "/var/tmp"):
+            self.assertIn("Read-only file system", self.as_agent(again["pid"], _WRITE, f"{path}/x").stderr)
         self.assertEqual(([], 0), (os.listdir(outside), outside.stat().st_uid))
 
     def as_agent(self, pid: int, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
