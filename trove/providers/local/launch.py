@@ -221,6 +221,7 @@ def rearrange(words: list[tuple[str, str]]) -> None:
     os.umask(0o022)
     private_namespace()  # first: a handle from another namespace cannot be mounted in this one
     let_go(words)
+    temporary = _temporary(words)  # while the volume can be seen
     moved = [value.split(":") for key, value in words if key == "as"]
     paths = [path for key, path in words if key in ("ro", "rw")] + [path for path, _ in moved]
     handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths}
@@ -242,17 +243,18 @@ def rearrange(words: list[tuple[str, str]]) -> None:
     for path, target in moved:
         single = dict(words)
         _show_as(f"/proc/self/fd/{handles[path]}", target, int(single["uid"]), int(single["gid"]))
-    protect(words)
+    protect(words, temporary)
     for handle in handles.values():  # whoever does not execute a program would keep them
         os.close(handle)
 
 
-def protect(words: list[tuple[str, str]]) -> None:
+def protect(words: list[tuple[str, str]], temporary: int | None) -> None:
     """Leave an isolated user no place to write but its own directories.
 
     What all users of the host share for temporary files and shared memory is replaced by something of its own;
     everything else is mounted read-only, in this mount namespace. Devices, sockets and pipes work on such mounts.
 
+    :param temporary: descriptor of the user's own directory for temporary files, closed here.
     :raises LaunchError: when the kernel refuses.
     """
     if not any(key == "netns" for key, _ in words):
@@ -266,14 +268,11 @@ def protect(words: list[tuple[str, str]]) -> None:
         flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
         _mount("tmpfs", SHARED_MEMORY, "tmpfs", flags, "mode=1777", f"cannot mount over {SHARED_MEMORY}")
         writable.append(SHARED_MEMORY)
-    single = dict(words)
-    private = [value for key, value in words if key == "private" and os.path.isdir(value)]
-    handle = _temporary(single["keep"], int(single["uid"]), int(single["gid"])) if private else None
-    if handle is not None:
-        for path in private:
-            _mount(f"/proc/self/fd/{handle}", path, None, MS_BIND, None, f"cannot mount over {path}")
-        os.close(handle)
-        writable += private
+    if temporary is not None:
+        for path in [value for key, value in words if key == "private" and os.path.isdir(value)]:
+            _mount(f"/proc/self/fd/{temporary}", path, None, MS_BIND, None, f"cannot mount over {path}")
+            writable.append(path)
+        os.close(temporary)
     _protect_others({os.path.realpath(path) for path in writable})
 
 
@@ -294,19 +293,22 @@ def _protect_others(writable: set[str]) -> None:
                 raise LaunchError(f"cannot protect {point}: {os.strerror(code)}")
 
 
-def _temporary(volume: str, uid: int, gid: int) -> int | None:
+def _temporary(words: list[tuple[str, str]]) -> int | None:
     """Return a descriptor of the user's own directory for temporary files, made if need be.
 
     What is on the volume is the user's, so nothing is followed. ``None`` where the volume is full or something else is
     in the way: then there is no place for temporary files, and the agent still starts, to say so.
     """
+    single = dict(words)
+    if not {"netns", "keep", "private"} <= single.keys():
+        return None
     flags = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    above = os.open(volume, os.O_PATH | flags)
+    above = os.open(single["keep"], os.O_PATH | flags)
     try:
         if TEMPORARY not in os.listdir(f"/proc/self/fd/{above}"):
             os.mkdir(TEMPORARY, 0o700, dir_fd=above)
         handle = os.open(TEMPORARY, os.O_RDONLY | flags, dir_fd=above)
-        os.fchown(handle, uid, gid)
+        os.fchown(handle, int(single["uid"]), int(single["gid"]))
     except OSError:
         return None
     finally:
