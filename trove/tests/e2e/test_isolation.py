@@ -113,6 +113,15 @@ class IsolationTest(base.EndToEndTestCase):
         self.assertEqual([(1,)], self.rows(self.app, "select 1"))
         self.assertEqual(pid, engine_pid(self.service, self.instance_id))
 
+        # Its next agent has mounts of its own, and finds the engine's socket all the same.
+        agent = agent_pid(self.service, self.instance_id)
+        os.kill(agent, signal.SIGKILL)
+        base.wait_until(lambda: agent_pid(self.service, self.instance_id) not in (0, agent), "there is another agent")
+        databases = f"/instances/{self.instance_id}/databases"
+        self.assertEqual(202, self.client.call("POST", databases, {"databases": [{"name": "later"}]}).status_code)
+        base.wait_until(lambda: '"later"' in self.client.call("GET", databases).text, "the agent has made a database")
+        self.assertEqual(pid, engine_pid(self.service, self.instance_id))
+
         # All of it goes away, and comes back with the same address and data.
         self.rows(self.app, "create table kept (n int)")
         self.service.command("down")
