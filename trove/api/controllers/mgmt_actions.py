@@ -7,8 +7,9 @@ from typing import Any
 
 from trove.api import lifecycle, refusals
 from trove.api.request import ApiRequest, Reply
+from trove.common import clock
 from trove.domain import instance_states, operations
-from trove.objects import errors
+from trove.objects import errors, heartbeat
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
 from trove.wire import command
@@ -39,7 +40,13 @@ def _reboot(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
     _require(work, "reboot-server")
     if not work.supersede(instance, operations.INSTANCE_RESTART, "a restart of the server has taken its place"):
         instance.process_event(work.session, "restart")
-    work.submit(operations.INSTANCE_REBOOT, instance, {})
+    work.submit(operations.INSTANCE_REBOOT, instance, {"agent_silent": True} if _is_silent(work, instance) else {})
+
+
+def _is_silent(work: lifecycle.Work, instance: Instance) -> bool:
+    beat = heartbeat.get(work.session, instance.id)
+    expiry = work.req.services.conf.guest_bus.agent_heartbeat_expiry
+    return beat is not None and instance_states.is_silent(beat.reported_at, clock.utcnow(), expiry)
 
 
 def _migrate(work: lifecycle.Work, instance: Instance, argument: Mapping[str, Any] | None) -> None:

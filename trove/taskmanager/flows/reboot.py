@@ -3,6 +3,7 @@
 
 The engine is stopped first and started last. A failure leaves a fault; the operating status says whether it runs.
 
+Inputs of a restart: ``agent_silent``, where the agent was known not to report when it was accepted.
 Inputs of a migration: ``host`` (or null) and ``restart_required``, whether a configuration change waited for a restart
 when it was accepted: it waits on when nothing was moved.
 """

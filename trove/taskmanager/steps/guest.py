@@ -9,7 +9,7 @@ row is written in the checkpoint's transaction; only then is the conductor told.
 import itertools
 import logging
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
@@ -46,10 +46,6 @@ CONFIGURATION_REFUSED = "configuration.refused"
 #: The answer of a step that has nobody to ask.
 NO_GUEST = Failed("guest.not_found", "The instance has no guest agent; delete it and make a new one.")
 
-_STOPPABLE = frozenset(
-    {instance_states.SERVICE_HEALTHY, instance_states.SERVICE_BLOCKED, instance_states.SERVICE_RESTARTING}
-)
-
 MakeCommand = Callable[[StepContext, Instance], command.Command | None]
 #: Makes a command in the transaction that submits it, and writes what belongs to it; called once for each command.
 MakeInTransaction = Callable[[Session], command.Command]
@@ -64,21 +60,6 @@ def outcome(ctx: StepContext, what: str) -> Result:
     symbol = payload.get("error_symbol") or "guest.failed"
     message = payload.get("error_message") or f"The guest could not {what}."
     return Failed(symbol, message, payload.get("log_tail"))
-
-
-def reports(ctx: StepContext, statuses: Collection[str] | None = None) -> bool:
-    """Tell whether the guest reports, so that there is somebody to ask.
-
-    :param statuses: and says one of these of its engine.
-    """
-    env: Environment = ctx.env
-    with env.db.reader() as session:
-        beat = heartbeat.get(session, ctx.resource_id)
-        now = env.db.now(session)
-    if beat is None or beat.reported_at is None:
-        return False
-    fresh = (now - beat.reported_at).total_seconds() < 3 * env.conf.guest_bus.heartbeat_interval
-    return fresh and (statuses is None or beat.service_status in statuses)
 
 
 def submit(
@@ -270,12 +251,27 @@ class StopDatastore:
     name = "stop-datastore"
 
     def run(self, ctx: StepContext) -> Result:
-        if ctx.signal is not None or ctx.timed_out or not reports(ctx, _STOPPABLE):
+        if ctx.signal is not None or ctx.timed_out or not self._reachable(ctx):
             return Done()
         return submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
+
+    @staticmethod
+    def _reachable(ctx: StepContext) -> bool:
+        env: Environment = ctx.env
+        with env.db.reader() as session:
+            beat = heartbeat.get(session, ctx.resource_id)
+            now = env.db.now(session)
+        if beat is None or beat.reported_at is None:
+            return False
+        fresh = (now - beat.reported_at).total_seconds() < 3 * env.conf.guest_bus.heartbeat_interval
+        return fresh and beat.service_status in (
+            instance_states.SERVICE_HEALTHY,
+            instance_states.SERVICE_BLOCKED,
+            instance_states.SERVICE_RESTARTING,
+        )
 
 
 class WriteAhead:
