@@ -11,7 +11,6 @@ passwords of others for ever.
 """
 
 import hashlib
-import ipaddress
 import logging
 import math
 import secrets
@@ -21,6 +20,7 @@ from collections import OrderedDict
 from oslo_config import cfg
 
 from trove.common import clock, exception
+from trove.httpserver.sockets import network_of
 
 LOG = logging.getLogger(__name__)
 
@@ -134,11 +134,6 @@ def place_of(address: str | None) -> str:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        found = ipaddress.ip_address(text)
+        return network_of(text)
     except ValueError:
         return text
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found.packed, 64), strict=False))

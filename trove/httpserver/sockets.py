@@ -152,7 +152,10 @@ def peer_of(sock: socket.socket, address: str) -> str:
 
 @lru_cache(4096)
 def network_of(address: str) -> str:
-    """Return an IPv4 address as it is, and of an IPv6 address its network of 64 bits."""
+    """Return an IPv4 address as it is, and of an IPv6 address its network of 64 bits.
+
+    :raises ValueError: for what has a colon and is no IPv6 address.
+    """
     if ":" not in address:
         return address
     found = ipaddress.IPv6Address(address.partition("%")[0])

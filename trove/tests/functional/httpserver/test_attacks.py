@@ -59,6 +59,13 @@ class AttackTestCase(base.ServerTestCase):
         stack.enter_context(base.Attackers(4, attack))
         return stack
 
+    def connections(self) -> int:
+        """Return how many connections the server has."""
+        lines = pathlib.Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+        # Local address and state; 01 is established, 08 has been closed by the client only.
+        found = [(line.split()[1], line.split()[3]) for line in lines]
+        return sum(local.endswith(f":{self.server.port:04X}") and state in ("01", "08") for local, state in found)
+
     @staticmethod
     def _lost(client: socket.socket, then: bytes) -> bool:
         try:
@@ -148,16 +155,10 @@ class AttackTest(AttackTestCase):
             client.sendall(first)
             if b"large" in first:
                 # It reads later, and finds less than there was.
-                self.wait_for(lambda: not self.server_has_connections(), "the connection to be closed")
+                self.wait_for(lambda: not self.connections(), "the connection to be closed")
                 self.assertLess(len(base.read_all(client)), base.LARGE)
             else:
                 base.read_all(client)
-
-    def server_has_connections(self) -> bool:
-        return any(
-            line.split()[3] == "01" and line.split()[1].endswith(f":{self.server.port:04X}")
-            for line in pathlib.Path("/proc/self/net/tcp").read_text().splitlines()[1:]
-        )
 
 
 class MemoryTest(AttackTestCase):
@@ -262,5 +263,11 @@ class BlockedThreadsTest(AttackTestCase):
         for _ in range(30):
             with socket.create_connection(("127.0.0.1", self.server.port)) as client:
                 client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.wait_for(lambda: self.connections() == 2, "the server to miss them")
+        client = self.connect()
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        client.settimeout(0.2)
+        self.assertRaises(TimeoutError, client.recv, 100)  # it waits for its turn, and is not told that there is none
         self.go.set()
-        self.assertEqual(200, self.ask()[0])
+        client.settimeout(30)
+        self.assertEqual([200], base.statuses(base.read_all(client)))
