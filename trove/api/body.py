@@ -3,7 +3,7 @@
 
 What is refused here can do no harm later: bodies over the size limit (413), other media types (415), and as 400
 everything that different JSON readers understand differently or that no database stores: bad UTF-8, NaN and
-infinities, repeated keys, absurd nesting or numbers, NUL characters and lone surrogates in strings.
+infinities, a key with two values, absurd nesting or numbers, NUL characters and lone surrogates in strings.
 """
 
 import json
@@ -100,7 +100,12 @@ def _depth(data: bytes) -> int:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise exception.BadRequest("The request body holds an object with a repeated key.")
+        for key, item in pairs:
+            # As text, because 1, 1.0 and True are equal to Python.
+            if item is not value[key] and json.dumps(item) != json.dumps(value[key]):
+                raise exception.BadRequest(
+                    f"The request body holds an object with two different values of the key {key[:64]!a}."
+                )
     return value
 
 

@@ -212,7 +212,10 @@ class Dispatcher:
                 context=context,
                 version=version,
                 path=parameters,
-                query=query.parse(environ.get("QUERY_STRING", ""), route.query, version, self._validators),
+                query=query.parse(
+                    environ.get("QUERY_STRING", ""), route.query, version, self._validators,
+                    strict=route.method == "DELETE",
+                ),
                 body=self._body(environ, route, version),
                 services=self._services,
                 base_url=links.base_url(environ, self._public_endpoint),

@@ -29,3 +29,8 @@ def resource(base: str, project_id: str, collection: str, resource_id: str) -> l
         {"href": f"{base}/v1.0/{quote(project_id, safe='')}/{path}", "rel": "self"},
         {"href": f"{base}/{path}", "rel": "bookmark"},
     ]
+
+
+def of_collection(name: str) -> str:
+    """Return the name of the second member with the links of a page of the collection ``name``."""
+    return f"{name}_links"

@@ -2,11 +2,12 @@
 """Pages of a collection.
 
 A handler asks for one row more than a page has; if it comes, there is a next page and the document gets a ``links``
-member. Asking for more than the option allows gives what it allows, as existing clients expect.
+member, and the same once more as ``instances_links``, which is where gophercloud looks for it. Asking for more than the
+option allows gives what it allows, as existing clients expect.
 
 >>> page = paging.Page.of(request, "instances_page_size")                                   # doctest: +SKIP
 >>> rows = instance_listing.list_rows(session, scope, limit=page.limit + 1, marker=page.marker)   # doctest: +SKIP
->>> rows, links = page.cut(rows, lambda row: row.id)                                        # doctest: +SKIP
+>>> rows, links = page.cut("instances", rows, lambda row: row.id)                           # doctest: +SKIP
 >>> Reply({"instances": [...], **links})                                                    # doctest: +SKIP
 """
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+from trove.api import links
 from trove.api.request import ApiRequest
 
 T = TypeVar("T")
@@ -49,15 +51,20 @@ class Page:
             request, min(request.query.get("limit", size), size), None if marker is None else decode_marker(marker)
         )
 
-    def cut(self, rows: Sequence[T], marker_of: Callable[[T], str]) -> tuple[Sequence[T], dict[str, Any]]:
-        """Return the rows of this page, and the ``links`` member that leads to the next one (empty on the last
-        page)."""
+    def cut(
+        self, collection: str, rows: Sequence[T], marker_of: Callable[[T], str]
+    ) -> tuple[Sequence[T], dict[str, Any]]:
+        """Return the rows of this page, and the members that lead to the next one (none on the last page).
+
+        :param collection: name of the document's member with the rows.
+        """
         if len(rows) <= self.limit:
             return rows, {}
         kept = rows[: self.limit]
         query = {**self.request.query, "limit": self.limit, "marker": encode_marker(marker_of(kept[-1]))}
         path = self.request.route.path.format_map({k: quote(v, safe="") for k, v in self.request.path.items()})
-        return kept, {"links": [{"rel": "next", "href": f"{self.request.base_url}{path}?{urlencode(query)}"}]}
+        following = [{"rel": "next", "href": f"{self.request.base_url}{path}?{urlencode(query)}"}]
+        return kept, {"links": following, links.of_collection(collection): following}
 
 
 def encode_marker(text: str) -> str:

@@ -3,7 +3,8 @@
 
 The schema of a route's query says what each parameter is; integers and booleans are converted before it is applied,
 booleans in the spellings that clients use (``True``, ``false``, ``1``). Unknown parameters are ignored at 1.0 and
-refused from 1.1.
+refused from 1.1, and always where something is deleted: an existing client that deletes the database ``a?b`` asks for
+the deletion of ``a``, with a query.
 """
 
 import re
@@ -19,12 +20,15 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _MAX_PARAMETERS = 64
 
 
-def parse(text: str, name: str | None, version: microversions.Version, validators: Validators) -> dict[str, Any]:
+def parse(
+    text: str, name: str | None, version: microversions.Version, validators: Validators, *, strict: bool = False
+) -> dict[str, Any]:
     """Return the typed parameters of query string ``text``.
 
     :param name: the query's schema; ``None`` when the route knows no parameters.
+    :param strict: refuse unknown parameters at 1.0 too.
     :raises BadRequest: when the text is not UTF-8, holds a NUL, or gives a parameter more than once.
-    :raises ValidationFailed: when a value does not fit, or at 1.1 a parameter is unknown.
+    :raises ValidationFailed: when a value does not fit, or an unknown parameter is refused.
     """
     if not text:
         return {}
@@ -46,7 +50,7 @@ def parse(text: str, name: str | None, version: microversions.Version, validator
             raise exception.BadRequest(f"The query parameter {key} holds a NUL character.")
         else:
             found[key] = _convert(value, properties[key].get("type"))
-    if unknown and version >= microversions.STRICT:
+    if unknown and (strict or version >= microversions.STRICT):
         raise exception.ValidationFailed([f"query parameter {shown(key)} is not known" for key in unknown[:10]])
     if name and found:
         validators.check(name, found, version)

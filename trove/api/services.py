@@ -27,6 +27,7 @@ class Services:
     :ivar taskmanager: casts ``wake(workflow_id)`` after a commit; a lost cast costs a poll interval, nothing else.
     :ivar conductor: casts ``deliver(instance_id)`` after a commit, likewise.
     :ivar provider_capabilities: what the provider of instances can do, as far as that is known beforehand.
+    :ivar only_network: id of the network that all instances are in; ``None``: there are several, or none to name.
     :ivar objects: where published logs are kept; ``None``: nowhere.
     """
 
@@ -38,6 +39,7 @@ class Services:
     conductor: ConductorClient
     enforcer: Enforcer
     provider_capabilities: frozenset[str] = frozenset()
+    only_network: str | None = None
     objects: ObjectStore | None = None
 
 
@@ -49,6 +51,7 @@ def make_services(
     taskmanager: TaskManagerClient,
     conductor: ConductorClient,
     provider_capabilities: frozenset[str] = frozenset(),
+    only_network: str | None = None,
 ) -> Services:
     """Put the parts of an API process together.
 
@@ -67,5 +70,6 @@ def make_services(
         conductor=conductor,
         enforcer=make_enforcer(conf),
         provider_capabilities=provider_capabilities,
+        only_network=only_network,
         objects=open_store(conf),
     )

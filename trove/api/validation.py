@@ -134,14 +134,20 @@ def _reasons(error: jsonschema.ValidationError) -> Iterator[str]:
         for name in error.instance:
             if name not in error.schema.get("properties", {}):
                 yield f"{place([*path, name])} is not allowed"
-    elif isinstance(error.schema, dict) and "x-message" in error.schema:
-        yield f"{place(path)} {error.schema['x-message']}"
+    elif message := _message(error):
+        yield f"{place(path)} {message}"
     elif rule == "type":
         kinds = [value] if isinstance(value, str) else value
         yield f"{place(path)} must be {' or '.join(_TYPES[kind] for kind in kinds)}"
     else:
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
         yield f"{place(path)} {_RULES.get(str(rule), 'is not valid').format(shown)}"
+
+
+def _message(error: jsonschema.ValidationError) -> str | None:
+    """Return what the schema itself says when one of its rules is broken: a text for all, or one for some of them."""
+    message = error.schema.get("x-message") if isinstance(error.schema, Mapping) else None
+    return message.get(error.validator) if isinstance(message, Mapping) else message
 
 
 def place(path: list[Any]) -> str:

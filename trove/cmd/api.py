@@ -27,6 +27,7 @@ def _services(conf: cfg.ConfigOpts) -> Services:
     with startup.explained():
         plugins = datastores.load_plugins()
         capabilities = providers.capabilities(conf.provider)
+        only_network = providers.only_network(conf.provider, conf)
     return make_services(
         conf,
         db=db,
@@ -34,6 +35,7 @@ def _services(conf: cfg.ConfigOpts) -> Services:
         taskmanager=TaskManagerClient(conf, bus),
         conductor=ConductorClient(conf, bus),
         provider_capabilities=capabilities,
+        only_network=only_network,
     )
 
 

@@ -7,6 +7,9 @@ from oslo_config import cfg
 
 GROUP = "local"
 
+#: The same on every host, so that it can be written down before there is a service.
+NETWORK_ID = "6c6f6361-6c00-4000-8000-000000000001"
+
 PROVIDER_OPTS = [
     cfg.StrOpt(
         "provider",
@@ -27,6 +30,15 @@ OPTS = [
         default="127.64.0.0/10",
         help="Loopback addresses handed to instances, one each, with the engine's "
         "standard port. When an address cannot be bound, 127.0.0.1 with a free port is used instead.",
+    ),
+    cfg.StrOpt(
+        "network_id",
+        default=NETWORK_ID,
+        regex=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        help="Id of the one network that all instances of this host are in, a UUID in lower case. Requests may name "
+        "it, as clients made for clouds do ('nics' of a new instance), and instances are shown with it. It is a name "
+        "and nothing else: change it when clients are configured for another one. All APIs and taskmanagers must have "
+        "the same.",
     ),
     cfg.StrOpt(
         "image_dir",

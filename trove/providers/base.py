@@ -68,7 +68,7 @@ class PortSpec:
     """An address for one server. ``port`` is the engine's standard TCP port.
 
     :ivar network: id of the network; ``None``: the provider's own choice. ``subnet`` and ``address`` narrow it down.
-        Needs :attr:`Capability.NETWORKS`.
+        Needs :attr:`Capability.NETWORKS`, except for the id of the only network where there is one.
     """
 
     tag: str
@@ -80,7 +80,10 @@ class PortSpec:
 
 @dataclass(frozen=True)
 class Access:
-    """Who may reach a port: whether it has a public address, and from which networks it takes connections."""
+    """Who may reach a port: whether it has a public address, and from which networks it takes connections.
+
+    :ivar is_public: means nothing where there is only one network, which has no outside.
+    """
 
     is_public: bool = False
     #: In CIDR notation; empty means from everywhere.
@@ -193,7 +196,8 @@ class Provider(Protocol):
 
     def set_access(self, tag: str, access: Access) -> Port:
         """Let exactly these reach the port. Safe to repeat. Connections that exist may go on. Needs
-        :attr:`Capability.ACCESS_RULES`, and :attr:`Capability.PUBLIC_ADDRESSES` for a public one.
+        :attr:`Capability.ACCESS_RULES`, and :attr:`Capability.PUBLIC_ADDRESSES` for a public one where there is more
+        than one network.
 
         :raises NotFoundError: when no port has the tag.
         :raises FatalError: when the provider cannot do that for this port.

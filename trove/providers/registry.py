@@ -42,6 +42,16 @@ def capabilities(name: str) -> frozenset[str]:
     return frozenset(capability.value for capability in stated)
 
 
+def only_network(name: str, conf: Any) -> str | None:
+    """Return the id of the only network that the provider ``name`` has: what the function ``only_network`` of its
+    module returns. ``None``: it has more of them, or none that a request could name.
+
+    :raises base.FatalError: see :func:`capabilities`.
+    """
+    stated = getattr(importlib.import_module(_find(name).module), "only_network", None)
+    return None if stated is None else str(stated(conf))
+
+
 def _find(name: str) -> metadata.EntryPoint:
     found = list({entry.value: entry for entry in metadata.entry_points(group=GROUP, name=name)}.values())
     if not found:

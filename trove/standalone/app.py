@@ -152,6 +152,7 @@ class Standalone(service.Group):
             taskmanager=TaskManagerClient(conf, bus),
             conductor=ConductorClient(conf, bus),
             provider_capabilities=providers.capabilities(conf.provider),
+            only_network=providers.only_network(conf.provider, conf),
         )
         credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port), conf.auth_strategy)
         self._layout = layout

@@ -10,28 +10,40 @@ from trove.common import exception
 from trove.domain import access, instance_states, operations
 from trove.objects.instance import Instance
 
+#: In any other state a change of the access may be under way.
+_IDLE = frozenset({instance_states.ACTIVE, instance_states.RESTART_REQUIRED})
+
 
 def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) -> None:
     """Accept a new access for ``instance``; one that it has already changes nothing.
 
+    One that lets in who is let in already, in other words, is only written down, and so needs nothing of the provider.
+
     :raises ValidationFailed: for what is no network.
     :raises NotSupported: naming what the provider cannot do.
+    :raises InvalidInstanceState: while the instance is being changed.
     """
     reach = access.merge(instance.access, wanted)
     reasons = access.reasons(reach)
     if reasons:
         raise exception.ValidationFailed(reasons)
-    needs = instance_placement.reach_needs(reach)
-    if wanted.get("allowed_cidrs") is not None:
-        # Also to take everything: what cannot be told to take less would ignore it.
-        needs["'access.allowed_cidrs'"] = instance_placement.Capability.ACCESS_RULES
-    lacking = instance_placement.lacks(work.req, needs)
+    lacking = instance_placement.lacks(work.req, instance_placement.reach_needs(work.req, reach))
     if lacking:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}.")
-    if reach == access.merge(instance.access, {}):
+    present = access.merge(instance.access, {})
+    if reach == present:
+        return
+    if instance.status in _IDLE and _effect(work, reach) == _effect(work, present):
+        instance.assign({"access": reach})
+        instance.save(work.session)
         return
     waits = instance.status == instance_states.RESTART_REQUIRED
     before = dict(instance.access)
     instance.process_event(work.session, "update")
     inputs = {"old": before, "new": reach, "restart_required": waits}
     work.submit(operations.INSTANCE_UPDATE_ACCESS, instance, inputs)
+
+
+def _effect(work: lifecycle.Work, reach: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
+    public = bool(reach["is_public"]) and work.req.services.only_network is None
+    return public, frozenset(access.restriction(reach))

@@ -20,7 +20,7 @@ def index(req: ApiRequest) -> Reply:
     page = paging.Page.of(req, "configurations_page_size")
     with req.services.db.reader() as session:
         rows = configuration.list_rows(session, req.scope, limit=page.limit + 1, marker=page.marker)
-    kept, links = page.cut(rows, lambda row: row.id)
+    kept, links = page.cut("configurations", rows, lambda row: row.id)
     return Reply({"configurations": [view.summary(req, row) for row in kept], **links})
 
 
@@ -37,7 +37,7 @@ def instances(req: ApiRequest) -> Reply:
     with req.services.db.reader() as session:
         group = Configuration.get(session, req.scope, req.path["configuration_id"])
         rows = configuration.list_instances(session, group.id, limit=page.limit + 1, marker=page.marker)
-    kept, links = page.cut(rows, lambda row: row[0])
+    kept, links = page.cut("instances", rows, lambda row: row[0])
     return Reply({"instances": [{"id": instance_id, "name": name} for instance_id, name in kept], **links})
 
 
@@ -53,7 +53,7 @@ def history(req: ApiRequest) -> Reply:
     with req.services.db.reader() as session:
         group = Configuration.get(session, req.scope, req.path["configuration_id"])
         rows = configuration.list_history(session, group.id, limit=page.limit + 1, before=before)
-    kept, links = page.cut(rows, lambda row: str(row.revision))
+    kept, links = page.cut("history", rows, lambda row: str(row.revision))
     return Reply({"history": [view.revision(row) for row in kept], **links})
 
 

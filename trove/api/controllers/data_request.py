@@ -37,10 +37,27 @@ def readable(req: ApiRequest, session: Session, capability: spi.Capability) -> t
     :raises InstanceNotReady: when nothing is known of its inside.
     :raises NotSupported: when the engine lacks ``capability``.
     """
-    row, engine = _find(req, session, capability)
+    row, engine = _find(req, session)
+    instance_request.require(engine, capability)
+    _require_known(row)
+    return row, engine
+
+
+def listable(req: ApiRequest, session: Session, capability: spi.Capability) -> tuple[InstanceRow, spi.Plugin] | None:
+    """Like :func:`readable`, for a list; ``None`` when the engine lacks ``capability``, so that the list is empty.
+
+    :raises InstanceNotReady: when nothing is known of the inside of an instance whose engine has it.
+    """
+    row, engine = _find(req, session)
+    if capability not in engine.capabilities:
+        return None
+    _require_known(row)
+    return row, engine
+
+
+def _require_known(row: InstanceRow) -> None:
     if row.status in _CLOSED:
         raise InstanceNotReady(row, "")
-    return row, engine
 
 
 def changeable(req: ApiRequest, work: lifecycle.Work, capability: spi.Capability) -> tuple[Instance, spi.Plugin]:
@@ -49,7 +66,8 @@ def changeable(req: ApiRequest, work: lifecycle.Work, capability: spi.Capability
     :raises InstanceNotReady: otherwise.
     :raises NotSupported: when the engine lacks ``capability``.
     """
-    row, engine = _find(req, work.session, capability)
+    row, engine = _find(req, work.session)
+    instance_request.require(engine, capability)
     require_usable(req, row)
     return work.instance(row.id), engine
 
@@ -76,11 +94,9 @@ def _operating(req: ApiRequest, row: InstanceRow) -> str:
     return instance_states.operating_status(idle, row.service_status, row.reported_at, clock.utcnow(), expiry)
 
 
-def _find(req: ApiRequest, session: Session, capability: spi.Capability) -> tuple[InstanceRow, spi.Plugin]:
+def _find(req: ApiRequest, session: Session) -> tuple[InstanceRow, spi.Plugin]:
     row = instance_listing.get_row(session, req.scope, req.path["instance_id"])
-    engine = instance_request.find_plugin(req, row.manager)
-    instance_request.require(engine, capability)
-    return row, engine
+    return row, instance_request.find_plugin(req, row.manager)
 
 
 def refuse(reasons: list[str]) -> None:

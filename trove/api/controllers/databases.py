@@ -24,9 +24,11 @@ def index(req: ApiRequest) -> Reply:
     """List databases, by name."""
     page = paging.Page.of(req, "databases_page_size")
     with req.services.db.reader() as session:
-        row, _ = data_request.readable(req, session, Capability.DATABASES)
+        if (known := data_request.listable(req, session, Capability.DATABASES)) is None:
+            return Reply({"databases": []})
+        row, _ = known
         found = inventory.list_databases(session, row.id, limit=page.limit + 1, marker=page.marker)
-    kept, links = page.cut(found, lambda item: item.name)
+    kept, links = page.cut("databases", found, lambda item: item.name)
     return Reply({"databases": [view.database(req, item) for item in kept], **links})
 
 

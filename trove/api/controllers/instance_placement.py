@@ -29,21 +29,27 @@ class Placement:
 def resolve(req: ApiRequest, body: Mapping[str, Any]) -> Placement:
     """Return the placement that a create request wants; what the provider :func:`lacks` is not looked at.
 
-    :raises ValidationFailed: with everything that makes no sense.
+    :raises ValidationFailed: with everything that makes no sense, or names what the only network does not have.
     """
     zone = body.get("availability_zone")
     nics = body.get("nics") or []
     reach = access.merge({}, body.get("access") or {})
-    reasons = [*access.reasons(reach), *_zone_reasons(req, zone), *(_nic_reasons(nics[0]) if nics else ())]
+    reasons = [*access.reasons(reach), *_zone_reasons(req, zone), *(_nic_reasons(req, nics[0]) if nics else ())]
     if reasons:
         raise exception.ValidationFailed(reasons)
-    return Placement(zone, _nic(nics[0]) if nics else None, reach, body.get("locality"))
+    # The only network is not chosen: every instance is in it.
+    nic = _nic(nics[0]) if nics and req.services.only_network is None else None
+    return Placement(zone, nic, reach, body.get("locality"))
 
 
-def reach_needs(reach: Mapping[str, Any]) -> dict[str, Capability | None]:
-    """Return what ``reach`` (an access) needs of the provider, by the member that needs it."""
+def reach_needs(req: ApiRequest, reach: Mapping[str, Any]) -> dict[str, Capability | None]:
+    """Return what ``reach`` (an access) needs of the provider, by the member that needs it.
+
+    In the only network there is nothing to be public to besides those who reach it anyway.
+    """
+    beyond = reach.get("is_public") and req.services.only_network is None
     return {
-        "'access.is_public'": Capability.PUBLIC_ADDRESSES if reach.get("is_public") else None,
+        "'access.is_public'": Capability.PUBLIC_ADDRESSES if beyond else None,
         "'access.allowed_cidrs'": Capability.ACCESS_RULES if access.restriction(reach) else None,
     }
 
@@ -57,13 +63,14 @@ def lacks(req: ApiRequest, wanted: Mapping[str, Capability | None]) -> list[str]
     ]
 
 
-def needs(body: Mapping[str, Any]) -> dict[str, Capability | None]:
+def needs(req: ApiRequest, body: Mapping[str, Any]) -> dict[str, Capability | None]:
     """Return what a create request needs of the provider, by the member that needs it."""
+    chosen = body.get("nics") and req.services.only_network is None
     return {
         "'availability_zone'": Capability.AVAILABILITY_ZONES if body.get("availability_zone") else None,
-        "'nics'": Capability.NETWORKS if body.get("nics") else None,
+        "'nics'": Capability.NETWORKS if chosen else None,
         "'locality'": Capability.SERVER_GROUPS if body.get("locality") else None,
-        **reach_needs(body.get("access") or {}),
+        **reach_needs(req, body.get("access") or {}),
     }
 
 
@@ -79,8 +86,12 @@ def _nic(item: Mapping[str, Any]) -> dict[str, str | None]:
     return {"network": network, "subnet": item.get("subnet_id"), "address": item.get("ip_address")}
 
 
-def _nic_reasons(item: Mapping[str, Any]) -> list[str]:
-    wanted = _nic(item)
+def _nic_reasons(req: ApiRequest, item: Mapping[str, Any]) -> list[str]:
+    wanted, only = _nic(item), req.services.only_network
+    if only is not None:
+        if wanted["subnet"] or wanted["address"] or (wanted["network"] or "").lower() != only:
+            return [f"instance.nics may only name the one network of this service, {only}, and no place in it"]
+        return []
     found = []
     if not wanted["network"] and not wanted["subnet"]:
         found.append("instance.nics needs network_id or subnet_id")

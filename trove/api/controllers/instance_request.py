@@ -22,6 +22,8 @@ _UNAVAILABLE = {
     "restorePoint": "backups",
 }
 
+FlavorReference = str | int | Mapping[str, Any]
+
 
 class UnknownFlavor(exception.BadRequest):
     """400, not 404: existing clients and tests expect it when a request refers to a flavor."""
@@ -56,12 +58,15 @@ class Wanted:
         return f"<Wanted {self.version.id} {self.flavor.id} {self.volume_gib}>"
 
 
-def flavor_id(reference: str | int) -> str:
-    """Return the id in a flavor reference: an id, a number, or a URL that ends in the id."""
+def flavor_id(reference: FlavorReference) -> str:
+    """Return the id in a flavor reference: an id, a number, a URL that ends in the id, or an object with one of them
+    as its ``id``."""
+    if isinstance(reference, Mapping):
+        reference = reference["id"]
     return str(reference).rstrip("/").rpartition("/")[2]
 
 
-def find_flavor(session: Session, reference: str | int) -> catalog.Flavor:
+def find_flavor(session: Session, reference: FlavorReference) -> catalog.Flavor:
     """Return the flavor that a request refers to.
 
     :raises UnknownFlavor: when there is none.
@@ -177,7 +182,7 @@ def _content_reasons(
 
 def _refuse_unavailable(req: ApiRequest, body: Mapping[str, Any]) -> None:
     reasons = [f"'{key}' needs the capability '{name}'" for key, name in sorted(_UNAVAILABLE.items()) if body.get(key)]
-    reasons += instance_placement.lacks(req, instance_placement.needs(body))
+    reasons += instance_placement.lacks(req, instance_placement.needs(req, body))
     if reasons:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(reasons)}. Leave it out.")
     if (body.get("replica_count") or 1) > 1:

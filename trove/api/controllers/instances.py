@@ -41,7 +41,7 @@ def _list(req: ApiRequest, render: Callable[[ApiRequest, InstanceRow], dict[str,
     scope = Scope.project(req.project_id)
     with req.services.db.reader() as session:
         rows = instance_listing.list_rows(session, scope, limit=page.limit + 1, marker=page.marker)
-    kept, links = page.cut(rows, lambda row: row.id)
+    kept, links = page.cut("instances", rows, lambda row: row.id)
     newest_first = sorted(kept, key=lambda row: row.created_at, reverse=True)
     return Reply({"instances": [render(req, row) for row in newest_first], **links})
 

@@ -30,7 +30,7 @@ def index(req: ApiRequest) -> Reply:
         rows = instance_listing.list_rows(
             session, scope, limit=page.limit + 1, marker=page.marker, deleted=req.query.get("deleted")
         )
-    kept, links = page.cut(rows, lambda row: row.id)
+    kept, links = page.cut("instances", rows, lambda row: row.id)
     return Reply({"instances": [view.summary(req, row) for row in kept], **links})
 
 

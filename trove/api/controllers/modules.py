@@ -102,7 +102,7 @@ def instances(req: ApiRequest) -> Reply:
             used = instance_module.usage(session, req.scope, row.id)
             return Reply({"instances": [view.usage(row, item) for item in used]})
         rows = instance_listing.list_with_module(session, req.scope, row.id, limit=page.limit + 1, marker=page.marker)
-    kept, links = page.cut(rows, lambda item: item.id)
+    kept, links = page.cut("instances", rows, lambda item: item.id)
     return Reply({"instances": [instances_view.summary(req, item) for item in kept], **links})
 
 

@@ -13,7 +13,7 @@ def index(req: ApiRequest) -> Reply:
     with req.services.db.reader() as session:
         row = instance_listing.get_row(session, req.scope, req.path["instance_id"])
         found = req.services.store.list_operations(session, row.id, limit=page.limit + 1, marker=page.marker)
-    kept, links = page.cut(found, lambda item: item.id)
+    kept, links = page.cut("operations", found, lambda item: item.id)
     return Reply({"operations": [view.summary(item) for item in kept], **links})
 
 

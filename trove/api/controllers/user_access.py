@@ -24,7 +24,10 @@ class UnknownDatabases(exception.BadRequest):
 def index(req: ApiRequest) -> Reply:
     """List the databases a user may use."""
     with req.services.db.reader() as session:
-        row, engine = data_request.readable(req, session, Capability.ACCESS)
+        # A user of an engine that grants nothing may use no databases.
+        if (known := data_request.listable(req, session, Capability.USERS)) is None:
+            raise errors.UserNotFound(req.path["user_name"], "%")
+        row, engine = known
         found = data_request.find_user(session, engine, row.id, req.path["user_name"])
     return Reply({"databases": view.access(found)})
 

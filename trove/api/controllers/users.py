@@ -28,9 +28,11 @@ def index(req: ApiRequest) -> Reply:
     page = paging.Page.of(req, "users_page_size")
     marker = None if page.marker is None else _marker(page.marker)
     with req.services.db.reader() as session:
-        row, _ = data_request.readable(req, session, Capability.USERS)
+        if (known := data_request.listable(req, session, Capability.USERS)) is None:
+            return Reply({"users": []})
+        row, _ = known
         found = inventory.list_users(session, row.id, limit=page.limit + 1, marker=marker)
-    kept, links = page.cut(found, lambda item: f"{item.name}@{item.host}")
+    kept, links = page.cut("users", found, lambda item: f"{item.name}@{item.host}")
     return Reply({"users": [view.user(item) for item in kept], **links})
 
 

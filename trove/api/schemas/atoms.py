@@ -4,15 +4,25 @@ one."""
 
 from typing import Any
 
+from trove.api import links
+
 Schema = dict[str, Any]
 
-#: A string that names something: 1 to 255 characters, at least one ASCII letter or digit.
+#: A string that names something: 1 to 255 characters, at least one of them a letter or a digit of any script. It is
+#: taken as it was sent: what Unicode composes in two ways is two names, as it is for the engines.
 NAME: Schema = {
     "type": "string",
     "minLength": 1,
     "maxLength": 255,
-    "pattern": "[0-9a-zA-Z]",
-    "x-message": "must have 1 to 255 characters, among them a letter or a digit",
+    "pattern": r"[^\W_]",
+    "x-message": {"pattern": "must have a letter or a digit among its characters"},
+}
+#: Name of something new inside a database server. Existing clients write it into a path as it is, where ``a/..`` would
+#: be another place.
+NEW_NAME: Schema = {
+    **NAME,
+    "not": {"pattern": "/"},
+    "x-message": {**NAME["x-message"], "not": "must not have a '/', which existing clients cannot write into a path"},
 }
 UUID: Schema = {
     "type": "string",
@@ -23,7 +33,8 @@ UUID: Schema = {
 BOOL_INT: Schema = {"enum": [0, 1, False, True], "x-message": "must be true or false"}
 BOOLEAN: Schema = {"type": "boolean"}
 
-NULLABLE_NAME: Schema = {"anyOf": [NAME, {"type": "null"}], "x-message": NAME["x-message"]}
+NULLABLE_NAME: Schema = {**NAME, "type": ["string", "null"]}
+NULLABLE_NEW_NAME: Schema = {**NEW_NAME, "type": ["string", "null"]}
 NULLABLE_UUID: Schema = {"anyOf": [UUID, {"type": "null"}], "x-message": UUID["x-message"]}
 #: Of an object that 1.0 clients may decorate with members the service does not know.
 TOLERANT: Schema = {"x-ignore-unknown-until": "1.1"}
@@ -66,11 +77,10 @@ def document(properties: Schema, *, optional: tuple[str, ...] = (), **more: Any)
 
 
 def collection(name: str, item: Schema, *, paged: bool = False) -> Schema:
-    """Return the schema of ``{name: [item, …]}``, with the ``links`` of a paged one."""
+    """Return the schema of ``{name: [item, …]}``, with the links of a paged one."""
     properties: Schema = {name: {"type": "array", "items": item}}
-    if paged:
-        properties["links"] = NEXT_LINKS
-    return document(properties, optional=("links",))
+    following = ("links", links.of_collection(name)) if paged else ()
+    return document({**properties, **dict.fromkeys(following, NEXT_LINKS)}, optional=following)
 
 
 def empty_collection(name: str) -> Schema:

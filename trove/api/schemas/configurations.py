@@ -8,7 +8,6 @@ from trove.api.schemas import atoms
 #: Objects that 1.0 clients may decorate with members the service does not know.
 _TOLERANT: dict[str, Any] = {"x-ignore-unknown-until": "1.1"}
 
-_NULLABLE_NAME = {"anyOf": [atoms.NAME, {"type": "null"}], "x-message": atoms.NAME["x-message"]}
 _DESCRIPTION = {"type": ["string", "null"], "maxLength": 1024}
 #: What a value may be depends on its parameter; the engine's rules judge it, and answer 422.
 _VALUES = {
@@ -18,7 +17,7 @@ _VALUES = {
     "additionalProperties": {"type": ["string", "number", "boolean", "null", "array", "object"]},
 }
 _DATASTORE = atoms.document(
-    {"type": atoms.NAME, "version": _NULLABLE_NAME, "version_number": _NULLABLE_NAME},
+    {"type": atoms.NAME, "version": atoms.NULLABLE_NAME, "version_number": atoms.NULLABLE_NAME},
     optional=("type", "version", "version_number"),
     **_TOLERANT,
 )

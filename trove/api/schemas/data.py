@@ -19,7 +19,7 @@ _PASSWORD_CHANGE = atoms.document(
 _USER_CHANGE = {
     "type": "object",
     "properties": {
-        "name": {"anyOf": [atoms.NAME, {"type": "null"}], "x-message": atoms.NAME["x-message"]},
+        "name": atoms.NULLABLE_NEW_NAME,
         "password": {"anyOf": [instances.PASSWORD, {"type": "null"}], "x-message": instances.PASSWORD["x-message"]},
         "host": instances.HOST,
     },

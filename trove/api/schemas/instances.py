@@ -8,8 +8,16 @@ from trove.api.schemas import atoms
 #: Objects that 1.0 clients may decorate with members the service does not know.
 _TOLERANT: dict[str, Any] = {"x-ignore-unknown-until": "1.1"}
 
+_FLAVOR_ID: list[dict[str, Any]] = [
+    {"type": "string", "minLength": 1, "maxLength": 1024},
+    {"type": "integer", "minimum": 0},
+]
 FLAVOR_REFERENCE = {
-    "anyOf": [{"type": "string", "minLength": 1, "maxLength": 1024}, {"type": "integer", "minimum": 0}],
+    "anyOf": [
+        *_FLAVOR_ID,
+        # As an instance shows it.
+        atoms.document({"id": {"anyOf": _FLAVOR_ID}, "links": {"type": "array"}}, optional=("links",), **_TOLERANT),
+    ],
     "x-message": "must be the id of a flavor",
 }
 _SIZE = {
@@ -19,15 +27,14 @@ _SIZE = {
     ],
     "x-message": "must be a whole number of GB, at least 1",
 }
-_NULLABLE_NAME = {"anyOf": [atoms.NAME, {"type": "null"}], "x-message": atoms.NAME["x-message"]}
-_VOLUME = atoms.document({"size": _SIZE, "type": _NULLABLE_NAME}, optional=("type",), **_TOLERANT)
+_VOLUME = atoms.document({"size": _SIZE, "type": atoms.NULLABLE_NAME}, optional=("type",), **_TOLERANT)
 VOLUME_OR_NULL = {**_VOLUME, "type": ["object", "null"]}
 
 #: Members that a later release honours; a request that really uses one is refused with the capability it needs.
 _ANY_OBJECT: dict[str, Any] = {"type": ["object", "null"]}
 
 DATABASE = atoms.document(
-    {"name": atoms.NAME, "character_set": _NULLABLE_NAME, "collate": _NULLABLE_NAME},
+    {"name": atoms.NEW_NAME, "character_set": atoms.NULLABLE_NAME, "collate": atoms.NULLABLE_NAME},
     optional=("character_set", "collate"),
     **_TOLERANT,
 )
@@ -36,12 +43,12 @@ PASSWORD = {"type": "string", "minLength": 1, "maxLength": 255, "x-message": "mu
 HOST = {
     "type": ["string", "null"],
     "maxLength": 255,
-    "pattern": "^[%]?[\\w(-).:/-]*[%]?$",
-    "x-message": "must be a host name, an address, or a pattern with % at its ends",
+    "pattern": "^[\\w%(-).:/-]*$",
+    "x-message": "must be a host name, an address, or a pattern of them with % and _",
 }
 USER = atoms.document(
     {
-        "name": atoms.NAME,
+        "name": atoms.NEW_NAME,
         "password": PASSWORD,
         "host": HOST,
         "databases": {"type": "array", "items": DATABASE_NAME, "maxItems": 1000, "uniqueItems": True},
@@ -54,7 +61,7 @@ _ACCESS = atoms.document(
     {"is_public": atoms.BOOLEAN, "allowed_cidrs": _CIDRS}, optional=("is_public", "allowed_cidrs"), **_TOLERANT
 )
 _DATASTORE = atoms.document(
-    {"type": atoms.NAME, "version": _NULLABLE_NAME, "version_number": _NULLABLE_NAME},
+    {"type": atoms.NAME, "version": atoms.NULLABLE_NAME, "version_number": atoms.NULLABLE_NAME},
     optional=("type", "version", "version_number"),
     **_TOLERANT,
 )
@@ -78,8 +85,8 @@ _CREATE = {
     "datastore": _DATASTORE,
     "databases": {"type": "array", "items": DATABASE, "maxItems": 1000},
     "users": {"type": "array", "items": USER, "maxItems": 1000},
-    "availability_zone": _NULLABLE_NAME,
-    "region_name": _NULLABLE_NAME,
+    "availability_zone": atoms.NULLABLE_NAME,
+    "region_name": atoms.NULLABLE_NAME,
     "access": _ACCESS,
     "configuration": _NULLABLE_UUID,
     "replica_of": _NULLABLE_UUID,
@@ -158,6 +165,7 @@ _SUMMARY: dict[str, Any] = {
     "tenant_id": {"type": "string"},
     "ip": {"type": "array", "items": {"type": "string"}},
     "addresses": {"type": "array", "items": ADDRESS},
+    "hostname": {"type": "string"},
     "endpoints": {
         "type": "array",
         "items": atoms.document(
@@ -165,7 +173,7 @@ _SUMMARY: dict[str, Any] = {
         ),
     },
 }
-_OPTIONAL_SUMMARY = ("tenant_id", "volume", "ip", "addresses", "endpoints")
+_OPTIONAL_SUMMARY = ("tenant_id", "volume", "ip", "addresses", "hostname", "endpoints")
 _STORED_IN = {"type": {"type": "string"}, "version": {"type": "string"}}
 _NUMBER = {"type": "number", "minimum": 0}
 _FAULT = atoms.document(

@@ -41,6 +41,8 @@ def summary(req: ApiRequest, row: InstanceRow) -> dict[str, Any]:
     if row.addresses:
         shown["ip"] = [item["address"] for item in row.addresses]
         shown["addresses"] = row.addresses
+        # What clients connect to; Heat and the dashboard read it and find no use for the lists.
+        shown["hostname"] = shown["ip"][0]
     if req.version >= microversions.STRICT and row.addresses and row.port:
         shown["endpoints"] = [{"address": item["address"], "port": row.port} for item in row.addresses]
     return shown

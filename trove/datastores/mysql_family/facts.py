@@ -34,6 +34,7 @@ _WORD = re.compile(r"^[a-z0-9_]{1,64}$")
 #: ``#mysql50#`` in front of a name means the name of the directory, unencoded.
 _RAW_PREFIX = "#mysql50#"
 _HOST_PATTERN = re.compile(r"^[0-9%_]{1,3}(\.[0-9%_]{1,3}){0,3}$")
+_OCTETS = tuple(map(str, range(256)))
 _HOST_PATTERN_6 = re.compile(r"^[0-9a-fA-F:%_.]{2,45}$")
 
 
@@ -124,10 +125,20 @@ def host_problem(host: str) -> str | None:
     """
     if host == ANY_HOST or _is_address(host) or _is_network(host):
         return None
-    wild = len(host) <= MAX_HOST_CHARACTERS and ("%" in host or "_" in host)
-    if wild and (_HOST_PATTERN.match(host) or (":" in host and _HOST_PATTERN_6.match(host))):
+    wild = len(host) <= MAX_HOST_CHARACTERS and ("%" in host or "_" in host) and "%%" not in host
+    if wild and (_covers_addresses(host) or (":" in host and _HOST_PATTERN_6.match(host))):
         return None
     return f"the host '{host}' is not '%', an address or a pattern of addresses (for example 10.0.0.% or ::1)"
+
+
+def _covers_addresses(host: str) -> bool:
+    """Tell whether an IPv4 address could match the pattern ``host``: each part is one of an address, and there are four
+    of them, unless a ``%`` stands for several."""
+    if not _HOST_PATTERN.match(host):
+        return False
+    parts = host.split(".")
+    possible = all(any(pattern_matches(part, octet) for octet in _OCTETS) for part in parts)
+    return possible and (len(parts) == 4 or "%" in host)
 
 
 def _is_address(host: str) -> bool:

@@ -53,17 +53,19 @@ class Ports:
     :param pool: an IPv4 network inside 127.0.0.0/8.
     :param probe: replaced by tests.
     :param isolation: where instances have addresses of their own.
+    :param network: id of the network that all of them are in.
     :param shelf: where an address may be ready.
     :raises base.FatalError: when ``pool`` is not such a network.
     """
 
     def __init__(
         self, store: Store, pool: str, *, probe: Probe = probe, isolation: Isolation | None = None,
-        shelf: spares.Shelf | None = None,
+        network: str | None = None, shelf: spares.Shelf | None = None,
     ) -> None:  # fmt: skip
         self._store = store
         self._shelf = shelf or spares.Shelf()
         self._isolation = isolation
+        self._network = network
         self._probe = probe
         try:
             self._pool = ipaddress.IPv4Network(pool)
@@ -81,19 +83,20 @@ class Ports:
         """Return the reservation of the tag, made now if need be.
 
         :raises base.QuotaError: when no address is free.
+        :raises base.FatalError: when the specification wants another network than the only one, or a place in it.
         """
         with self._store.lock():
             record = self._store.read("port", spec.tag)
             if record is None:
-                if spec.network or spec.subnet or spec.address:
-                    raise base.FatalError("this host has no networks to choose from")
+                if spec.network not in (None, self._network) or spec.subnet or spec.address:
+                    raise base.FatalError("this host has one network, whose addresses cannot be chosen")
                 isolated = self._isolation is not None and self._isolation.for_new
                 place = self._spare(spec, 2 if isolated else 1)
                 if place is not None:
                     address, port = place.address, spec.port
                 else:
                     address, port = self._choose_isolated(spec.tag, spec.port) if isolated else self._choose(spec)
-                record = {"tag": spec.tag, "address": address, "port": port, "network": spec.network}
+                record = {"tag": spec.tag, "address": address, "port": port, "network": self._network}
                 record["tier"] = 2 if isolated else 1
                 self._store.write("port", record)
                 if place is not None:
@@ -138,11 +141,8 @@ class Ports:
     def set_access(self, tag: str, access: base.Access) -> base.Port:
         """Let exactly these reach the port; written down first, so that a new namespace gets it too.
 
-        :raises base.FatalError: for a public address, and for rules on an address of the loopback network, which every
-            user of the host reaches.
+        :raises base.FatalError: for rules on an address of the loopback network, which every user of the host reaches.
         """
-        if access.is_public:
-            raise base.FatalError("an instance on this host has no public address")
         with self._store.lock():
             record = self._store.read("port", tag)
             if record is None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from trove.common import service
+from trove.conf.local import NETWORK_ID
 from trove.domain.shape import Shape
 from trove.providers import base
 from trove.providers.local import (
@@ -98,12 +99,14 @@ class Surroundings:
     :ivar warm: module of the agent's program, to be kept loaded in a process that agents are forked from; ``None``:
         each agent is started afresh.
     :ivar spare_places: how many places for instances are made ahead by a process that supervises, 0 or 1.
+    :ivar network: id of the network that all servers are in.
     """
 
     isolation: Isolation | None = None
     volume_unit: int = disks.GIB
     warm: str | None = None
     spare_places: int = 0
+    network: str = NETWORK_ID
 
 
 class LocalProvider:
@@ -138,7 +141,9 @@ class LocalProvider:
             around = isolation.make(self._store.base_dir)
         self._isolation = around if account is not None else None
         self._shelf = shelf = spares.Shelf()
-        self._ports = ports.Ports(self._store, address_pool, probe=probe, isolation=self._isolation, shelf=shelf)
+        self._ports = ports.Ports(
+            self._store, address_pool, probe=probe, isolation=self._isolation, network=surroundings.network, shelf=shelf
+        )
         self._volumes = volumes.Volumes(self._store, self._isolation, unit=surroundings.volume_unit, shelf=shelf)
         self._images = Images(image_dir or self._store.base_dir / "images")
         self._warm = warm.Warm(surroundings.warm, starting.ENVIRONMENT) if surroundings.warm else None
@@ -346,6 +351,7 @@ def open_provider(conf: Any) -> LocalProvider:
             options.volume_unit_mib * MIB,
             warm=servers.AGENT if options.warm_agents else None,
             spare_places=options.spare_places,
+            network=options.network_id,
         ),
     )
 
@@ -358,6 +364,11 @@ def make_provider(conf: Any) -> LocalProvider:
     provider = open_provider(conf)
     provider.choose_tier(conf.local.tier, unreachable(conf))
     return provider
+
+
+def only_network(conf: Any) -> str:
+    """Return the id of the network that all instances are in; see :func:`trove.providers.registry.only_network`."""
+    return str(conf.local.network_id)
 
 
 def unreachable(conf: Any) -> dict[str, str]:

@@ -19,6 +19,7 @@ from unittest import mock
 import fixtures
 
 from trove.common import clock, trees, watchdog
+from trove.conf.local import NETWORK_ID
 from trove.providers import base
 from trove.providers.local import endings, privileges, processes, servers
 from trove.providers.local.provider import LocalProvider
@@ -32,6 +33,8 @@ ROOT = os.geteuid() == 0
 
 class LocalTestCase(suite.ProviderTestMixin, tests.FunctionalTestCase):
     """A provider in a directory of its own that leaves no process behind."""
+
+    network = NETWORK_ID
 
     def setUp(self) -> None:
         self.strangers: list[subprocess.Popen[bytes]] = []

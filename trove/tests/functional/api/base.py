@@ -116,6 +116,8 @@ class ApiTestCase(base.FunctionalTestCase):
     dialect = "sqlite"
     #: What the provider can do, as the API knows it.
     provider_capabilities = frozenset(capability.value for capability in fake.CAPABILITIES)
+    #: Id of the only network of the provider.
+    only_network: str | None = None
     #: What is served.
     table: tuple[Route, ...] = routes.ROUTES
 
@@ -161,6 +163,7 @@ class ApiTestCase(base.FunctionalTestCase):
             conductor=self.hints,
             enforcer=_enforcer(conf),
             provider_capabilities=self.provider_capabilities,
+            only_network=self.only_network,
             objects=self.objects,
         )
 

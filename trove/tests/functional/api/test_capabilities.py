@@ -36,11 +36,9 @@ class CapabilitiesTest(world.InstanceTestCase):
         user: dict[str, Any] = {"name": "ann", "password": PASSWORD}
         granted = {**user, "databases": [{"name": "shop"}]}
         for capability, method, where, body in (
-            ("databases", "GET", "/databases", None),
             ("databases", "POST", "/databases", {"databases": [{"name": "shop"}]}),
             ("databases", "DELETE", "/databases/shop", None),
             ("access", "POST", "/users", {"users": [user | {"name": "bob"}, granted]}),
-            ("access", "GET", "/users/ann/databases", None),
             ("access", "PUT", "/users/ann/databases", {"databases": [{"name": "shop"}]}),
             ("access", "DELETE", "/users/ann/databases/shop", None),
         ):
@@ -51,4 +49,7 @@ class CapabilitiesTest(world.InstanceTestCase):
         listed = self.call("GET", f"{path}/users", status=200).json
         self.assertEqual({"users": [{"name": "ann", "host": "%", "databases": []}]}, listed)
         self.call("GET", f"{path}/users/ann", status=200)
+        for nothing in ("/databases", "/users/ann/databases"):
+            self.assertEqual({"databases": []}, self.call("GET", path + nothing, status=200).json)
+        self.call("GET", f"{path}/users/bob/databases", status=404)
         self.call("DELETE", f"{path}/users/ann", status=202)

@@ -71,6 +71,9 @@ class AcceptedTest(world.InstanceTestCase):
             {"name": "x"},
             {"name": "x" * 255},
             {"name": "ünï-\U0001f418 1\n"},
+            *({"name": name} for name in ("база", "数据库", "é", "مخزن", "٣")),
+            {"flavorRef": {"id": "small"}},
+            {"flavorRef": {"id": "http://h/flavors/small", "links": [{"href": "http://h", "rel": "self"}]}},
             {"volume": {"size": "1"}},
             {"volume": {"size": "0001", "type": None}},
             {"volume": {"size": 10}},
@@ -124,8 +127,8 @@ class RefusedTest(world.InstanceTestCase):
 
     def test_wrong_types(self) -> None:
         for member, values in {
-            "name": ["", 7, True, [], {}, "x" * 256, "---", "\u00e9"],
-            "flavorRef": [True, [], {}, 1.5, -1, ""],
+            "name": ["", 7, True, [], {}, "x" * 256, "---", "\u2192", "\u0301"],
+            "flavorRef": [True, [], {}, 1.5, -1, "", {"id": None}, {"id": {"id": "small"}}, {"name": "small"}],
             "volume": [7, "2", [], {}, {"size": 0}, {"size": -1}, {"size": 1.5}, {"size": True}, {"size": "0"},
                        {"size": "1x"}, {"size": " 1"}, {"size": "٣"}, {"size": None}, {"size": 2**40},
                        {"size": "9" * 41}, {"size": 1, "type": ""}, {"size": 1, "type": 7}],

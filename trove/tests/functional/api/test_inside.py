@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases, users and access inside an instance: forms of clients, names of all kinds, refusals, results."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +25,13 @@ ODD_NAMES = (
     "x@",
     "update1",
     "a\\x",
+    "база",
+    "数据库",
+    "größe",
+    "٣",
 )
+#: Those that a request may ask for; the others were made by their owner, in the database's own language.
+NEW_NAMES = tuple(name for name in ODD_NAMES if "/" not in name)
 
 
 class InsideTestCase(world.InstanceTestCase):
@@ -50,6 +57,13 @@ class InsideTestCase(world.InstanceTestCase):
     def refuse(self, method: str, path: str, body: Any = None, *, status: int = 400) -> str:
         """Have a change refused."""
         return self.refused(method, self.path + path, body, status=status)
+
+    def find_in_engine(self, *, databases: Sequence[str] = (), users: Sequence[str] = ()) -> None:
+        """Have the guest report what its owner has made without the service."""
+        self.engine.databases.update(dict.fromkeys(databases, (None, None)))
+        for name in users:
+            self.engine.users[name, "%"], self.engine.passwords[name, "%"] = [], "theirs"
+        self.guests.inventory(self.instance_id)
 
     def get(self, path: str, **options: Any) -> Any:
         """Return a document."""
@@ -79,13 +93,25 @@ class DatabasesTest(InsideTestCase):
         self.assertEqual(before, self.everything())
 
     def test_odd_names(self) -> None:
-        self.change("POST", "/databases", {"databases": [{"name": name} for name in ODD_NAMES]})
+        self.change("POST", "/databases", {"databases": [{"name": name} for name in NEW_NAMES]})
+        self.find_in_engine(databases=ODD_NAMES)
         self.assertEqual(sorted(ODD_NAMES), sorted(item["name"] for item in self.get("/databases")["databases"]))
         for name in ODD_NAMES:
             with self.subTest(name):
                 self.assertEqual({"name": name}, self.get(f"/databases/{quote(name, safe='')}")["database"])
                 self.change("DELETE", f"/databases/{quote(name, safe='').replace('.', '%2e')}")
                 self.assertNotIn(name, self.engine.databases)
+
+    def test_what_an_existing_client_cannot_write_into_a_path(self) -> None:
+        message = self.refuse("POST", "/databases", {"databases": [{"name": "x"}, {"name": "x/../.."}]})
+        self.assertIn("databases[1].name must not have a '/'", message)
+        for name in ("a?b", "a"):
+            self.change("POST", "/databases", {"databases": [{"name": name}]})
+        for version in ("1.0", "1.1"):
+            message = self.refused("DELETE", f"{self.path}/databases/a?b", status=400, version=version)
+            self.assertIn("query parameter 'b' is not known", message)
+        self.change("DELETE", "/databases/a%3Fb")
+        self.assertEqual(["a"], list(self.engine.databases))
 
     def test_refusals(self) -> None:
         self.change("POST", "/databases", {"databases": [{"name": "x"}]})
@@ -95,8 +121,12 @@ class DatabasesTest(InsideTestCase):
             ({"databases": {}}, "must be a list"),
             ({"databases": None}, "must be a list"),
             ({"databases": [{}]}, "databases[0].name is required"),
-            ({"databases": [{"name": "---"}]}, "databases[0].name must"),
-            ({"databases": [{"name": "x" * 256}]}, "databases[0].name must"),
+            ({"databases": [{"name": "---"}]}, "databases[0].name must have a letter or a digit"),
+            ({"databases": [{"name": "x" * 256}]}, "databases[0].name must have at most 255 characters"),
+            ({"databases": [{"name": "ü" * 256}]}, "databases[0].name must have at most 255 characters"),
+            ({"databases": [{"name": "→"}]}, "databases[0].name must have a letter or a digit"),
+            ({"databases": [{"name": "\u0301"}]}, "databases[0].name must have a letter or a digit"),
+            ({"databases": [{"name": "数" * 22}]}, "longer than 63 bytes"),
             ({"databases": [{"name": "y"}], "database": {"name": "z"}}, "either databases"),
             ({"databases": [{"name": "x"}]}, "already: 'x'"),
             ({"databases": [{"name": "y"}, {"name": "y"}]}, "more than once"),
@@ -115,13 +145,14 @@ class DatabasesTest(InsideTestCase):
 
     def test_pages(self) -> None:
         names = sorted([*ODD_NAMES, *[f"d{i:02}" for i in range(15)]])
-        self.change("POST", "/databases", {"databases": [{"name": name} for name in names]})
+        self.find_in_engine(databases=names)
         self.assertIn("links", self.get("/databases"))
         found, path = [], "/databases?limit=4"
         while path:
             document = self.get(path)
             found += [item["name"] for item in document["databases"]]
-            (link,) = document.get("links", [{"href": ""}])
+            self.assertEqual(document.get("links"), document.get("databases_links"))
+            (link,) = document.get("databases_links", [{"href": ""}])
             path = link["href"].partition(self.path)[2]
         self.assertEqual(names, found)
         self.assertEqual(["d14"], [d["name"] for d in self.get("/databases?marker=d13&limit=1")["databases"]])
@@ -179,7 +210,8 @@ class UsersTest(InsideTestCase):
             self.assertIn("exactly the user", self.refuse("POST", "/users/x", body))
 
     def test_odd_names(self) -> None:
-        self.add(*[self.user(name) for name in ODD_NAMES])
+        self.add(*[self.user(name) for name in NEW_NAMES])
+        self.find_in_engine(users=ODD_NAMES)
         for name in ODD_NAMES:
             with self.subTest(name):
                 for written in (name, f"{name}@%"):
@@ -259,13 +291,14 @@ class UsersTest(InsideTestCase):
         self.assertNotIn(PASSWORD, self.logs.text())
 
     def test_pages(self) -> None:
-        names = sorted([*ODD_NAMES, "z", "y"])
+        names = sorted([*NEW_NAMES, "z", "y"])
         self.add(*[self.user(name) for name in names])
         found, path = [], "/users?limit=4"
         while path:
             document = self.get(path)
             found += [item["name"] for item in document["users"]]
-            (link,) = document.get("links", [{"href": ""}])
+            self.assertEqual(document.get("links"), document.get("users_links"))
+            (link,) = document.get("users_links", [{"href": ""}])
             path = link["href"].partition(self.path)[2]
         self.assertEqual(names, found)
         for typed in ("y@%25", "y"):
@@ -274,9 +307,13 @@ class UsersTest(InsideTestCase):
 
 class AccessTest(InsideTestCase):
     begin = {
-        "databases": [{"name": "shop"}, {"name": "a/b"}],
+        "databases": [{"name": "shop"}],
         "users": [{"name": "app", "password": "p", "databases": [{"name": "shop"}]}],
     }
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.find_in_engine(databases=["a/b"])
 
     def test_life(self) -> None:
         self.assertEqual({"databases": [{"name": "shop"}]}, self.get("/users/app/databases"))
@@ -394,7 +431,15 @@ class ReadinessTest(world.InstanceTestCase):
     def test_capabilities_come_first(self) -> None:
         instance_id = str(self.create(datastore={"type": "tiny"}, volume=None)["id"])
         words = {"/databases": "'databases'", "/users": "'users'", "/root": "'root'"}
+        lists = ("/databases", "/users")
         for method, path, body in [*self.changes, *[("GET", path, None) for path in self.reads]]:
+            if method == "GET" and path in lists:
+                shown = self.call(method, f"/instances/{instance_id}{path}", status=200).json
+                self.assertEqual({path.strip("/"): []}, shown)
+                continue
+            if method == "GET" and path.endswith("/databases"):
+                self.refused(method, f"/instances/{instance_id}{path}", status=404)
+                continue
             message = self.refused(method, f"/instances/{instance_id}{path}", body, status=501)
             word = (
                 "'access'"

@@ -118,6 +118,7 @@ class ShownTest(world.InstanceTestCase):
         (short,) = self.call("GET", "/instances", status=200).json["instances"]
         (long,) = self.call("GET", "/instances/detail", status=200).json["instances"]
         one = self.show(instance_id)
+        self.assertEqual([one["ip"][0]] * 3, [form["hostname"] for form in (short, long, one)])
         self.assertEqual({"created", "updated", "service_status_updated"}, set(long) - set(short))
         self.assertEqual(set(long), set(one))
         self.assertEqual(({"size": 2}, {"size": 2}), (short["volume"], long["volume"]))

@@ -69,6 +69,50 @@ class PlacedTest(world.InstanceTestCase):
         self.assertIn("192.0.2.0/24", message)
 
 
+class OnlyNetworkTest(world.InstanceTestCase):
+    """A provider with one network, and without any capability about networks: the local one."""
+
+    provider_capabilities = frozenset[str]()
+    only_network = ids.new_id()
+
+    def test_what_clients_of_clouds_send(self) -> None:
+        for key, written in (("net-id", self.only_network), ("network_id", self.only_network.upper())):
+            access = {"is_public": True, "allowed_cidrs": ["0.0.0.0/0"]}
+            instance_id = self.active(nics=[{key: written}], access=access)
+            self.assertEqual(access, self.show(instance_id)["access"])
+
+    def test_another_network_or_a_place_in_it(self) -> None:
+        for nic in (
+            {"net-id": ids.new_id()},
+            {"subnet_id": ids.new_id()},
+            {"network_id": self.only_network, "ip_address": "192.0.2.9"},
+            {},
+        ):
+            message = self.refused("POST", "/instances", self.wanted(nics=[nic]), status=400)
+            self.assertIn(f"the one network of this service, {self.only_network}", message)
+
+    def test_who_is_kept_out(self) -> None:
+        for cidrs in (["192.0.2.0/24"], []):
+            message = self.refused("POST", "/instances", self.wanted(access={"allowed_cidrs": cidrs}), status=501)
+            self.assertIn("'access.allowed_cidrs' needs the capability 'access-rules'", message)
+        instance_id = self.active()
+        for cidrs in (["192.0.2.0/24"], []):
+            body = {"instance": {"access": {"allowed_cidrs": cidrs}}}
+            self.refused("PUT", f"/instances/{instance_id}", body, status=501)
+
+    def test_a_change_that_lets_in_the_same(self) -> None:
+        instance_id = self.active()
+        for access in ({"is_public": True}, {"allowed_cidrs": ["0.0.0.0/0"]}, {"is_public": False}):
+            before = len(self.workflows(instance_id))
+            self.call("PUT", f"/instances/{instance_id}", {"instance": {"access": access}}, status=202)
+            shown = self.show(instance_id, version="1.2")
+            self.assertEqual(("ACTIVE", before), (shown["status"], len(self.workflows(instance_id))))
+            self.assertEqual(access, {key: shown["access"][key] for key in access})
+        self.action(instance_id, {"restart": {}})
+        body = {"instance": {"access": {"is_public": True}}}
+        self.refused("PUT", f"/instances/{instance_id}", body, status=422)
+
+
 class AccessTest(world.InstanceTestCase):
     def change(self, instance_id: str, access: dict[str, Any], status: int = 202, **options: Any) -> Any:
         body = {"instance": {"access": access}}

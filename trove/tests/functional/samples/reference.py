@@ -62,7 +62,7 @@ def members(schema: Any, prefix: str = "") -> Iterator[str]:
         for name, item in schema.get("properties", {}).items():
             path = f"{prefix}.{name}" if prefix else name
             yield path
-            if name != "links":
+            if not name.endswith("links"):
                 yield from members(item, path)
         for key in ("items", "anyOf", "oneOf", "allOf", "then", "else"):
             yield from members(schema.get(key), prefix)

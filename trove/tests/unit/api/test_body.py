@@ -62,6 +62,13 @@ class MediaTypeTest(base.UnitTestCase):
 
 
 class ParseTest(base.UnitTestCase):
+    def test_a_key_given_twice(self) -> None:
+        for data in (b'{"a": [1], "a": [1]}', b'{"a": {"b": 1, "b": 1}, "a": {"b": 1}}'):
+            self.assertEqual(["a"], list(body.parse(data)))
+        for data in (b'{"secret": 1, "secret": 2}', b'{"secret": 1, "secret": true, "secret": 1}'):
+            error = self.assertRaises(exception.BadRequest, body.parse, data)
+            self.assertIn("two different values of the key 'secret'", error.message)
+
     def test_values(self) -> None:
         self.assertEqual({"a": [1, 2.5, "ä😀", None, True]}, body.parse('{"a": [1, 2.5, "ä😀", null, true]}'.encode()))
         self.assertEqual("😀", body.parse(b'"\\ud83d\\ude00"'))
@@ -79,7 +86,7 @@ class ParseTest(base.UnitTestCase):
             b"1e999",
             b"1" * 5000,
             b'{"a": 1, "a": 2}',
-            b'{"x": {"a": 1, "a": 1}}',
+            b'{"x": {"a": 1, "a": true}}',
             b'"\xff"',
             b"\xef\xbb\xbf{}",
             b'"\\u0000"',

@@ -33,12 +33,13 @@ class PageTest(base.UnitTestCase):
         self.assertEqual([3, 2, 3], [self.page(**query).limit for query in ({}, {"limit": 2}, {"limit": 100})])
 
     def test_the_last_page_has_no_link(self) -> None:
-        self.assertEqual((["a", "b", "c"], {}), self.page().cut(["a", "b", "c"], str))
+        self.assertEqual((["a", "b", "c"], {}), self.page().cut("users", ["a", "b", "c"], str))
 
     def test_the_next_page(self) -> None:
-        rows, document = self.page(limit=2, extra=True).cut(["a", "b@%", "c"], str)
+        rows, document = self.page(limit=2, extra=True).cut("users", ["a", "b@%", "c"], str)
         self.assertEqual(["a", "b@%"], rows)
         (link,) = document["links"]
+        self.assertEqual({"links": [link], "users_links": [link]}, document)
         url = urllib.parse.urlsplit(link["href"])
         self.assertEqual(("next", "/v1.0/p/instances/i%20d/users"), (link["rel"], url.path))
         query = dict(urllib.parse.parse_qsl(url.query))

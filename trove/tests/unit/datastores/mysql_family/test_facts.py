@@ -21,7 +21,10 @@ class TestNames(base.UnitTestCase):
 
 class TestHosts(base.UnitTestCase):
     def test_what_is_a_host(self) -> None:
-        for host in ("%", "10.0.0.1", "10.0.%", "192.168._.%", "10.0.0.0/255.255.0.0", "::1", "fe80::%"):
+        for host in (
+            "%", "10.0.0.1", "10.0.%", "192.168._.%", "10.30.%.%", "10.3_.%.%", "1%.0.0._", "10.0.0.0/255.255.0.0",
+            "::1", "fe80::%",
+        ):  # fmt: skip
             self.assertIsNone(facts.host_problem(host), host)
 
     def test_what_is_not(self) -> None:
@@ -35,6 +38,13 @@ class TestHosts(base.UnitTestCase):
             "%a",
             "x" * 70,
             "1.2.3.4.%",
+            "%%",
+            "10.%%",
+            "999.%",
+            "10.0.3__.%",
+            "10.30._",
+            "_",
+            "%.256.0.1",
         ):
             self.assertIsNotNone(facts.host_problem(host), host)
 
