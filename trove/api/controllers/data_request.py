@@ -2,6 +2,8 @@
 """What requests on the inside of a database share: the instance must be able to take a change, and the engine must
 know the thing."""
 
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from trove.api import lifecycle
@@ -108,12 +110,15 @@ def refuse(reasons: list[str]) -> None:
         raise exception.ValidationFailed(reasons)
 
 
-def find_user(session: Session, engine: spi.Plugin, instance_id: str, name: str) -> inventory.UserRow:
+def find_user(
+    session: Session, engine: spi.Plugin, instance_id: str, name: str, *, any_host: Collection[str] = ()
+) -> inventory.UserRow:
     """Return the user that ``name`` in a path means.
 
     It is a plain name, or ``name@host`` with the host behind the last ``@``; names may contain ``@`` too. An engine
     without hosts knows a user by the name alone, so there the whole is tried first.
 
+    :param any_host: hosts that also mean a user who may come from any.
     :raises ValidationFailed: when it is one of the engine's own.
     :raises UserNotFound: when the instance has no such user.
     """
@@ -122,7 +127,7 @@ def find_user(session: Session, engine: spi.Plugin, instance_id: str, name: str)
     if at and user and host:
         if spi.Capability.USER_HOSTS in engine.capabilities:
             readings.insert(0, (user, host))
-        else:
+        if host in any_host or spi.Capability.USER_HOSTS not in engine.capabilities:
             readings.append((user, "%"))
     known = inventory.known_users(session, instance_id, [user for user, _ in readings])
     # The whole may break a rule that the name in it keeps, so only the shorter one is judged.

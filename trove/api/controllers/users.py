@@ -122,7 +122,9 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
     if not changes.keys() & {"name", "host", "password"}:
         raise exception.ValidationFailed(["user must have at least one of name, host and password"])
     instance, engine = data_request.changeable(req, work, Capability.USERS)
-    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
+    # Heat names the instance's own address where the host of a user belongs.
+    own = [item["address"] for item in instance.addresses]
+    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"], any_host=own)
     name, host = changes.get("name", found.name), host_of(engine, changes.get("host", found.host))
     data_request.refuse(engine.validate_users([{**changes, "name": name, "host": host}]))
     moved = (name, host) != (found.name, found.host)

@@ -372,6 +372,12 @@ class HostsTest(InsideTestCase):
         self.assertEqual("p3", self.engine.passwords["any", "::1"])
         self.refuse("PUT", "/users", {"users": [{"name": "any", "password": "p3"}]}, status=404)
 
+    def test_an_update_that_names_the_host_of_the_instance(self) -> None:
+        own = self.show(self.instance_id)["hostname"]
+        self.change("PUT", f"/users/any@{own}", {"user": {"password": "p4", "host": "%"}})
+        self.assertEqual("p4", self.engine.passwords["any", "%"])
+        self.refuse("DELETE", f"/users/any@{own}", status=404)
+
     def test_the_host_is_kept_from_creation(self) -> None:
         self.assertEqual({("app", "10.0.0.%"), ("any", "%")}, set(self.engine.users))
 
