@@ -151,7 +151,8 @@ class Standalone(service.Group):
             plugins=plugins,
             taskmanager=TaskManagerClient(conf, bus),
             conductor=ConductorClient(conf, bus),
-            provider_capabilities=providers.capabilities(conf.provider),
+            # More than what every host can do: this process has the provider that will be asked.
+            provider_capabilities=frozenset(capability.value for capability in provider.capabilities),
             only_network=providers.only_network(conf.provider, conf),
         )
         credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port), conf.auth_strategy)

@@ -22,7 +22,7 @@ from trove.tests.e2e.client.shell import Run, ServiceLog, Shell
 #: Reasons of refusals: what the service's message must contain.
 LACKS = "it does not have the capability '{}'."
 #: A page smaller than what tests make, so that the client has to ask for more.
-_CONF = "[DEFAULT]\ndatabases_page_size = 2\nusers_page_size = 2\nconfigurations_page_size = 50\n"
+_CONF = "[DEFAULT]\ndatabases_page_size = 2\nusers_page_size = 2\nconfigurations_page_size = 50\n[local]\ntier = 1\n"
 
 
 def environment(clouds: pathlib.Path, home: pathlib.Path) -> dict[str, str]:

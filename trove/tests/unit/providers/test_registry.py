@@ -4,6 +4,7 @@
 from importlib import metadata
 from unittest import mock
 
+from trove.conf.local import NETWORK_ID
 from trove.providers import base, fake, registry
 from trove.tests import base as tests
 
@@ -55,3 +56,14 @@ class RegistryTest(tests.UnitTestCase):
         self.assertNotIn("migrate-server", local)
         self.assertEqual(frozenset(), registry.capabilities("silent"))
         self.assertRaises(base.FatalError, registry.capabilities, "fak")
+
+    def test_the_only_network_without_making_a_provider(self) -> None:
+        self.install(
+            ("fake", "trove.providers.fake:make_provider"), ("local", "trove.providers.local.provider:make_provider")
+        )
+        conf = self.new_conf()
+        self.assertEqual([None, NETWORK_ID], [registry.only_network(name, conf) for name in ("fake", "local")])
+        other = "0" * 8 + NETWORK_ID[8:]
+        conf.set_override("network_id", other, group="local")
+        self.assertEqual(other, registry.only_network("local", conf))
+        self.assertRaises(ValueError, conf.set_override, "network_id", "private", group="local")
