@@ -16,7 +16,7 @@ FLAVOR_REFERENCE = {
     "anyOf": [
         *_FLAVOR_ID,
         # As an instance shows it.
-        atoms.document({"id": {"anyOf": _FLAVOR_ID}, "links": {"type": "array"}}, optional=("links",), **_TOLERANT),
+        atoms.document({"id": {"anyOf": _FLAVOR_ID}}, **_TOLERANT),
     ],
     "x-message": "must be the id of a flavor",
 }
