@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What gophercloud and the Terraform provider above it send and read, as the sources of both have it
-(``openstack/db/v1`` of gophercloud, ``resource_openstack_db_*_v1.go`` of the provider): they are programs in Go, which no
-test here runs."""
+(``openstack/db/v1`` of gophercloud, ``resource_openstack_db_*_v1.go`` of the provider): they are programs in Go, which
+no test here runs."""
 
 from typing import Any
 
