@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from trove.datastores.enginelib import files
+from trove.wire import base
 from trove.wire.bootstrap import Bootstrap
 
 #: No bootstrap document is larger; a wrong path must not fill the memory.
@@ -28,6 +29,8 @@ def load(path: Path) -> Bootstrap:
         return msgspec.json.decode(data, type=Bootstrap)
     except OSError as err:
         raise BootstrapError(f"cannot read {path}: {err.strerror}") from err
+    except msgspec.ValidationError as err:
+        raise BootstrapError(f"{path} is not a bootstrap document: {base.explain(err)}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as err:
         raise BootstrapError(f"{path} is not a bootstrap document: {err}") from err
 

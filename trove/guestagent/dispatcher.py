@@ -37,7 +37,7 @@ MAX_INTERRUPTIONS = 5
 TAIL_LINES = 40
 TAIL_BYTES = 8192
 #: Largest result of a command as JSON; no command needs more, and one report must fit into an envelope.
-MAX_RESULT_BYTES = 65536
+MAX_RESULT_BYTES = report.MAX_RESULT_BYTES
 #: As in :class:`trove.wire.report.CommandResult`.
 SYMBOL = r"[a-z0-9_.]{1,128}"
 
@@ -176,7 +176,7 @@ class Dispatcher:
             LOG.warning("command %s (%s) failed: %s", record.id, record.name, redact.mask_text(str(err)))
             return self._failed(record, err.symbol, err.message)
         except Exception as err:  # boundary: a defect must not end the agent; its text may hold a password
-            LOG.error("command %s (%s) broke:\n%s", record.id, record.name, _frames(err))
+            LOG.error("command %s (%s) broke: %s", record.id, record.name, _frames(err))
             return self._failed(
                 record,
                 "guest.internal_error",
@@ -257,5 +257,5 @@ def _plain(result: Any) -> dict[str, Any] | None:
 
 def _frames(error: BaseException) -> str:
     """Return where ``error`` was raised, without its text or the values around it."""
-    lines = traceback.format_list(traceback.extract_tb(error.__traceback__))
-    return "".join(lines) + type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    return "; ".join([*(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames), type(error).__name__])

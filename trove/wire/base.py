@@ -21,11 +21,24 @@ import msgspec
 PROTOCOL_MIN = 1
 PROTOCOL_MAX = 1
 
+#: How those of msgspec's messages begin that are made of types, bounds and field names alone.
+_OWN_WORDS = ("Expected `", "Object missing required field `")
+_MAX_NAME = 64
+_MAX_PATH = 200
+
 ShortText = Annotated[str, msgspec.Meta(max_length=255)]
 LongText = Annotated[str, msgspec.Meta(max_length=16384)]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=36, pattern=r"^[0-9A-Za-z-]+\Z")]
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+#: Names of messages, each with the versions that somebody understands.
+Versions = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(max_length=64)],
+        Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=2**16)]], msgspec.Meta(max_length=100)],
+    ],
+    msgspec.Meta(max_length=500),
+]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +71,28 @@ def decode(registry: Mapping[tuple[str, int], type[T]], name: str, version: int,
     """
     cls = registry.get((name, version))
     if cls is None:
-        raise MalformedMessage(f"no message '{name}' version {version} is known here")
+        raise MalformedMessage(f"no message '{name[:_MAX_NAME]}' version {version} is known here")
     try:
         return msgspec.convert(body, cls)
     except msgspec.ValidationError as err:
-        raise MalformedMessage(f"{name}: {err}") from err
+        text = explain(err)
+    # Outside the handler: as its context, the library's error would show the value in a traceback.
+    raise MalformedMessage(f"{name}: {text}")
+
+
+def explain(error: msgspec.ValidationError) -> str:
+    """Return where and what was expected, without the value that msgspec quotes for words that are not among those
+    allowed.
+
+    What it writes is ``<what> - at `<path>``` (https://jcristharif.com/msgspec/usage.html); the path consists of field
+    names of ours and brackets.
+    """
+    what, separator, path = str(error).rpartition(" - at `")
+    if not separator:
+        what, path = path, "$`"
+    if not what.startswith(_OWN_WORDS):
+        what = "Expected one of the values that are allowed"
+    return f"{what} - at `{path[:_MAX_PATH]}"
 
 
 def fingerprint(cls: type[Message]) -> str:

@@ -56,8 +56,10 @@ def fill(document: bytes, values: Mapping[str, Any]) -> bytes:
         fields = msgspec.json.decode(document, type=dict[str, Any])
         filled = {**fields, **values, "options": {**fields.get("options", {}), **values.get("options", {})}}
         made = msgspec.convert(filled, Bootstrap)
-    except msgspec.DecodeError as err:  # includes ValidationError
-        raise base.MalformedMessage(f"bootstrap: {err}") from err
+    except msgspec.ValidationError as err:
+        raise base.MalformedMessage(f"bootstrap: {base.explain(err)}") from None
+    except msgspec.DecodeError as err:
+        raise base.MalformedMessage(f"bootstrap: {err}") from None
     if not (made.data_dir and made.state_dir):
         raise base.MalformedMessage("bootstrap: data_dir and state_dir must not be empty")
     return msgspec.json.encode(filled)

@@ -265,7 +265,7 @@ class Acknowledge(base.Message, frozen=True, kw_only=True):
     """These reports are persisted; the guest may forget them."""
 
     name = "acknowledge"
-    report_ids: list[base.Identifier]
+    report_ids: Annotated[list[base.Identifier], msgspec.Meta(max_length=10000)]
 
 
 class Enrolled(base.Message, frozen=True, kw_only=True):

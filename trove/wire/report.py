@@ -8,6 +8,9 @@ import msgspec
 from trove.domain import instance_states
 from trove.wire import base
 
+#: Bytes of a command's result, as JSON.
+MAX_RESULT_BYTES = 64 * 1024
+
 
 class Report(base.Message, frozen=True, kw_only=True):
     """Base of all reports; ``report_id`` is what an acknowledgement names."""
@@ -25,7 +28,7 @@ class Enrol(Report, frozen=True, kw_only=True):
     protocol_min: base.Count
     protocol_max: base.Count
     #: Commands this agent can handle, as in :class:`Hello`; when it says so, it gets what waits for it at once.
-    commands: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    commands: base.Versions = msgspec.field(default_factory=dict)
 
 
 class Hello(Report, frozen=True, kw_only=True):
@@ -37,7 +40,7 @@ class Hello(Report, frozen=True, kw_only=True):
     protocol_min: base.Count
     protocol_max: base.Count
     #: Commands this agent can handle, as {name: [versions]}.
-    commands: dict[str, list[int]]
+    commands: base.Versions
 
 
 class Heartbeat(Report, frozen=True, kw_only=True):
@@ -67,6 +70,10 @@ class CommandResult(Report, frozen=True, kw_only=True):
     error_symbol: Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[a-z0-9_.]+\Z")] | None = None
     error_message: base.ShortText | None = None
     log_tail: base.LongText | None = None
+
+    def __post_init__(self) -> None:
+        if self.result and len(msgspec.json.encode(self.result)) > MAX_RESULT_BYTES:
+            raise ValueError(f"Expected `object` of at most {MAX_RESULT_BYTES} bytes for `result`")
 
 
 class InventoryDatabase(msgspec.Struct, frozen=True, kw_only=True):

@@ -423,7 +423,8 @@ class TestOutbox(LinkCase):
         self.assertEqual(["poison"], [item.report_id for item in self.journal.unacknowledged()])
 
     def test_a_report_too_large_is_dropped(self) -> None:
-        huge = report.CommandResult(report_id="huge", command_id="c", state="DONE", result={"x": "y" * 2_000_000})
+        databases = [report.InventoryDatabase(name=f"{number:0255}") for number in range(10000)]
+        huge = report.Inventory(report_id="huge", databases=databases, users=[], root_enabled=False)
         self.outbox.submit([huge, self.result("r2")])
         self.step()
         self.assertEqual(["r2"], self.sent())

@@ -21,7 +21,7 @@ from trove.tests import base as tests
 from trove.wire import base, bootstrap, command, report
 
 MESSAGES = {
-    "Acknowledge": "1-dce1bb59e2c1163e",
+    "Acknowledge": "1-f1c1a7e46ab0941d",
     "AlterUser": "1-16feca1e36a7054b",
     "ApplyModules": "1-7905e1aac86944c5",
     "Bootstrap": "1-5476c858d4274f5b",
@@ -34,12 +34,12 @@ MESSAGES = {
     "DropDatabase": "1-e814cab0c3558d4f",
     "DropUser": "1-b6e35781200fc711",
     "EnableRoot": "1-2cf7a62cf22a106b",
-    "Enrol": "1-3162c8adeb6fe536",
+    "Enrol": "1-3beef5ba04f13b45",
     "Enrolled": "1-eb707196e8c00c8f",
     "GrantAccess": "1-1fbef9eaf90d7a01",
     "GrowVolume": "1-afe87a4ed7a205c9",
     "Heartbeat": "1-b1b87f9a4f64e8ed",
-    "Hello": "1-fdce3333cd7b289c",
+    "Hello": "1-62c4344bb48a11f9",
     "Inventory": "1-ffcdd4b410a07336",
     "Logs": "1-c7417899755c7410",
     "Poll": "1-a789121decd97570",
