@@ -15,7 +15,7 @@ from typing import Any
 from oslo_config import cfg
 
 from trove.cmd import manage_purge
-from trove.common import clock
+from trove.common import clock, printable
 from trove.db.api import Database
 from trove.taskmanager import retention
 from trove.taskmanager.abandon import abandon
@@ -93,7 +93,9 @@ def show_workflow(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) 
         return 0
     steps = row.pop("steps")
     for name, value in row.items():
-        print(f"{name:22}{_text(value)}")
+        # A detail has lines of its own, such as the end of an engine's log.
+        first, *more = str(_text(value)).split("\n")
+        print("\n".join([f"{name:22}{printable.one_line(first)}", *(f"{'':22}{printable.one_line(m)}" for m in more)]))
     print()
     print(_table(_STEP_COLUMNS, steps))
     return 0
@@ -151,7 +153,7 @@ def _as_json(value: Any) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
-    lines = [list(columns), *([_text(row[name]) for name in columns] for row in rows)]
+    lines = [list(columns), *([printable.one_line(_text(row[name])) for name in columns] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines

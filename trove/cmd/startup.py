@@ -8,6 +8,7 @@ Whatever an operator can get wrong ends in one line that says why and what to do
 import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -105,11 +106,22 @@ def warn_of_options(conf: cfg.ConfigOpts) -> None:
 
 
 def setup_logging(conf: cfg.ConfigOpts, prog: str) -> None:
-    """Set up oslo.log and keep secrets out of all that is written."""
+    """Set up oslo.log, keep secrets out of all that is written, and have nothing written past it."""
     log.setup(conf, prog)
+    threading.excepthook = _log_end_of_thread
     loggers = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
     for handler in {handler for logger in loggers for handler in logger.handlers}:
         redact.protect(handler)
+
+
+def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
+    # Python's own writes to standard error, which may be the log file, as it finds the text.
+    if ended.exc_value is None or issubclass(ended.exc_type, SystemExit):
+        return
+    name = ended.thread.name if ended.thread is not None else "unknown"
+    LOG.critical(
+        "thread %s has ended", name, exc_info=(ended.exc_type, ended.exc_value, ended.exc_traceback)
+    )
 
 
 def install_key(conf: cfg.ConfigOpts) -> None:

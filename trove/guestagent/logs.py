@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's own log: a file that cannot grow without bound, with secrets masked."""
+"""The agent's own log: a file that cannot grow without bound, with secrets masked and a line for each record."""
 
 import contextlib
 import logging
@@ -8,7 +8,6 @@ import sys
 import time
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
 
 from trove.common import redact
 
@@ -18,12 +17,9 @@ _FORMAT = "%(asctime)s.%(msecs)03dZ %(process)d %(levelname)s %(name)s [%(thread
 
 
 class _Formatter(logging.Formatter):
-    """UTC, as everywhere in Trove; exception texts are masked, which a filter cannot reach."""
+    """UTC, as everywhere in Trove."""
 
     converter = staticmethod(time.gmtime)
-
-    def formatException(self, ei: Any) -> str:
-        return redact.mask_text(super().formatException(ei))
 
 
 class _RotatingFile(logging.FileHandler):
@@ -69,8 +65,8 @@ def set_up(log_file: Path | None, level: int = logging.INFO) -> None:
     """
     handler = logging.StreamHandler(sys.stderr) if log_file is None else _RotatingFile(log_file)
     handler.setFormatter(_Formatter(_FORMAT, "%Y-%m-%dT%H:%M:%S"))
-    # On the handler, not the logger: a logger's filter does not see what other loggers pass up to it.
-    handler.addFilter(redact.RedactingFilter())
+    # The handler, not the logger: a logger's filter does not see what other loggers pass up to it.
+    redact.protect(handler)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from trove.common import clock
+from trove.common import clock, printable
 from trove.domain import instance_states
 from trove.providers.local import census, tiers
 from trove.standalone import code, pidfile, running
@@ -120,7 +120,8 @@ def render(document: dict[str, Any]) -> Iterator[str]:
         yield f"isolation  {document['tier']['text']}"
     for item in document["instances"]:
         where = f"{item['address']}:{item['port']}" if item["address"] else "-"
-        yield f"instance   {item['id']} {item['name']}: {_state(item)}, {item['datastore']}, {where}"
+        name = printable.one_line(item["name"])
+        yield f"instance   {item['id']} {name}: {_state(item)}, {item['datastore']}, {where}"
 
 
 def _state(item: dict[str, Any]) -> str:

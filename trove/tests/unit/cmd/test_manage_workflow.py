@@ -64,6 +64,15 @@ class TestManageWorkflow(base.UnitTestCase):
             (1, f"There is no workflow {self.workflow_id[:-1]}.\n"), self.manage("show", self.workflow_id[:-1])[::2]
         )
 
+    def test_a_guests_words_are_shown_as_text(self) -> None:
+        forged = Failed("sample.no", "No.", "x\x1b[2J\nstate  SUCCEEDED")
+        step = flows.Call("a", lambda _ctx: forged)
+        self.registry = Registry([flows.flow(flows.KIND, step, pivot="<start>", max_attempts=1)])
+        self.run_it()
+        _, out, _ = self.manage("show", self.workflow_id)
+        self.assertTrue(all(line.isprintable() for line in out.split("\n")))
+        self.assertIn("x\\x1b[2J\n" + " " * 22 + "state  SUCCEEDED\n", out)
+
     def test_retry(self) -> None:
         self.assertIn("not PARKED", self.manage("retry", self.workflow_id)[2])
         self.assertIs(State.PARKED, self.run_it())

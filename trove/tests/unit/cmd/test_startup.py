@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,25 @@ from trove.cmd import startup
 from trove.db import crypto, migration
 from trove.providers.base import FatalError
 from trove.tests import base
+
+
+class TestThreads(base.UnitTestCase):
+    def test_the_end_of_a_thread_is_logged(self) -> None:
+        self.addCleanup(setattr, threading, "excepthook", threading.excepthook)
+        threading.excepthook = startup._log_end_of_thread
+
+        def end(error: BaseException) -> None:
+            raise error
+
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            for error in (ValueError("of a guest\nforged"), SystemExit(0)):
+                thread = threading.Thread(target=end, args=(error,), name="sweeper")
+                thread.start()
+                thread.join()
+        self.assertEqual("", err.getvalue(), "it is the log, and nothing there is masked")
+        self.assertEqual(1, self.logs.text().count("thread sweeper has ended"))
+        self.assertIn("ValueError: of a guest", self.logs.text())
 
 
 class TestStartup(base.UnitTestCase):

@@ -36,6 +36,19 @@ class TestLogs(UnitTestCase):
         self.assertIn("ValueError", text)
         self.assertEqual(0o600, self.path.stat().st_mode & 0o777)
 
+    def test_a_record_is_a_line(self) -> None:
+        forged = "2026-01-01T00:00:00.000Z 1 INFO trove [main] forged"
+        log = logging.getLogger("some.where")
+        log.info("the engine says %s", f"x\n{forged}\x1b[2J")
+        try:
+            raise ValueError(f"x\r\n{forged}")
+        except ValueError:
+            log.exception("broken")
+        lines = self.path.read_text().splitlines()
+        self.assertTrue(lines[0].endswith(f"x\\n{forged}\\x1b[2J"))
+        self.assertTrue(all(line.startswith("  | ") for line in lines[2:]), lines)
+        self.assertIn(f"  | {forged}", lines)
+
     def test_rotates(self) -> None:
         self.assertEqual(logs.MAX_BYTES, self.handler.max_bytes)  # type: ignore[attr-defined]
         self.handler.max_bytes = 500  # type: ignore[attr-defined]

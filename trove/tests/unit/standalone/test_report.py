@@ -45,7 +45,7 @@ class TestReport(base.UnitTestCase):
         self.layout.endpoint.write_bytes(b"\xff")
         self.assertEqual("-", report.endpoint(self.layout))
 
-    def make_instance(self) -> str:
+    def make_instance(self, **more: str) -> str:
         from trove.db import migration
         from trove.db.api import Database
         from trove.objects import heartbeat
@@ -55,7 +55,7 @@ class TestReport(base.UnitTestCase):
         migration.upgrade(db)
         with db.writer() as session:
             addresses = [{"address": "127.64.0.1", "type": "private"}]
-            made = make_instance(session, addresses=addresses, port=5432)
+            made = make_instance(session, addresses=addresses, port=5432, **more)
             heartbeat.record(session, [heartbeat.HeartbeatRecord(made.id, "healthy", datetime.datetime(2026, 5, 2, 8))])
         return str(made.id)
 
@@ -73,6 +73,13 @@ class TestReport(base.UnitTestCase):
             f"postgresql 16, 127.64.0.1:5432"
         )
         self.assertIn(line, list(report.render(report.status(self.layout))))
+
+    def test_names_of_tenants_stay_on_their_line(self) -> None:
+        self.layout.create_root()
+        instance_id = self.make_instance(name="x\ninstance   forged\x1b[2J")
+        lines = list(report.render(report.status(self.layout)))
+        self.assertIn(f"instance   {instance_id} x\\ninstance   forged\\x1b[2J: ", "".join(lines))
+        self.assertTrue(all(line.isprintable() for line in lines))
 
     def test_healthy_needs_an_engine_that_runs(self) -> None:
         self.layout.create_root()
