@@ -27,6 +27,7 @@ from trove.api.services import Services
 from trove.api.validation import Validators
 from trove.common import clock, exception
 from trove.common.context import RequestContext
+from trove.common.log_limit import LogLimit
 from trove.httpserver import wsgi
 
 LOG = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ class Dispatcher:
         self._rates = RateLimiter(conf)
         self._waits = waiting.Waits(conf, services.db, services.store)
         self._public_endpoint: str | None = conf.public_endpoint
+        self._limit = LogLimit(LOG)
         self._max_body: int = conf.max_request_body_size
         self._router = router.Router((target.route.method, target.route.path, target) for target in targets)
         paths = [target.route.path.split("/") for target in targets]
@@ -133,8 +135,9 @@ class Dispatcher:
         except exception.TroveError as error:
             reply = self._refusal(error, exchange.version)
         except db_exception.DBConnectionError as error:
-            LOG.error("The database is away: %s", type(error).__name__)
-            away = exception.ServiceUnavailable("The service cannot reach its database at the moment; try again.")
+            away = exception.ServiceUnavailable(
+                "The service cannot reach its database at the moment; try again.", details=type(error).__name__
+            )
             reply = self._refusal(away, exchange.version)
         except Exception:  # boundary: whatever went wrong, the client gets a document and the operator the traceback
             reply = Reply(errors.uncaught(exchange.version), 500)
@@ -181,8 +184,11 @@ class Dispatcher:
         return _response(status, content, told)
 
     def _refusal(self, error: exception.TroveError, version: microversions.Version) -> Reply:
-        if error.code >= 500:
-            LOG.error("%s: %s (%s)", error.symbol, error.message, error.details)
+        if error.code == 503:  # told to everybody who asks meanwhile
+            self._limit.log(logging.WARNING, error.message, f"{error.symbol}: {error.message} ({error.details})")
+        elif error.code >= 500:
+            level = logging.ERROR if error.code == 500 else logging.INFO
+            LOG.log(level, "%s: %s (%s)", error.symbol, error.message, error.details)
         headers = errors.headers(error)
         if isinstance(error, exception.Unauthorized):
             headers["WWW-Authenticate"] = self._strategy.challenge

@@ -44,6 +44,8 @@ class CapabilitiesTest(world.InstanceTestCase):
         ):
             message = self.refused(method, path + where, body, status=501)
             self.assertIn(f"'redis' does not have the capability '{capability}'", message, where)
+        told = [record for record in self.logs.records if "does not have the capability" in record.getMessage()]
+        self.assertEqual({"INFO"}, {record.levelname for record in told}, "a refusal that is right is no error")
         self.call("POST", f"{path}/users", {"users": [{**user, "databases": []}]}, status=202)
         self.settle()
         listed = self.call("GET", f"{path}/users", status=200).json

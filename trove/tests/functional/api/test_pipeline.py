@@ -4,6 +4,9 @@ none."""
 
 import json
 from typing import Any
+from unittest import mock
+
+from oslo_db import exception as db_exception
 
 from trove.api import authn, microversions, routes
 from trove.common import ids
@@ -183,6 +186,16 @@ class ErrorsTest(base.ApiTestCase):
         }
         self.assertEqual(4, len(seen))
         self.assertTrue(self.app.get("/healthcheck").headers["x-openstack-request-id"].startswith("req-"))
+
+    def test_what_is_away_is_told_once_in_a_while(self) -> None:
+        def away() -> Any:
+            raise db_exception.DBConnectionError
+
+        with mock.patch.object(self.db, "reader", new=away):
+            for _ in range(20):
+                self.call("GET", "/flavors", status=503)
+        told = [record for record in self.logs.records if "cannot reach its database" in record.getMessage()]
+        self.assertEqual(["WARNING"], [record.levelname for record in told])
 
     def test_what_was_not_foreseen(self) -> None:
         self.database.db.engine.dispose()
