@@ -57,8 +57,12 @@ def _is_integer(checker: Any, value: object) -> bool:
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(_to_the_end(pattern))
+
+
+def _to_the_end(pattern: str) -> str:
     # A schema's $ means the end; Python's also matches before a final newline.
-    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith("\\$") else pattern)
+    return pattern[:-1] + r"\Z" if pattern.endswith("$") and not pattern.endswith("\\$") else pattern
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[jsonschema.ValidationError]:

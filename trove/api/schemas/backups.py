@@ -9,7 +9,7 @@ _CONTAINER = {
     "type": "string",
     "minLength": 1,
     "maxLength": 255,
-    "pattern": "^[^/\\s;&|<>$`\"'\\\\*?(){}\\[\\]!#~]*[0-9a-zA-Z][^/\\s;&|<>$`\"'\\\\*?(){}\\[\\]!#~]*$",
+    "pattern": "^[^0-9a-zA-Z/\\s;&|<>$`\"'\\\\*?(){}\\[\\]!#~]*[0-9a-zA-Z][^/\\s;&|<>$`\"'\\\\*?(){}\\[\\]!#~]*$",
     "x-message": "must be the name of a container: letters, digits, and none of the characters of a shell or a path",
 }
 _RESTORE_FROM = atoms.document(

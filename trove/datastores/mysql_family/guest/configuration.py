@@ -34,7 +34,7 @@ _SUFFIXED = re.compile(r"([0-9]+)([KMG])", re.ASCII)
 _SCALE = {"K": 2**10, "M": 2**20, "G": 2**30}
 #: What a failed program's message has in front of what the server said; all it says may be that it gives up.
 _SAID = re.compile(
-    r"^.* ended with status \d+: (?:.*\[ERROR\] )?(?:\[MY-\d+\] \[\w+\] )?(?:Buffered error: )?(?:\S*/\S+: )?"
+    r"^.* ended with status \d+: (?:.*\[ERROR\] )?(?:\[MY-\d+\] \[\w+\] )?(?:Buffered error: )?(?:[^\s/]*+/\S+: )?"
 )
 _GIVES_UP = "Aborting"
 _TRUTH = {"1": True, "ON": True, "TRUE": True, "0": False, "OFF": False, "FALSE": False}

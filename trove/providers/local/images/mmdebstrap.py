@@ -163,10 +163,10 @@ class Run:
 class Progress:
     """Turns the output of apt and dpkg into few lines for people. apt runs twice, for the base and for the rest."""
 
-    _TOTAL = re.compile(r"(\d+) newly installed")
-    _NEED = re.compile(r"Need to get (.*) of archives")
+    _TOTAL = re.compile(r"(?<!\d)(\d+) newly installed")
+    _NEED = re.compile(r"Need to get (.{1,40}) of archives")
     _STEPS = (
-        (re.compile(r"Get:\d+ .* \[[\d.,]+ [kM]?B\]$"), "downloaded"),
+        (re.compile(r"^Get:\d+ .* \[[\d.,]+ [kM]?B\]$"), "downloaded"),
         (re.compile(r"Unpacking "), "unpacked"),
         (re.compile(r"Setting up "), "set up"),
     )

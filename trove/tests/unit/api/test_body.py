@@ -108,6 +108,12 @@ class ParseTest(base.UnitTestCase):
         body.parse(b"[" + b"[]," * 1000 + b"[]]")
         body.parse(b'["' + b"[" * 1000 + b'\\"[[["]')
 
+    def test_strings_that_do_not_end(self) -> None:
+        for end in (b'"', b'"\\', b'"x'):
+            self.assertRaises(exception.BadRequest, body.parse, b"[]" * 40 + end)
+        # From each of the quotes another string could begin; looking to the end from each took minutes.
+        self.assertRaises(exception.BadRequest, body.parse, b"[]" * 40 + b'"' + b'\\"' * 250_000)
+
     def test_what_was_sent_is_not_in_the_message(self) -> None:
         error = self.assertRaises(exception.BadRequest, body.parse, b'{"password": "hunter2" oops}')
         self.assertNotIn("hunter2", str(error))

@@ -65,6 +65,12 @@ class TestPatterns(base.UnitTestCase):
         self.assertTrue(facts.pattern_matches("shop%", "shop"))
         self.assertFalse(facts.pattern_matches("shop_", "shop"))
         self.assertFalse(facts.pattern_matches("a.c", "abc"))
+        self.assertTrue(facts.pattern_matches("%a%b_%", "xxaxxbbb"))
+        self.assertFalse(facts.pattern_matches("%a%b_", "xxaxxb"))
+
+    def test_any_pattern_comes_to_an_end(self) -> None:
+        self.assertFalse(facts.pattern_matches("%a" * 31 + "%b", "a" * 64))
+        self.assertTrue(facts.pattern_matches("%a" * 32, "a" * 64))
 
 
 class TestCharacterSets(base.UnitTestCase):
