@@ -250,7 +250,7 @@ class EngineLog:
 
 class GuestHandler(Protocol):
     """The guest half of an engine. Only one command runs at a time; ``status`` may be called meanwhile from another
-    thread.
+    thread, and so may ``limit_logs``.
 
     Every method may raise :class:`EngineError`. Commands are safe to repeat: creating what exists *as asked* is
     success when the handler cannot tell it from its own earlier attempt; see each method of the plugin's README.
@@ -269,6 +269,10 @@ class GuestHandler(Protocol):
 
     def supervise(self) -> None:
         """Called about once a second between commands: adopt or restart a process that should run and does not."""
+
+    def limit_logs(self) -> None:
+        """Keep the engine's logs within bounds, whatever its tenants have it write. Called about once a second from a
+        thread of its own, also while a command is at work or the engine hangs; it looks at files only."""
 
     def log_files(self) -> Sequence[Path]:
         """The engine's log files, newest last, for the tail in a failure report."""

@@ -159,6 +159,7 @@ class Service:
             ("executor", self._executor_loop),
             ("receiver", self._receiver_loop),
             ("monitor", self._monitor_loop),
+            ("logs", self._logs_loop),
         ):
             # Daemons, so that a handler that hangs cannot keep a stopped agent alive.
             thread = threading.Thread(target=self._guarded, args=(target,), name=name, daemon=True)
@@ -256,6 +257,18 @@ class Service:
             except JournalError as err:
                 LOG.error("the inventory cannot be journalled: %s", err)
             clock.wait(self._stir, self._timing.step)
+
+    def _logs_loop(self) -> None:
+        # Not the monitor's: a probe or a command that takes long would leave the logs to themselves.
+        told = False
+        while not clock.wait(self._stop, self._timing.step):
+            try:
+                self._handler.limit_logs()
+                told = False
+            except Exception as err:  # boundary: it is tried again in a second, for ever
+                if not told:
+                    LOG.warning("the engine's logs cannot be kept within bounds (%s)", type(err).__name__)
+                told = True
 
     # -- what the parts call -------------------------------------------------------------------------------------------
 

@@ -122,6 +122,9 @@ class FamilyHandler:
     def supervise(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
         self._life.supervise()
+
+    def limit_logs(self) -> None:
+        """See :meth:`trove.datastores.spi.GuestHandler.limit_logs`."""
         for path in (self._log, *self._owners_logs().values()):
             logs.rotate(path)
 

@@ -37,8 +37,9 @@ from trove.wire import command
 
 #: The log that an owner can switch: every statement.
 GENERAL_LOG = "general"
-#: Log files kept, of at most 10 MB each.
+#: Log files kept, and what they may have together. The server begins another at 10 MB, but not twice in a second.
 LOG_FILES_KEPT = 5
+LOG_BYTES = 50 * 1024 * 1024
 
 
 class PostgreSQLHandler:
@@ -118,7 +119,10 @@ class PostgreSQLHandler:
     def supervise(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
         self._life.supervise()
-        logs.prune(self._collected_logs(), LOG_FILES_KEPT)
+
+    def limit_logs(self) -> None:
+        """See :meth:`trove.datastores.spi.GuestHandler.limit_logs`."""
+        logs.bound(self._collected_logs(), LOG_BYTES, LOG_FILES_KEPT)
         logs.rotate(self._startup_log, keep=1)
 
     def log_files(self) -> Sequence[Path]:

@@ -120,6 +120,9 @@ class FamilyHandler:
         """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
         self._life.supervise()
         self._mark_socket()
+
+    def limit_logs(self) -> None:
+        """See :meth:`trove.datastores.spi.GuestHandler.limit_logs`."""
         logs.rotate(self._log)
 
     def log_files(self) -> Sequence[Path]:

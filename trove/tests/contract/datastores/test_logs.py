@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The logs of real engines: which there are, switched on and off, and nothing of Trove's own passwords in them."""
+"""The logs of real engines: which there are, switched on and off, and nothing of Trove's own passwords in them; and
+that they stay small, whatever a tenant has them write."""
 
+import threading
 import time
 from pathlib import Path
 
 from trove.datastores import spi
+from trove.datastores.enginelib import logs
+from trove.datastores.postgresql.guest import handler as postgresql
 from trove.tests.contract.datastores import engines
 from trove.wire import command
 
@@ -100,3 +104,49 @@ class Logs(engines.EngineTestCase):
 
 
 engines.for_each_engine(globals(), Logs, newest_only=True, needs=spi.Capability.LOGS, managers=tuple(LOGS))
+
+
+#: Bytes that a tenant has the engine log; a test that fails leaves no more on the disk.
+FLOOD = 160 * 1024 * 1024
+#: What the files of the log may have together between two looks at them, and what of the flood may come between two.
+RINGS = {
+    "postgresql": postgresql.LOG_BYTES,
+    "mariadb": (2 * logs.KEEP + 1) * logs.MAX_BYTES,
+    "mysql": (2 * logs.KEEP + 1) * logs.MAX_BYTES,
+}
+
+
+class Floods(engines.EngineTestCase):
+    def flood(self, one: engines.Instance) -> None:
+        """Have the engine log without an end, as a tenant can."""
+        client = one.connect("ann", "secret", "shop")
+        self.addCleanup(client.close)
+        if self.manager == "postgresql":
+            loop = f"FOR i IN 1..{FLOOD // 8000} LOOP RAISE LOG '%', repeat('x', 8000); END LOOP;"
+            client.execute(f"DO $$ BEGIN {loop} END $$")
+            return
+        for _ in range(FLOOD // 2**20):
+            client.execute(f"SELECT LENGTH('{'x' * 2**20}')")
+
+    def test_a_flood_does_not_fill_the_disk(self) -> None:
+        one = self.prepared()
+        one.admit("ann", "secret")
+        one.do(command.SetLog(log="general", enabled=True))
+        flood = threading.Thread(target=self.flood, args=(one,))
+        flood.start()
+        most = looks = 0
+        while flood.is_alive():
+            one.handler.limit_logs()  # what the agent does all the time, by a thread of its own
+            flood.join(0.05)
+            (log,) = [log for log in one.handler.logs() if log.name == "general"]
+            most, looks = max(most, sum(logs.size(path) for path in log.paths)), looks + 1
+        one.handler.limit_logs()
+        (log,) = [log for log in one.handler.logs() if log.name == "general"]
+        left = sum(logs.size(path) for path in log.paths)
+        self.assertLessEqual(left, RINGS[self.manager])
+        self.assertGreater(left, 0, "the newest lines are kept")
+        self.assertLess(most, FLOOD, f"in {looks} looks")
+        self.assertEqual(1, one.connect("ann", "secret", "shop").execute("SELECT 1")[0][0])
+
+
+engines.for_each_engine(globals(), Floods, newest_only=True, needs=spi.Capability.LOGS, managers=tuple(RINGS))

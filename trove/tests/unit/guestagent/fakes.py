@@ -74,6 +74,9 @@ class FakeHandler:
     def supervise(self) -> None:
         self.supervised += 1
 
+    def limit_logs(self) -> None:
+        """See :meth:`trove.datastores.spi.GuestHandler.limit_logs`."""
+
     def log_files(self) -> Sequence[Path]:
         return self.logs
 

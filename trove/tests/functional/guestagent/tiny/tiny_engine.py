@@ -79,6 +79,9 @@ class TinyHandler:
             )
             self._pid_file.write_text(str(pid))
 
+    def limit_logs(self) -> None:
+        """See :meth:`trove.datastores.spi.GuestHandler.limit_logs`."""
+
     def log_files(self) -> Sequence[Path]:
         return [self._log]
 

@@ -124,6 +124,9 @@ class MemcachedHandler:
         if known is not None and known.desired == "running":
             self._require_server().supervise()
             self._note_pid()
+
+    def limit_logs(self) -> None:
+        """Whatever clients have it log, the files stay small."""
         logs.rotate(self._log)
 
     def log_files(self) -> Sequence[Path]:
