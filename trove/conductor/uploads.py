@@ -15,6 +15,7 @@ connection to the store and leaves nothing there. The row is advanced last and b
 repeated, or that two conductors get, counts once; it writes the same object again under the same name.
 """
 
+import datetime
 import json
 import logging
 import tempfile
@@ -95,7 +96,7 @@ class Uploads:
         size, after = _size(environ), _header(environ, upload_client.AFTER)
         if size is None or size < 1 or not 0 < len(after) <= _MAX_POSITION or not after.isascii():
             return 400, []
-        if size > self.limit or size > row.ticket_bytes or row.ticket_objects >= MAX_OBJECTS:
+        if size > self.limit or guest_logs.cost(size) > row.ticket_bytes or row.ticket_objects >= MAX_OBJECTS:
             return 413, []
         if (_header(environ, upload_client.BEFORE) or None) != row.position:
             return 409, [(upload_client.POSITION, row.position or "")]
@@ -103,7 +104,8 @@ class Uploads:
             lines = _receive(environ["wsgi.input"], content, size)
             if lines is None:
                 return 400, []
-            done = Uploaded(size, after, bool(_header(environ, upload_client.RESTARTED)), self._container)
+            expires_at = now + datetime.timedelta(seconds=self._expiry)
+            done = Uploaded(size, after, bool(_header(environ, upload_client.RESTARTED)), self._container, expires_at)
             self._store_object(store, project_id, row, content, lines, done)
         return self._advance(row, done)
 

@@ -31,6 +31,21 @@ OPTS = [
         min=1024,
         help="Most bytes that one publication of a log uploads. What is left over is published by the next.",
     ),
+    cfg.IntOpt(
+        "guest_log_instance_limit",
+        default=1024 * 1024 * 1024,
+        min=-1,
+        help="Bytes that the published logs of one instance may take in the object store. They count until they are "
+        "discarded or expire (guest_log_expiry); an object counts for at least 4096. A publication that finds no room "
+        "is refused. -1 means no limit.",
+    ),
+    cfg.IntOpt(
+        "guest_log_project_limit",
+        default=8 * 1024 * 1024 * 1024,
+        min=-1,
+        help="Bytes that the published logs of one project may take in the object store, those of instances that were "
+        "deleted included; see guest_log_instance_limit. -1 means no limit.",
+    ),
 ]
 
 #: What owners see of a datastore whose group does not say otherwise.

@@ -5,7 +5,7 @@ Pure: the guest reports facts, the control plane knows how much was published, a
 the word that clients read. :func:`plan` turns the switches of a request into what is to be done.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: The owner switches it and may publish it.
@@ -120,6 +120,56 @@ def plan(log_type: str, wanted: Mapping[str, bool]) -> Change | str:
         return Change(None, discard, publish)
     on = True if enable or publish or discard else None
     return Change(False if disable else on, discard, publish)
+
+
+#: An object counts for at least so many bytes: a store needs about as many for the smallest.
+MIN_OBJECT_BYTES = 4096
+UNLIMITED = -1
+
+
+@dataclass(frozen=True)
+class Use:
+    """Bytes that published logs take, or may still take under a ticket: of one instance, and of its whole project."""
+
+    instance: int
+    project: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most bytes that one publication may add, and that the published logs of one instance and of one project may take;
+    :data:`UNLIMITED` for the last two."""
+
+    publication: int
+    instance: int
+    project: int
+
+
+def cost(size: int) -> int:
+    """Return what an object of ``size`` bytes counts for."""
+    return max(size, MIN_OBJECT_BYTES)
+
+
+def allowance(used: Use, limits: Limits) -> int:
+    """Return how many bytes a publication may add; 0 when there is no room for even the smallest object."""
+    rooms = [limit - taken for _, taken, limit in _each(used, limits) if limit != UNLIMITED]
+    most = min([limits.publication, *rooms])
+    return most if most >= MIN_OBJECT_BYTES else 0
+
+
+def refusal(used: Use, limits: Limits) -> str:
+    """Return why :func:`allowance` is 0, as a sentence that names the limit."""
+    for whose, taken, limit in _each(used, limits):
+        if limit != UNLIMITED and limit - taken < MIN_OBJECT_BYTES:
+            return (
+                f"The published logs of this {whose} take {taken} bytes of the {limit} that it may have; discard "
+                "published logs, or wait until older ones expire."
+            )
+    return "The service lets no publication add anything; ask the operator."
+
+
+def _each(used: Use, limits: Limits) -> Sequence[tuple[str, int, int]]:
+    return ("instance", used.instance, limits.instance), ("project", used.project, limits.project)
 
 
 def prefix(instance_id: str, manager: str, name: str) -> str:

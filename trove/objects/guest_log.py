@@ -17,7 +17,7 @@ from sqlalchemy import orm
 
 from trove.db import models
 from trove.domain import guest_logs
-from trove.objects import base, errors
+from trove.objects import base, errors, published_log
 from trove.wire import report
 
 _TABLE = base.table_of(models.GuestLog)
@@ -146,7 +146,9 @@ def issue(session: orm.Session, row: LogRow, ticket: Ticket, now: datetime.datet
 
 
 def close(session: orm.Session, instance_id: str, name: str, ticket_id: str) -> None:
-    """Accept no more uploads under a ticket; one that was replaced is closed already."""
+    """Accept no more uploads under a ticket, and give back what it has reserved; one that was replaced accepts none
+    already."""
+    published_log.close(session, ticket_id)
     where = (*_is(instance_id, name), _TABLE.c.ticket_id == ticket_id)
     session.execute(sa.update(_TABLE).where(*where).values(ticket_id=None, ticket_hash=None))
 
@@ -169,6 +171,7 @@ def admitted(
 class Uploaded(NamedTuple):
     """An upload that is complete in the store.
 
+    :ivar expires_at: when it will be removed.
     :ivar position: up to where the log is published now.
     :ivar restarted: the guest no longer had what followed the position before, and began anew.
     """
@@ -177,6 +180,7 @@ class Uploaded(NamedTuple):
     position: str
     restarted: bool
     container: str
+    expires_at: datetime.datetime
 
 
 def advance(session: orm.Session, before: LogRow, done: Uploaded, now: datetime.datetime) -> bool:
@@ -203,15 +207,20 @@ def advance(session: orm.Session, before: LogRow, done: Uploaded, now: datetime.
         pending_bytes=pending,
         position=done.position,
         container=done.container,
-        ticket_bytes=before.ticket_bytes - done.size,
+        ticket_bytes=before.ticket_bytes - guest_logs.cost(done.size),
         ticket_objects=before.ticket_objects + 1,
         updated_at=now,
     )  # fmt: skip
-    return base.rows_matched(session, statement) == 1
+    if base.rows_matched(session, statement) != 1:
+        return False
+    assert before.ticket_id is not None
+    published_log.take(session, before.ticket_id, guest_logs.cost(done.size), done.expires_at)
+    return True
 
 
 def discarded(session: orm.Session, instance_id: str, name: str, now: datetime.datetime) -> None:
     """Nothing of a log is published any more; its next publication begins at the beginning."""
+    published_log.discard(session, instance_id, name)
     try:
         row = get(session, instance_id, name, for_update=True)
     except errors.LogNotFound:

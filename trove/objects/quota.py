@@ -66,6 +66,14 @@ def list_projects(session: orm.Session, *, after: str, limit: int) -> list[str]:
     return list(session.scalars(query.order_by(_USAGES.c.project_id).limit(limit)))
 
 
+def lock(session: orm.Session, project_id: str) -> None:
+    """Let the transactions of a project that call this go one after the other."""
+    row = {"project_id": project_id, "resource": domain.INSTANCES, "in_use": 0}
+    upsert.insert_missing(session, _USAGES, [row])
+    where = (_USAGES.c.project_id == project_id, _USAGES.c.resource == domain.INSTANCES)
+    session.execute(sa.select(_USAGES.c.in_use).where(*where).with_for_update())
+
+
 def consume(
     session: orm.Session,
     project_id: str,

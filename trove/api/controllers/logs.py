@@ -17,7 +17,7 @@ from trove.common import clock, exception, ids
 from trove.conf import guest_logs as options
 from trove.datastores.spi import Capability
 from trove.domain import guest_logs, instance_states, operations
-from trove.objects import errors, guest_log, instance_listing
+from trove.objects import errors, guest_log, instance_listing, published_log
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.guest_log import LogRow
 from trove.objects.instance_listing import InstanceRow
@@ -37,6 +37,12 @@ class LogRefused(exception.BadRequest):
 class LogFailed(exception.UnprocessableEntity):
     symbol = "log.failed"
     default = "The log could not be changed; check the instance and try again."
+
+
+class LogQuotaExceeded(exception.QuotaExceeded):
+    """The published logs of the instance or of its project take all that they may."""
+
+    symbol = "log.quota_exceeded"
 
 
 def index(req: ApiRequest) -> Reply:
@@ -107,6 +113,8 @@ def _accept(req: ApiRequest, work: lifecycle.Work, name: str, wanted: dict[str, 
         _store(req)
     if planned.publish:
         _require_way(req, work.session, instance)
+        if not planned.discard:
+            _require_room(req, work.session, instance)
     enabled = planned.enabled
     if enabled is not None and not wanted["enable"] and enabled == row.enabled:
         enabled = None  # implied, and so already
@@ -173,6 +181,17 @@ def _require_way(req: ApiRequest, session: Session, instance: InstanceRow) -> No
             "Logs of this instance cannot be published: its guest talks over the message bus, and the service has no "
             "gateway for uploads; ask the operator to set [guest_bus] gateway_url."
         )
+
+
+def _require_room(req: ApiRequest, session: Session, instance: InstanceRow) -> None:
+    """Refuse to publish more than the store is to hold; what is discarded first makes room, and is seen to later.
+
+    :raises LogQuotaExceeded: naming the limit.
+    """
+    limits = published_log.limits(req.services.conf)
+    used = published_log.use(session, instance.project_id, instance.id, req.services.db.now(session))
+    if not guest_logs.allowance(used, limits):
+        raise LogQuotaExceeded(guest_logs.refusal(used, limits))
 
 
 def _away(err: stores.StoreError) -> exception.ServiceUnavailable:

@@ -5,7 +5,7 @@ from trove.db.models.base import Base
 from trove.db.models.catalog import Datastore, DatastoreVersion, Flavor, VersionAssociation, VolumeType
 from trove.db.models.configuration import Configuration, ConfigurationHistory, ParameterRule
 from trove.db.models.guest import GuestCommand, GuestIdentity, Heartbeat, InventoryDatabase, InventoryUser
-from trove.db.models.guest_log import GuestLog
+from trove.db.models.guest_log import GuestLog, PublishedLog
 from trove.db.models.instance import Instance, InstanceFault, RootHistory, ServerGroup
 from trove.db.models.module import InstanceModule, Module
 from trove.db.models.notification import Notification, PeriodicMark
@@ -33,6 +33,7 @@ __all__ = [
     "Notification",
     "ParameterRule",
     "PeriodicMark",
+    "PublishedLog",
     "QuotaLimit",
     "QuotaUsage",
     "RootHistory",

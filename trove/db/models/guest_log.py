@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logs that owners may publish."""
+"""Logs that owners may publish, and what was published takes in the object store."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -40,3 +40,23 @@ class GuestLog(base.Base):
     ticket_objects: Mapped[int]
     ticket_issued_at: Mapped[base.Moment | None]
     updated_at: Mapped[base.Moment]
+
+
+class PublishedLog(base.Base):
+    """What one publication takes. It outlives its log and its instance, as the objects do, until they expire."""
+
+    __tablename__ = "published_logs"
+    __table_args__ = base.table_args(
+        sa.Index(None, "project_id", "expires_at"),
+        sa.Index(None, "instance_id", "log"),
+    )
+
+    ticket_id: Mapped[base.Key]
+    project_id: Mapped[base.Project]
+    instance_id: Mapped[base.ID]
+    log: Mapped[base.Word]
+    #: What its objects count for.
+    stored_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    #: What more may come; 0 when the ticket is closed.
+    reserved_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    expires_at: Mapped[base.Moment]

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from trove.domain import guest_logs
-from trove.objects import errors, guest_log
+from trove.objects import errors, guest_log, published_log
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.objectstore import base as stores
@@ -94,6 +94,10 @@ class Publish:
                 guest_log.get(session, ctx.resource_id, ctx.inputs["log"])
             except errors.LogNotFound:
                 return _GONE
+            owner = (ctx.project_id, ctx.resource_id)
+            used, limits = published_log.use(session, *owner, env.db.now(session)), published_log.limits(env.conf)
+        if not guest_logs.allowance(used, limits):
+            return Failed("log.quota_exceeded", guest_logs.refusal(used, limits))
         # Files are read here: a transaction is no place for that.
         path = env.conf.guest_bus.gateway_ca_file
         ca = Path(path).read_text(encoding="ascii") if path else None
@@ -108,11 +112,15 @@ def _make(ctx: StepContext, session: Session, ca: str | None) -> command.Command
     env: Environment = ctx.env
     row = guest_log.get(session, ctx.resource_id, ctx.inputs["log"], for_update=True)
     now = env.db.now(session)
+    publication = published_log.Publication(ctx.inputs["ticket_id"], ctx.project_id, ctx.resource_id, row.name)
+    kept = datetime.timedelta(seconds=PUBLISH_TIMEOUT + int(env.conf.guest_log_expiry))
+    # It may be less than there was a moment ago, or nothing: then the guest's first object is refused.
+    most = published_log.reserve(session, publication, published_log.limits(env.conf), now, expires_at=now + kept)
     ticket = guest_log.Ticket(
-        ticket_id=ctx.inputs["ticket_id"],
+        ticket_id=publication.ticket_id,
         secret=secrets.token_urlsafe(32),
         expires_at=now + datetime.timedelta(seconds=PUBLISH_TIMEOUT),
-        limit=int(env.conf.guest_log_publication_limit),
+        limit=most,
     )
     prefix = guest_logs.prefix(ctx.resource_id, ctx.inputs["manager"], row.name)
     guest_log.issue(session, row, ticket, now, prefix=prefix)
@@ -124,7 +132,7 @@ def _make(ctx: StepContext, session: Session, ca: str | None) -> command.Command
         ticket_id=ticket.ticket_id,
         ticket=ticket.secret,
         position=row.position,
-        limit=int(env.conf.guest_log_limit),
+        limit=max(1, min(int(env.conf.guest_log_limit), most)),
         url=url,
         ca=ca if url else None,
     )

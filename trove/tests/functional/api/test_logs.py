@@ -4,19 +4,23 @@
 import json
 from typing import Any
 
+from trove.common import ids
 from trove.db import models
 from trove.objects import guest_identity
 from trove.objectstore import base as stores
 from trove.tests.functional.api import base, world
 from trove.tests.functional.api.logs import PlayedLogs
+from trove.wire import report
 
 LINES = "".join(f"statement {number}\n" for number in range(200))
 
 
 class LogTestCase(world.InstanceTestCase):
+    object_limit = 1024
+
     def setUp(self) -> None:
         super().setUp()
-        self.conf.set_override("guest_log_limit", 1024)
+        self.conf.set_override("guest_log_limit", self.object_limit)
         self.instance_id = self.active()
         self.played = PlayedLogs(self, self.instance_id)
         self.path = f"/instances/{self.instance_id}/log"
@@ -120,6 +124,61 @@ class StoryTest(LogTestCase):
         self.ask(publish=1)
         found = self.call("GET", f"/instances/{self.instance_id}/operations", version="1.1", status=200).json
         self.assertEqual(["log.publish", "log.change"], [item["kind"] for item in found["operations"][:2]])
+
+
+class QuotaTest(LogTestCase):
+    """What published logs may take."""
+
+    object_limit = 8192
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf.set_override("guest_log_instance_limit", 20480)
+        self.line = "x" * 1023 + "\n"
+
+    def refusal(self) -> Any:
+        return self.ask(publish=1, status=413)
+
+    def test_an_instance(self) -> None:
+        self.played.write("general", self.line * 30)
+        shown = self.ask(publish=1)
+        self.assertEqual(("Partial", 16384), (shown["status"], shown["published"]), "two objects fit")
+        shown = self.ask(publish=1)
+        self.assertEqual(("Partial", 20480), (shown["status"], shown["published"]))
+        fault = self.refusal()
+        self.assertIn("of this instance take 20480 bytes of the 20480", fault["message"])
+        self.assertIn("discard", fault["message"])
+        self.assertEqual(20480, len(self.published()))
+        shown = self.ask(publish=1, discard=1)
+        self.assertEqual(("Partial", 16384), (shown["status"], shown["published"]))
+
+    def test_a_project(self) -> None:
+        self.conf.set_override("guest_log_instance_limit", -1)
+        self.conf.set_override("guest_log_project_limit", 8192)
+        self.played.write("general", self.line * 30)
+        self.assertEqual(8192, self.ask(publish=1)["published"])
+        other = self.active(name="other")
+        PlayedLogs(self, other).write("general", self.line)
+        self.path = f"/instances/{other}/log"
+        self.assertIn("of this project take 8192 bytes of the 8192", self.refusal()["message"])
+        self.conf.set_override("guest_log_project_limit", -1)
+        self.assertEqual("Published", self.ask(publish=1)["status"])
+
+    def test_small_objects_count_for_what_a_store_needs(self) -> None:
+        for number in range(5):
+            self.played.write("general", f"{number}\n")
+            self.assertEqual("Published", self.ask(publish=1)["status"])
+        self.played.write("general", "one too many\n")
+        self.assertIn("take 20480 bytes", self.refusal()["message"])
+
+    def test_a_log_that_is_forgotten_still_counts(self) -> None:
+        self.played.write("general", self.line * 30)
+        self.ask(publish=1)
+        self.ask(publish=1)
+        self.guests.report(self.instance_id, report.Logs(report_id=ids.new_id(), logs=[]))
+        self.played.write("general", "more\n")
+        self.played.tell()
+        self.assertIn("take 20480 bytes", self.refusal()["message"])
 
 
 class VisibilityTest(LogTestCase):
