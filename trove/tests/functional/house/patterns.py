@@ -75,7 +75,7 @@ def of_sources() -> Iterator[Pattern | Unreadable]:
             function, argument = found
             place = f"{path}:{node.lineno}"
             try:
-                pattern = ast.literal_eval(argument)
+                pattern = _constant(argument, tree)
             except ValueError:
                 yield Unreadable(path, ast.unparse(argument))
                 continue
@@ -109,6 +109,20 @@ def _call(node: ast.Call) -> tuple[str, ast.expr] | None:
         if keyword.arg == "pattern" and ast.unparse(function).endswith("Meta"):
             return "search", keyword.value
     return None
+
+
+def _constant(node: ast.expr, tree: ast.Module) -> Any:
+    """Return the value of an expression of constants, of which some may have names in the module.
+
+    :raises ValueError: for any other.
+    """
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _constant(node.left, tree) + _constant(node.right, tree)
+    if isinstance(node, ast.Name):
+        for item in tree.body:
+            if isinstance(item, ast.Assign) and any(ast.unparse(target) == node.id for target in item.targets):
+                return _constant(item.value, tree)
+    return ast.literal_eval(node)
 
 
 def _flags(node: ast.Call) -> int:

@@ -16,7 +16,6 @@ from trove.tests.functional.house import cost, patterns, readers
 DYNAMIC = {
     ("trove/api/validation.py", "_to_the_end(pattern)"): "of the schemas, which are looked at by themselves",
     ("trove/datastores/mysql_family/installations.py", "pattern"): "of the banners in facts.py of each datastore",
-    ("trove/guestagent/dispatcher.py", "SYMBOL"): "of handlers' symbols; ours",
 }
 
 #: What is in texts that were made to hurt, and what readers look for.
