@@ -117,7 +117,14 @@ class RedactingFormatter(logging.Formatter):
         formatted: Any = self._inner.format(record)
         if not isinstance(formatted, str):
             return _safe_structure(mask(formatted))  # type: ignore[no-any-return]
-        return f"{color}{self._text(formatted, record)}"
+        text = self._text(formatted, record)
+        if record.exc_text:  # a handler for the journal sends it once more, by itself
+            record.exc_text = "\n".join(_safe_traceback(record.exc_text))
+        return f"{color}{text}"
+
+    def formatException(self, ei: Any) -> str:
+        """Return a traceback as that handler asks for it when the other formatter has made none."""
+        return "\n".join(_safe_traceback(super().formatException(ei)))
 
     def _text(self, formatted: str, record: logging.LogRecord) -> str:
         if formatted.startswith("{") and (document := _safe_document(formatted)) is not None:
@@ -128,8 +135,6 @@ class RedactingFormatter(logging.Formatter):
             return _safe_line(formatted, MAX_TEXT)
         line = formatted[: -len(further)].removesuffix("\n")
         lines = [_safe_line(line, MAX_MESSAGE), *_safe_traceback(further)]
-        if record.exc_text:  # handlers for a journal send it by itself
-            record.exc_text = "\n".join(_safe_traceback(record.exc_text))
         return f"\n{CONTINUATION}".join(lines)
 
 

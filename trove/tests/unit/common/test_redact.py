@@ -201,6 +201,30 @@ class TestFormatters(base.UnitTestCase):
         self.assertEqual(f"of t\\n{FORGED}", json.loads(line)["message"])
         self.assertNotIn("hunter2", line)
 
+    def test_what_a_journal_gets_besides(self) -> None:
+        seen = []
+
+        class Journal(logging.Handler):
+            """As oslo.log's, which sends the traceback once more."""
+
+            def emit(self, record: logging.LogRecord) -> None:
+                self.format(record)
+                assert self.formatter is not None and record.exc_info
+                seen.append(record.exc_text or self.formatter.formatException(record.exc_info))
+
+        for inner in (formatters.ContextFormatter(config=self.conf), formatters.JSONFormatter()):
+            handler = Journal()
+            handler.setFormatter(inner)
+            redact.protect(handler)
+            try:
+                raise ValueError("password=hunter2 \x1b[2J")
+            except ValueError as err:
+                info = (ValueError, err, err.__traceback__)
+            handler.handle(logging.LogRecord("trove.x", logging.ERROR, "p", 1, "x", (), info))
+        for text in seen:
+            self.assertNotIn("hunter2", text)
+            self.assertIn("password=*** \\x1b[2J", text)
+
     def test_structures(self) -> None:
         made = self.formatted(formatters.FluentFormatter())
         self.assertEqual(f"of t\\n{FORGED}", made["message"])
