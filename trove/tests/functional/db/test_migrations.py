@@ -114,7 +114,7 @@ _AFTER: dict[str, Any] = {
     "expand_0001": Walk.store_first_rows,
     "expand_0002": Walk.rows_are_unharmed,
     "expand_0003": Walk.rows_are_unharmed,
-    "expand_0008": Walk.rows_are_unharmed,
+    "expand_0004": Walk.rows_are_unharmed,
     "contract_0001": Walk.rows_are_unharmed,
 }
 

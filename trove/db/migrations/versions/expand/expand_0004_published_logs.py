@@ -6,7 +6,7 @@ from alembic import op
 
 from trove.db import types
 
-revision = "expand_0008"
+revision = "expand_0004"
 down_revision = "expand_0003"
 branch_labels = None
 depends_on = None
