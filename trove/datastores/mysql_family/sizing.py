@@ -9,6 +9,8 @@ must not fill it either. All sizes are MiB.
 
 from dataclasses import dataclass
 
+from trove.datastores import connections
+
 #: Beyond this a larger buffer pool is rarely warm and makes start and stop slow.
 MAX_BUFFER_POOL_MIB = 256 * 1024
 #: (memory up to, share of it in percent): what the buffer pool gets.
@@ -46,7 +48,7 @@ def compute(vcpus: int, ram_mib: int, volume_gib: int, host_ram_mib: int | None 
     """
     ram = ram_mib if host_ram_mib is None else min(ram_mib, host_ram_mib)
     share = next((share for limit, share in _SHARES if ram <= limit), _LARGEST_SHARE)
-    connections = _clamp(ram // 10, 30, 2000)
+    admitted = connections.limit(ram, 100, 30, 2000)
     volume = volume_gib * 1024 or 10 * 1024
     return Sizing(
         buffer_pool=_clamp(ram * share // 100, 64, MAX_BUFFER_POOL_MIB),
@@ -56,8 +58,8 @@ def compute(vcpus: int, ram_mib: int, volume_gib: int, host_ram_mib: int | None 
         tmp_table=_clamp(ram // 64, 8, 128),
         key_buffer=_clamp(ram // 64, 4, 64),
         aria_cache=_clamp(ram // 32, 8, 512),
-        max_connections=connections,
-        table_open_cache=_clamp(connections * 8, 400, 4000),
+        max_connections=admitted,
+        table_open_cache=_clamp(admitted * 8, 400, 4000),
         table_definition_cache=_clamp(ram, 400, 4000),
         thread_cache=_clamp(vcpus * 4, 8, 100),
         # Its tables are sized at start and would be half of the memory of a small shape.

@@ -8,6 +8,8 @@ another quarter; WAL so that a small volume is not filled by it (a 1 GiB volume 
 
 from dataclasses import dataclass
 
+from trove.datastores import connections
+
 #: Below this the server and its background processes do not fit beside the agent.
 MIN_RAM_MIB = 256
 #: Beyond this more shared buffers bring little and make start and checkpoints slow.
@@ -46,15 +48,15 @@ def compute(vcpus: int, ram_mib: int, volume_gib: int, host_ram_mib: int | None 
         reserves more shared memory than there is does not start.
     """
     ram = ram_mib if host_ram_mib is None else min(ram_mib, host_ram_mib)
-    connections = _clamp(ram // 10, 25, 1000)
+    admitted = connections.limit(ram, 100, 25, 1000)
     volume = volume_gib * 1024 or 10 * 1024
     max_wal = _clamp(volume // 8, 4 * WAL_SEGMENT_MIB, 16 * 1024)
     return Sizing(
         shared_buffers=_clamp(ram // 4, 32, MAX_SHARED_BUFFERS_MIB),
         effective_cache_size=max(ram * 3 // 4, 32),
-        work_mem=_clamp(ram // 4 // connections, 1, 256),
+        work_mem=_clamp(ram // 4 // admitted, 1, 256),
         maintenance_work_mem=_clamp(ram // 16, 16, 2048),
-        max_connections=connections,
+        max_connections=admitted,
         max_wal_size=max_wal,
         min_wal_size=_clamp(max_wal // 4, 2 * WAL_SEGMENT_MIB, 1024),
         max_slot_wal_keep_size=max(volume // 4, max_wal),
