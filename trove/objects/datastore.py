@@ -213,11 +213,13 @@ class DatastoreVersion(base.TroveObject):
         self.updated_at = changes["updated_at"]
         self.obj_reset_changes()
 
-    def count_instances(self, session: orm.Session) -> int:
-        """Return how many instances of this version exist."""
+    def count_instances(self, session: orm.Session, project_id: str | None = None) -> int:
+        """Return how many instances of this version exist, all or those of one project."""
         instances = base.table_of(models.Instance)
         query = sa.select(sa.func.count()).select_from(instances)
         query = query.where(instances.c.datastore_version_id == self.id, instances.c.deleted_at.is_(None))
+        if project_id is not None:
+            query = query.where(instances.c.project_id == project_id)
         return int(session.execute(query).scalar_one())
 
     def delete(self, session: orm.Session) -> None:

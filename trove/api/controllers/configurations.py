@@ -10,7 +10,7 @@ from trove.api.request import ApiRequest, Reply
 from trove.api.views import configurations as view
 from trove.common import exception
 from trove.datastores import spi
-from trove.objects import catalog, configuration
+from trove.objects import catalog, configuration, errors
 from trove.objects.configuration import Configuration
 from trove.objects.scope import Scope
 
@@ -59,7 +59,10 @@ def history(req: ApiRequest) -> Reply:
 
 @lifecycle.transactional
 def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
-    """Make a group for one datastore version."""
+    """Make a group for one datastore version: an active one, or one that the project still has instances of.
+
+    :raises VersionInactive: for any other.
+    """
     body = req.body["configuration"]
     datastore = body.get("datastore", {})
     version = catalog.resolve_version(
@@ -68,7 +71,10 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
         datastore.get("version"),
         datastore.get("version_number"),
         req.services.conf.default_datastore,
+        allow_inactive=True,
     )
+    if not version.active and not version.count_instances(work.session, req.project_id):
+        raise errors.VersionInactive(version.datastore_name, version.name)
     plugin = instance_request.find_plugin(req, version.manager)
     instance_request.require(plugin, spi.Capability.CONFIGURATION)
     version.hold(work.session)
