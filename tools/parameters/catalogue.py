@@ -24,7 +24,7 @@ from trove.tests.contract.datastores import engines
 DATASTORES = Path(__file__).resolve().parents[2] / "trove" / "datastores"
 #: {parameter: what is known of it}
 Parameters = dict[str, dict[str, Any]]
-_ORDER = ("type", "unit", "min", "max", "values", "default", "restart", "since", "until")
+_ORDER = ("type", "unit", "min", "max", "values", "default", "restart", "since", "until", "aliases")
 
 
 @contextlib.contextmanager

@@ -36,6 +36,8 @@ _MARIADB_TYPES = {"BOOLEAN": "boolean", "ENUM": "enum", "DOUBLE": "float", "VARC
 _MYSQL_TYPES = {"Boolean": "boolean", "Enumeration": "enum", "Numeric": "float", "String": "string", "Set": "string"}
 _ON_OFF = {"TRUE": "ON", "FALSE": "OFF"}
 _LARGEST = 2**64 - 1
+#: The one variable whose option has another name.
+_TIME_ZONE = {"type": "time-zone", "default": "SYSTEM", "restart": False, "aliases": ["default_time_zone"]}
 
 
 def ask(manager: str, version: str) -> catalogue.Parameters:
@@ -46,7 +48,8 @@ def ask(manager: str, version: str) -> catalogue.Parameters:
             unix_socket=str(path), user="os_admin", password=engines.ADMIN_PASSWORD, autocommit=True
         )
         with connection, connection.cursor() as cursor:
-            return _mariadb(cursor, one) if manager == "mariadb" else _mysql(cursor, one)
+            found = _mariadb(cursor, one) if manager == "mariadb" else _mysql(cursor, one)
+        return {**found, "time_zone": _TIME_ZONE}
 
 
 def _mariadb(cursor: Any, one: engines.Instance) -> catalogue.Parameters:

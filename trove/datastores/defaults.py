@@ -4,21 +4,30 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from trove.datastores.enginelib.protection import Protection
-from trove.datastores.parameters import Parameter, Parameters, Value
+from trove.datastores.parameters import Number, Parameter, Parameters, Value
 
 _TRUTH = {"on": True, "yes": True, "off": False, "no": False}
 _SUFFIXED = re.compile(r"([0-9]+)([KMG])", re.ASCII)
 _SCALE = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
-def protect(parameters: Parameters, protection: Protection) -> Parameters:
-    """Return the parameters, marked where they are protected."""
+def protect(
+    parameters: Parameters, protection: Protection, floors: Mapping[str, Number] = MappingProxyType({})
+) -> Parameters:
+    """Return the parameters, marked where they are protected, and with the ``floors`` of those that have one."""
     return {
-        name: replace(parameter, protected=True) if protection.covers(name) else parameter
+        name: _bounded(replace(parameter, protected=protection.covers(name) or parameter.protected), floors.get(name))
         for name, parameter in parameters.items()
     }
+
+
+def _bounded(parameter: Parameter, floor: Number | None) -> Parameter:
+    # Where 0 switches nothing off, the floor is simply the minimum, and is shown as such.
+    lowest = floor if floor is not None and parameter.min is not None and parameter.min > 0 else parameter.min
+    return replace(parameter, min=lowest, floor=floor)
 
 
 def configuration(parameters: Parameters, template: Mapping[str, str]) -> dict[str, Value]:
@@ -32,7 +41,7 @@ def _typed(parameter: Parameter, text: str) -> Value:
         return _TRUTH[text.lower()]
     if parameter.type == "float":
         return float(text)
-    if parameter.type in ("integer", "size"):
+    if parameter.type in ("integer", "size", "suffixed"):
         if text.lstrip("-").isdigit():
             return int(text)
         # The suffixes of an option file of MySQL, which no client may use.

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parameters of an engine that a configuration group may set, and what a value of each may be.
+"""The parameters of an engine that a configuration group may set.
 
 Data come from the ``parameters.yaml`` beside a plugin (:func:`load`), corrected by an operator's rules (:func:`merge`).
-Everything else here is pure: :func:`check` says why a value cannot be set, :func:`canonical` spells a good one as the
-engine does. Who may set a parameter, and where the values are kept, is left to others.
-
-An integer with a unit may be given as a number of that unit, or as text with a unit of the same kind (``"64MB"``).
+Whether a value is a good one says :mod:`trove.datastores.parameter_values`; who may set a parameter, and where the
+values are kept, is left to others.
 """
 
 import functools
-import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,26 +21,20 @@ from trove.domain.parameter_rule import Rule
 Value = str | int | float | bool
 Number = int | float
 
-#: Longest text that a parameter may be set to, in characters.
-LONGEST_TEXT = 4096
-
 #: The four types that clients know, for each type in the data.
 _PUBLIC_TYPE = {
     "integer": "integer",
     "size": "integer",
+    "suffixed": "integer",
     "float": "float",
     "boolean": "boolean",
     "string": "string",
     "enum": "string",
     "octal": "string",
+    "time-zone": "string",
+    "buffer-limits": "string",
     "size-or-percent": "string",
 }
-
-_WORDS = {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}
-_BYTES = {"B": 1, "kB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
-_MICROSECONDS = {"us": 1, "ms": 10**3, "s": 10**6, "min": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
-_SIZE_SUFFIX = {"": 1, "b": 1, "k": 1000, "kb": 2**10, "m": 10**6, "mb": 2**20, "g": 10**9, "gb": 2**30}
-_MEASURE = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -52,8 +43,12 @@ class Parameter:
 
     :ivar name: as the engine spells it.
     :ivar type: ``integer``, ``float``, ``boolean``, ``string``, ``enum``, ``octal``, ``size`` (bytes, or text with
-        ``kb``, ``mb``, ``gb``) or ``size-or-percent``.
+        ``kb``, ``mb``, ``gb``), ``size-or-percent``, ``suffixed`` (an integer, or text with ``K``, ``M``, ``G`` as
+        MySQL takes it), ``time-zone`` (of MySQL) or ``buffer-limits`` (of Redis).
     :ivar unit: of a plain number and of the bounds: ``B``, ``kB``, ``8kB``, ``MB``, ``ms``, ``s``, ``min``; or none.
+    :ivar floor: the smallest value but 0, where 0 switches a limit off: with a smaller one the service's own sessions
+        could not do their work.
+    :ivar aliases: other names that users know it by.
     :ivar values: all that an enumeration may be.
     :ivar restart: whether a running engine needs a restart to take a new value over.
     :ivar default: the engine's own value, as the newest of its versions that were asked prints it; ``None`` when
@@ -70,6 +65,8 @@ class Parameter:
     restart: bool = False
     default: str | None = None
     protected: bool = False
+    floor: Number | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def public_type(self) -> str:
@@ -78,9 +75,6 @@ class Parameter:
 
 
 Parameters = Mapping[str, Parameter]
-
-
-# -- the data ----------------------------------------------------------------------------------------------------------
 
 
 def load(path: Path, version: str, protected: Collection[str] = ()) -> Parameters:
@@ -117,6 +111,7 @@ def _parameter(name: str, known: Mapping[str, Any], protected: bool) -> Paramete
         restart=known["restart"],
         default=None if default is None else str(default),
         protected=protected or bool(known.get("protected")),
+        aliases=tuple(known.get("aliases", ())),
     )
 
 
@@ -144,7 +139,9 @@ def find(parameters: Parameters, name: str) -> Parameter | None:
     if exact is not None:
         return exact
     wanted = key(name)
-    return next((parameter for known, parameter in parameters.items() if key(known) == wanted), None)
+    return next(
+        (parameter for known, parameter in parameters.items() if wanted in map(key, (known, *parameter.aliases))), None
+    )
 
 
 def merge(parameters: Parameters, rules: Iterable[Rule]) -> Parameters:
@@ -173,156 +170,3 @@ def _corrected(known: Parameter | None, rule: Rule) -> Parameter:
         high = known.max if rule.max is None else rule.max
         return replace(known, min=low, max=high, restart=rule.restart)
     return replace(known, type=rule.type, unit=None, values=(), min=rule.min, max=rule.max, restart=rule.restart)
-
-
-# -- values ------------------------------------------------------------------------------------------------------------
-
-
-def check(parameter: Parameter, value: object) -> str | None:
-    """Return why ``value`` cannot be set, in one sentence that says what can be; ``None`` when it can."""
-    if parameter.protected:
-        return f"{parameter.name} is managed by the service and cannot be set; leave it out."
-    try:
-        canonical(parameter, value)
-    except ValueError as err:
-        return f"{parameter.name} must be {err}."
-    return None
-
-
-def canonical(parameter: Parameter, value: object) -> Value:
-    """Return the value as it is kept: truth as JSON has it, words of an enumeration as the engine spells them.
-
-    :raises ValueError: saying what the parameter must be.
-    """
-    return _KINDS.get(parameter.type, _text)(parameter, value)
-
-
-def judge(parameters: Parameters, values: Mapping[str, object]) -> tuple[dict[str, Value], list[str]]:
-    """Return what can be kept of a group's values, under the engine's names, and every reason why some cannot."""
-    kept: dict[str, Value] = {}
-    reasons = []
-    for name, value in values.items():
-        parameter = find(parameters, name)
-        if parameter is None:
-            reasons.append(
-                f"{name[:128]} is not a parameter of this datastore version; see the list of its parameters."
-            )
-        elif parameter.name in kept:
-            reasons.append(f"{parameter.name} is given twice; give it once.")
-        elif reason := check(parameter, value):
-            reasons.append(reason)
-        else:
-            kept[parameter.name] = canonical(parameter, value)
-    return kept, reasons
-
-
-def _text(parameter: Parameter, value: object) -> str:
-    if isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable():
-        return value
-    raise ValueError(f"text of at most {LONGEST_TEXT} printable characters on one line")
-
-
-def _boolean(parameter: Parameter, value: object) -> bool:
-    word = str(value).lower() if isinstance(value, bool | int | str) else ""
-    if word in _WORDS:
-        return _WORDS[word]
-    raise ValueError("true or false")
-
-
-def _enumerated(parameter: Parameter, value: object) -> str:
-    given = str(value).lower() if isinstance(value, bool | int | str) else None
-    for word in parameter.values:
-        # A word such as "off" reads like a truth value, and users of JSON give one.
-        if word.lower() == given or (isinstance(value, bool) and _WORDS.get(word.lower()) is value):
-            return word
-    raise ValueError("one of " + ", ".join(parameter.values))
-
-
-def _octal(parameter: Parameter, value: object) -> str:
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if re.fullmatch(r"[0-7]{1,4}", text, re.ASCII):
-        return text
-    raise ValueError("octal digits, such as 0700")
-
-
-def _integer(parameter: Parameter, value: object) -> int | str:
-    if isinstance(value, int) and not isinstance(value, bool) and _within(parameter, value):
-        return value
-    if isinstance(value, str):
-        measured = _measured(parameter.unit, value)
-        if measured is not None and _within(parameter, measured):
-            return value
-    raise ValueError(_expected(parameter, "an integer"))
-
-
-def _float(parameter: Parameter, value: object) -> float | str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isfinite(value) and _within(parameter, value):
-            return value
-    elif isinstance(value, str):
-        measured = _measured(parameter.unit, value)
-        if measured is not None and _within(parameter, measured):
-            return value
-    raise ValueError(_expected(parameter, "a number"))
-
-
-def _size(parameter: Parameter, value: object) -> int | str:
-    # The suffixes of Redis: powers of two with a b, powers of ten without one.
-    matched = re.fullmatch(r"([0-9]{1,20})([a-z]{0,2})", value.lower(), re.ASCII) if isinstance(value, str) else None
-    if matched and matched[2] in _SIZE_SUFFIX and _within(parameter, int(matched[1]) * _SIZE_SUFFIX[matched[2]]):
-        return str(value)
-    if isinstance(value, int) and not isinstance(value, bool) and _within(parameter, value):
-        return value
-    raise ValueError(_expected(parameter, 'a number of bytes, or text such as "64mb"'))
-
-
-def _size_or_percent(parameter: Parameter, value: object) -> int | str:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}%", value, re.ASCII) and int(value[:-1]) <= 100:
-        return value
-    try:
-        return _size(parameter, value)
-    except ValueError as err:
-        raise ValueError(f'{err}, or a percentage such as "5%"') from err
-
-
-_KINDS = {
-    "integer": _integer,
-    "float": _float,
-    "boolean": _boolean,
-    "enum": _enumerated,
-    "octal": _octal,
-    "size": _size,
-    "size-or-percent": _size_or_percent,
-}
-
-
-def _within(parameter: Parameter, number: Number) -> bool:
-    # No engine has parameters beyond 64 bits, and none could be sent to a guest.
-    return -(2**63) <= number < 2**64 and not (
-        (parameter.min is not None and number < parameter.min) or (parameter.max is not None and number > parameter.max)
-    )
-
-
-def _measured(unit: str | None, text: str) -> Number | None:
-    """Return text with a unit as a number of ``unit``; ``None`` when it is not of the same kind."""
-    matched = _MEASURE.fullmatch(text)
-    base = re.fullmatch(r"([0-9]*)([A-Za-z]+)", unit or "")
-    if matched is None or base is None or len(matched[1]) > 20:
-        return None
-    for scale in (_BYTES, _MICROSECONDS):
-        if base[2] in scale and matched[2] in scale:
-            return float(matched[1]) * scale[matched[2]] / (scale[base[2]] * int(base[1] or 1))
-    return None
-
-
-def _expected(parameter: Parameter, what: str) -> str:
-    if parameter.unit and parameter.type in ("integer", "float"):
-        example = "text with a unit of memory" if parameter.unit.endswith("B") else "text with a unit of time"
-        what = f"{what} (unit {parameter.unit}) or {example}"
-    if parameter.min is not None and parameter.max is not None:
-        return f"{what} from {parameter.min} to {parameter.max}"
-    if parameter.min is not None:
-        return f"{what}, at least {parameter.min}"
-    if parameter.max is not None:
-        return f"{what}, at most {parameter.max}"
-    return what

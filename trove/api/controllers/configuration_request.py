@@ -16,7 +16,7 @@ from trove.api import lifecycle
 from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest
 from trove.common import exception
-from trove.datastores import parameters, spi
+from trove.datastores import parameter_values, parameters, spi
 from trove.domain import instance_states, operations
 from trove.objects import parameter_rule
 from trove.objects.catalog import DatastoreVersion
@@ -88,7 +88,7 @@ def judge(
     :param onto: values that are kept already and stay, unless they are given anew.
     :raises ConfigurationInvalid: with every objection.
     """
-    good, reasons = parameters.judge(catalogue(req, session, version), values)
+    good, reasons = parameter_values.judge(catalogue(req, session, version), values)
     kept = {**(onto or {}), **good}
     if len(json.dumps(kept)) > _MOST:
         reasons.append(f"All values together have more than {_MOST} characters.")

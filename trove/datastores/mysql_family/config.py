@@ -16,6 +16,8 @@ GENERAL_LOG = "general"
 SLOW_LOG = "slow_query"
 #: What ``SET GLOBAL`` and ``my.cnf`` call the switch of each; the file is the switch with ``_file``.
 LOG_SWITCHES = {GENERAL_LOG: "general_log", SLOW_LOG: "slow_query_log"}
+#: Variables whose option has another name.
+_OPTIONS = {"time_zone": "default_time_zone"}
 #: Longest line of an option file, in bytes. The servers read 4095 at a time, and would take what follows for a line of
 #: its own.
 _MAX_LINE_BYTES = 4000
@@ -115,7 +117,10 @@ def render(values: Mapping[str, str], group: Mapping[str, str] | None = None) ->
     own = [_line(name, value) if value else name for name, value in values.items() if name not in (group or {})]
     lines = ["# Written by Trove; changes made here are lost.", "[mysqld]", *own]
     if group:
-        lines += ["# Of the configuration group.", *(_line(name, value) for name, value in sorted(group.items()))]
+        lines += [
+            "# Of the configuration group.",
+            *(_line(_OPTIONS.get(name, name), value) for name, value in sorted(group.items())),
+        ]
     return "\n".join(lines) + "\n"
 
 

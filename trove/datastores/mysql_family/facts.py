@@ -14,6 +14,8 @@ from dataclasses import dataclass
 PORT = 3306
 #: The account of Trove itself; it can log in over the private socket only.
 ADMIN = "os_admin"
+#: Connections that it may have at once: more than the agent ever has.
+ADMIN_CONNECTIONS = 20
 #: What ``root enable`` gives out; see README.rst, "Root".
 ROOT = "root"
 ANY_HOST = "%"
@@ -23,14 +25,6 @@ MAX_DATABASE_CHARACTERS = 64
 MAX_DIRECTORY_BYTES = 255
 MAX_HOST_CHARACTERS = 60
 
-CHARACTER_SETS = frozenset(
-    (  # noqa: SIM905 - a list of forty literals says less
-        "armscii8 ascii big5 binary cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 cp932 dec8 eucjpms euckr gb18030 "
-        "gb2312 gbk geostd8 greek hebrew hp8 keybcs2 koi8r koi8u latin1 latin2 latin5 latin7 macce macroman sjis swe7 "
-        "tis620 ucs2 ujis utf16 utf16le utf32 utf8 utf8mb3 utf8mb4"
-    ).split()
-)
-_WORD = re.compile(r"^[a-z0-9_]{1,64}$")
 #: ``#mysql50#`` in front of a name means the name of the directory, unencoded.
 _RAW_PREFIX = "#mysql50#"
 _HOST_PATTERN = re.compile(r"^[0-9%_]{1,3}(\.[0-9%_]{1,3}){0,3}$")
@@ -156,29 +150,6 @@ def _is_network(host: str) -> bool:
         return bool(ipaddress.IPv4Network(f"{address}/{mask}"))
     except ValueError:
         return False
-
-
-def character_set_problem(character_set: str | None, collation: str | None) -> str | None:
-    """Return why a database cannot have these, or ``None``; whether a version has a collation only the server knows."""
-    if character_set and character_set.lower() not in CHARACTER_SETS:
-        return f"there is no character set '{character_set}' (for example utf8mb4, latin1)"
-    if collation and not _WORD.match(collation.lower()):
-        return f"'{collation}' is not the name of a collation (for example utf8mb4_bin)"
-    return None
-
-
-def same_character_set(one: str, other: str) -> bool:
-    """Tell whether two names mean one character set: ``utf8`` is ``utf8mb3``."""
-    return _full_name(one) == _full_name(other)
-
-
-def same_collation(one: str, other: str) -> bool:
-    """Tell whether two names mean one collation."""
-    return _full_name(one) == _full_name(other)
-
-
-def _full_name(name: str) -> str:
-    return re.sub(r"^utf8(?=_|$)", "utf8mb3", name.lower())
 
 
 def escape_pattern(name: str) -> str:

@@ -6,12 +6,13 @@ A user is a name *and* a host: ``ann@%`` and ``ann@10.0.0.1`` are two.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from trove.datastores import defaults, requested, spi
-from trove.datastores.mysql_family import config, facts, installations, sizing
-from trove.datastores.mysql_family.protected import PROTECTION
+from trove.datastores.mysql_family import collations, config, facts, installations, sizing
+from trove.datastores.mysql_family.protected import FLOORS, PROTECTION
 from trove.datastores.parameters import Parameters, Value, load
 from trove.wire import command
 
@@ -38,7 +39,7 @@ class FamilyPlugin:
                 reasons.append(problem)
             elif self.family.is_reserved_database(name):
                 reasons.append(f"the database name '{name}' is reserved")
-            problem = facts.character_set_problem(item.get("character_set"), item.get("collate"))
+            problem = collations.problem(self.family.name, item.get("character_set"), item.get("collate"))
             if problem:
                 reasons.append(problem)
         return reasons
@@ -78,7 +79,12 @@ class FamilyPlugin:
     def parameters(self, version: str) -> Parameters:
         """See :meth:`trove.datastores.spi.Plugin.parameters`."""
         path = _DATASTORES / self.family.name / "parameters.yaml"
-        return defaults.protect(load(path, version), PROTECTION)
+        found = defaults.protect(load(path, version), PROTECTION, FLOORS)
+        # The servers take a suffix at any number.
+        return {
+            name: replace(parameter, type="suffixed") if parameter.type == "integer" else parameter
+            for name, parameter in found.items()
+        }
 
     def default_configuration(self, version: str, shape: command.ShapeSpec) -> Mapping[str, Value]:
         """See :meth:`trove.datastores.spi.Plugin.default_configuration`."""

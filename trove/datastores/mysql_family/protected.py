@@ -18,6 +18,7 @@ _ACCESS = (
     "activate_all_roles_on_login", "authentication_policy", "auto_generate_certs", "check_proxy_users",
     "default_authentication_plugin", "default_password_lifetime", "disconnect_on_expired_password",
     "generated_random_password_length", "mandatory_roles", "old_passwords", "partial_revokes",
+    "protocol_compression_algorithms",
     "require_secure_transport", "secure_auth", "secure_timestamp", "skip_grant_tables", "strict_password_validation",
 )  # fmt: skip
 #: Runs code, or SQL with rights that are not its owner's.
@@ -36,13 +37,17 @@ _DATA = (
     "lower_case_table_names", "persisted_globals_load", "read_only", "super_read_only", "tc_heuristic_recover",
     "transaction_read_only", "tx_read_only",
 )  # fmt: skip
-#: The service replicates.
+#: The service replicates, and waits for every value to be taken: one of these waits for the owner's transactions.
 _SERVICE = (
-    "enforce_gtid_consistency", "log_bin", "log_bin_basename", "log_bin_index", "log_replica_updates",
-    "log_slave_updates", "master_info_repository", "relay_log", "relay_log_basename", "relay_log_index",
-    "relay_log_info_file", "relay_log_info_repository", "server_id", "server_id_bits", "server_uid",
-    "skip_replica_start", "skip_slave_start",
+    "enforce_gtid_consistency", "innodb_max_purge_lag_wait", "log_bin", "log_bin_basename", "log_bin_index",
+    "log_replica_updates", "log_slave_updates", "master_info_repository", "relay_log", "relay_log_basename",
+    "relay_log_index", "relay_log_info_file", "relay_log_info_repository", "server_id", "server_id_bits",
+    "server_uid", "skip_replica_start", "skip_slave_start",
 )  # fmt: skip
+
+#: With less than this a statement or a row of the service does not fit, and no session can ask for more; or the server
+#: does not even read its options.
+FLOORS = {"max_allowed_packet": 64 * 1024, "max_session_mem_used": 2**20}
 
 PROTECTION = Protection(
     frozenset((*_PLACES, *_ACCESS, *_CODE, *_LOGS, *_DATA, *_SERVICE)),

@@ -36,7 +36,20 @@ _ALIASES = {
     "iso88594": "LATIN4", "iso88599": "LATIN5", "iso885910": "LATIN6", "iso885913": "LATIN7", "iso885914": "LATIN8",
     "iso885915": "LATIN9", "iso885916": "LATIN10",
 }  # fmt: skip
-_COLLATION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$")
+#: The names of locales that operating systems give: ``C``, ``POSIX``, ``C.UTF-8``, ``de_DE.UTF-8@euro``.
+_LOCALE = re.compile(r"(?:C|POSIX|[a-z]{2,3}_[A-Z]{2})(?:\.([A-Za-z0-9_-]{1,20}))?(?:@[a-z0-9]{1,20})?", re.ASCII)
+#: The default pairs of MySQL and MariaDB, which clients send without being asked to.
+_MYSQL_CHARACTER_SETS = frozenset({"utf8mb3", "utf8mb4"})
+_MYSQL_COLLATIONS = frozenset(
+    {
+        "utf8_general_ci",
+        "utf8mb3_general_ci",
+        "utf8mb4_general_ci",
+        "utf8mb4_0900_ai_ci",
+        "utf8mb4_uca1400_ai_ci",
+        "utf8mb3_uca1400_ai_ci",
+    }
+)
 
 
 def _fold(encoding: str) -> str:
@@ -54,11 +67,41 @@ def canonical_encoding(name: str) -> str | None:
     return _ENCODINGS.get(_fold(name))
 
 
-def is_collation_name(name: str) -> bool:
-    """Tell whether ``name`` looks like a locale (``de_DE.UTF-8``, ``C``); whether the server has it, only the server
-    knows.
+def meant(encoding: str | None, collation: str | None) -> tuple[str | None, str | None]:
+    """Return what a request for a database means by its character set and collation; ``None`` is the default.
+
+    >>> meant("utf8mb4", "utf8mb4_general_ci"), meant("latin1", "utf8_general_ci")
+    ((None, None), ('latin1', None))
     """
-    return bool(_COLLATION.match(name))
+    if encoding is not None and encoding.lower() in _MYSQL_CHARACTER_SETS:
+        encoding = None
+    if collation is not None and collation.lower() in _MYSQL_COLLATIONS:
+        collation = None
+    return encoding or None, collation or None
+
+
+def encoding_reasons(encoding: str | None, collation: str | None) -> list[str]:
+    """Return every reason why a database cannot have these, with what is possible.
+
+    Whether a locale is installed, only the server knows.
+    """
+    encoding, collation = meant(encoding, collation)
+    canonical = canonical_encoding(encoding or "UTF8")
+    reasons = []
+    if canonical is None:
+        reasons.append(f"PostgreSQL has no character set '{encoding}'; possible are {', '.join(SERVER_ENCODINGS)}")
+    found = _LOCALE.fullmatch(collation or "C")
+    if found is None:
+        reasons.append(
+            f"PostgreSQL has no collation '{collation}'; possible are C, POSIX, C.UTF-8 and the locales of its "
+            "operating system, such as de_DE.UTF-8"
+        )
+    elif canonical not in (None, "SQL_ASCII") and canonical_encoding(found[1] or "") not in (canonical, None):
+        reasons.append(
+            f"the collation '{collation}' does not go with the character set {canonical}; possible are C, POSIX and "
+            f"locales of {canonical}"
+        )
+    return reasons
 
 
 def is_reserved_user(name: str) -> bool:

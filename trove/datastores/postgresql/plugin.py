@@ -13,7 +13,7 @@ from typing import Any
 from trove.datastores import defaults, requested, spi
 from trove.datastores.parameters import Parameters, Value, load
 from trove.datastores.postgresql import config, facts, installations, sizing
-from trove.datastores.postgresql.protected import PROTECTION
+from trove.datastores.postgresql.protected import FLOORS, PROTECTION
 from trove.wire import command
 
 _PARAMETERS = Path(__file__).with_name("parameters.yaml")
@@ -56,12 +56,7 @@ class PostgreSQL:
                 reasons.append(problem)
             elif facts.is_reserved_database(name):
                 reasons.append(f"the database name '{name}' is reserved")
-            encoding = item.get("character_set")
-            if encoding and facts.canonical_encoding(str(encoding)) is None:
-                reasons.append(f"PostgreSQL has no character set '{encoding}' (for example UTF8, LATIN1, SQL_ASCII)")
-            collation = item.get("collate")
-            if collation and not facts.is_collation_name(str(collation)):
-                reasons.append(f"'{collation}' is not the name of a collation (for example C.UTF-8, de_DE.UTF-8)")
+            reasons += facts.encoding_reasons(item.get("character_set"), item.get("collate"))
         return reasons
 
     def validate_users(self, users: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -90,7 +85,7 @@ class PostgreSQL:
 
     def parameters(self, version: str) -> Parameters:
         """See :meth:`trove.datastores.spi.Plugin.parameters`."""
-        found = dict(defaults.protect(load(_PARAMETERS, version), PROTECTION))
+        found = dict(defaults.protect(load(_PARAMETERS, version), PROTECTION, FLOORS))
         found["wal_level"] = replace(found["wal_level"], values=_WAL_LEVELS)
         return found
 

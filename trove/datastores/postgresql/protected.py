@@ -40,6 +40,10 @@ _SERVICE = (
     "transaction_isolation", "transaction_read_only",
 )  # fmt: skip
 
+#: A transaction begins with the login, before the server reads what a session of its own wants: with less than a second
+#: none of ours would get in, on a busy machine.
+FLOORS = {"transaction_timeout": 1000}
+
 PROTECTION = Protection(
     frozenset((*_PLACES, *_ACCESS, *_CODE, *_LOGS, *_DATA, *_SERVICE)),
     ("debug_", "krb_", "recovery_target", "ssl", "syslog_", "trace_", "unix_socket_"),

@@ -6,6 +6,7 @@ refused here, with all reasons at once, and not later in the guest.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,10 +14,13 @@ from trove.datastores import defaults, requested, spi
 from trove.datastores.parameters import Parameters, Value, load
 from trove.datastores.redis_family import config, facts, installations, sizing
 from trove.datastores.redis_family.product import Product
-from trove.datastores.redis_family.protected import PROTECTION
+from trove.datastores.redis_family.protected import FLOORS, PROTECTION
 from trove.wire import command
 
 _DATASTORES = Path(__file__).resolve().parent.parent
+_BUFFER_LIMITS = "client-output-buffer-limit"
+_CLIENTS = "maxclients"
+_DATABASES = "databases"
 
 
 class FamilyPlugin:
@@ -77,7 +81,11 @@ class FamilyPlugin:
     def parameters(self, version: str) -> Parameters:
         """See :meth:`trove.datastores.spi.Plugin.parameters`."""
         path = _DATASTORES / self.product.name / "parameters.yaml"
-        return defaults.protect(load(path, version), PROTECTION)
+        found = dict(defaults.protect(load(path, version), PROTECTION, FLOORS))
+        found[_BUFFER_LIMITS] = replace(found[_BUFFER_LIMITS], type="buffer-limits")
+        found[_CLIENTS] = replace(found[_CLIENTS], max=sizing.MAX_CLIENTS)
+        found[_DATABASES] = replace(found[_DATABASES], max=sizing.MAX_DATABASES)
+        return found
 
     def default_configuration(self, version: str, shape: command.ShapeSpec) -> Mapping[str, Value]:
         """See :meth:`trove.datastores.spi.Plugin.default_configuration`."""

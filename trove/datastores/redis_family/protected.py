@@ -25,6 +25,15 @@ _SERVICE = (
     "proc_title_template", "replica_announced", "replicaof", "set_proc_title", "slaveof", "supervised",
 )  # fmt: skip
 
+#: The engine keeps no connection for administrators, and ends an idle one, or one whose answer is too long, of whoever
+#: it is.
+FLOORS = {
+    "client-output-buffer-limit": 64 * 2**20,  # the longest answer that the service asks for
+    "maxclients": 16,
+    "maxmemory": 16 * 2**20,  # the server's own memory is a part of it
+    "timeout": 5,
+}
+
 PROTECTION = Protection(
     frozenset((*_PLACES, *_ACCESS, *_CODE, *_LOGS, *_DATA, *_SERVICE)),
     ("cluster_", "rdma_", "replica_announce_", "shutdown_", "slave_announce_", "syslog_", "tls_", "unixsocket"),

@@ -9,6 +9,8 @@ rewrites the file, which is the worst moment.
 
 from dataclasses import dataclass
 
+from trove.datastores import connections
+
 #: Below this nothing useful fits beside the agent.
 MIN_RAM_MIB = 256
 #: For the operating system, the agent and the server's own code, in MiB.
@@ -17,8 +19,12 @@ _BASE_MIB = 96
 _DATA_SHARE = 0.75
 _MIN_REWRITE_MIB = 16
 _MAX_REWRITE_MIB = 1024
+#: Room for more is hardly a matter of the shape, and takes memory at once.
+MAX_CLIENTS = 65000
+#: Each takes memory from the start on, before it holds anything.
+MAX_DATABASES = 10_000
 #: The engine lowers it by itself where the system allows fewer open files.
-_CLIENTS_PER_MIB = 8
+_CLIENTS_PER_GIB = 8000
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def compute(vcpus: int, ram_mib: int, volume_gib: int, host_ram_mib: int | None 
     return Sizing(
         maxmemory=max(64, int((ram - _BASE_MIB) * _DATA_SHARE)),
         rewrite_from=max(_MIN_REWRITE_MIB, min(volume // 16, _MAX_REWRITE_MIB)),
-        maxclients=max(1000, min(ram * _CLIENTS_PER_MIB, 65000)),
+        maxclients=connections.limit(ram, _CLIENTS_PER_GIB, 1000, MAX_CLIENTS),
         # "We recommend ... only if you have at least 4 cores, leaving at least one spare" (redis.conf).
         io_threads=1 if vcpus < 4 else min(vcpus // 2, 8),
     )

@@ -9,6 +9,7 @@ from pymysql.constants import ER
 
 from trove.datastores import spi
 from trove.datastores.mysql_family import facts
+from trove.datastores.mysql_family.collations import full_name
 from trove.datastores.mysql_family.guest import accounts
 from trove.datastores.mysql_family.guest.connection import Session, code, end_sessions, execute, reason
 from trove.datastores.mysql_family.guest.dialect import Dialect
@@ -76,8 +77,8 @@ class Databases:
         )
         charset, collation = found[0] if found else ("", "")
         if not (
-            (spec.character_set is None or facts.same_character_set(charset, spec.character_set))
-            and (spec.collate is None or facts.same_collation(collation, spec.collate))
+            (spec.character_set is None or full_name(charset) == full_name(spec.character_set))
+            and (spec.collate is None or full_name(collation) == full_name(spec.collate))
         ):
             raise spi.EngineError("database.exists", f"The database '{spec.name}' exists already.")
 

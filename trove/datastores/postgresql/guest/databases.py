@@ -8,6 +8,7 @@ moment in which everybody may connect, and a half-made one is recognised when th
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import psycopg2
 from psycopg2 import errors
 
@@ -69,6 +70,8 @@ class Databases:
 
     def _create(self, connection: Any, spec: command.DatabaseSpec) -> None:
         _refuse_reserved(spec.name)
+        wanted, collation = facts.meant(spec.character_set, spec.collate)
+        spec = msgspec.structs.replace(spec, character_set=wanted, collate=collation)
         encoding = facts.canonical_encoding(spec.character_set or DEFAULT_ENCODING)
         if encoding is None:
             raise spi.EngineError(

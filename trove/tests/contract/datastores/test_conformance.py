@@ -6,7 +6,7 @@ import subprocess
 import sys
 from importlib import metadata
 
-from trove.datastores import parameters, registry, spi
+from trove.datastores import parameter_values, registry, spi
 from trove.tests import base
 from trove.tests.contract.datastores import clients, engines
 from trove.wire import command
@@ -81,7 +81,7 @@ class TestConformance(base.FunctionalTestCase):
                 defaults = plugin.default_configuration(version, shape)
                 self.assertTrue(defaults, name)
                 for key, value in defaults.items():
-                    self.assertIsNone(parameters.check(known[key], value), f"{name} {version}")
+                    self.assertIsNone(parameter_values.check(known[key], value), f"{name} {version}")
 
     def test_every_command_is_one_the_control_plane_can_send(self) -> None:
         known = {name for name, _ in command.COMMANDS}

@@ -28,7 +28,7 @@ _POSTGRESQL = Words(
     own_users=("postgres", "os_admin", "root", "pg_monitor", "trove:db:1"),
     charset=("latin1", "LATIN1", "C"),
     utf8=(("utf8", "C"), ("UTF8", "C")),
-    wrong_charset="utf8mb4",
+    wrong_charset="klingon",
     wrong_collation="xx_XX.UTF-8",
 )
 _MARIADB = Words(

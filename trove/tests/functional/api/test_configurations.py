@@ -159,7 +159,7 @@ class RefusalTest(GroupTestCase):
 
     def test_wrong_values_are_named_all_at_once(self) -> None:
         group_id = self.group()["id"]
-        wrong = {"nothing": 1, "max_connections": "50", "work_mem": -5, "autovacuum": "maybe", "port": 1,
+        wrong = {"nothing": 1, "max_connections": "fifty", "work_mem": -5, "autovacuum": "maybe", "port": 1,
                  "deadlock_timeout": "2 months", "TimeZone": 7, "log_min_messages": None, "DEADLOCK_TIMEOUT": 1000,
                  "vacuum_cost_delay": {}, "search_path": "a\nport = 1"}  # fmt: skip
         said = ""
@@ -199,6 +199,36 @@ class RefusalTest(GroupTestCase):
         self.seed(name="9", active=False, default=False)
         old = {**good, "datastore": {"type": "postgresql", "version": "9"}}
         self.refused("POST", "/configurations", {"configuration": old}, status=400)
+
+    def test_a_retired_version_that_still_has_instances(self) -> None:
+        instance_id = self.active()
+        self.seed(active=False)
+        retired = {"datastore": {"type": "postgresql", "version": "16"}}
+        other = {"configuration": {"name": "g", "values": {}, **retired}}
+        self.refused("POST", "/configurations", other, status=400, project="stranger")
+        group = self.group(**retired)
+        self.set_values(group["id"], {"work_mem": "32MB"})
+        self.attach(instance_id, group["id"])
+        self.settle()
+        self.assertEqual({"work_mem": "32MB"}, self.running(instance_id))
+        self.call("DELETE", f"/instances/{instance_id}", status=202)
+        self.settle()
+        self.refused("POST", "/configurations", other, status=400)
+
+    def test_numbers_and_truth_as_text(self) -> None:
+        values = {"random_page_cost": "1.1", "max_connections": "50", "autovacuum": "yes", "deadlock_timeout": "2s",
+                  "synchronous_commit": "FALSE"}  # fmt: skip
+        kept = {"random_page_cost": 1.1, "max_connections": 50, "autovacuum": True, "synchronous_commit": "off",
+                "deadlock_timeout": "2s"}  # fmt: skip
+        self.assertEqual(kept, self.shown(self.group(values)["id"])["values"])
+
+    def test_what_would_keep_the_service_out(self) -> None:
+        self.seed(name="17", default=False)
+        version = {"datastore": {"type": "postgresql", "version": "17"}}
+        body = {"configuration": {"name": "g", "values": {"transaction_timeout": 10}, **version}}
+        said = self.refused("POST", "/configurations", body, status=422)
+        self.assertIn("transaction_timeout must be 0, or an integer (unit ms)", said)
+        self.group({"transaction_timeout": "1s", "idle_session_timeout": 1}, **version)
 
     def test_unknown_groups(self) -> None:
         for group_id in (ids.new_id(), "x", "%20"):

@@ -132,6 +132,7 @@ class DatabasesTest(InsideTestCase):
             ({"databases": [{"name": "y"}, {"name": "y"}]}, "more than once"),
             ({"databases": [{"name": "xü" * 22}]}, "longer than 63 bytes"),
             ({"databases": [{"name": "postgres"}, {"name": "y", "character_set": "EBCDIC"}]}, "EBCDIC"),
+            ({"databases": [{"name": "y", "character_set": "utf8", "collate": "utf8_bin"}]}, "possible are C, POSIX"),
             ({"databases": [{"name": "y"}] * 1001}, "at most 1000"),
         ):
             with self.subTest(str(body)[:80]):

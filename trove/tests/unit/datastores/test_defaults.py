@@ -40,3 +40,12 @@ class TestDefaults(base.UnitTestCase):
     def test_protect(self) -> None:
         marked = defaults.protect(self.known, Protection({"a_size"}))
         self.assertEqual({"a_size", "f"}, {name for name, parameter in marked.items() if parameter.protected})
+
+    def test_a_floor_is_the_minimum_unless_0_switches_a_limit_off(self) -> None:
+        known = {item.name: item for item in (
+            parameters.Parameter("limit", "integer", min=0), parameters.Parameter("size", "integer", min=1),
+            parameters.Parameter("other", "integer", min=1),
+        )}  # fmt: skip
+        found = defaults.protect(known, Protection(()), {"limit": 10, "size": 10})
+        self.assertEqual({"limit": (0, 10), "size": (10, 10), "other": (1, None)},
+                         {name: (item.min, item.floor) for name, item in found.items()})  # fmt: skip

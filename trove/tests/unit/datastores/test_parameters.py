@@ -2,9 +2,8 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
-from trove.datastores import parameters
+from trove.datastores import parameter_values, parameters
 from trove.domain.parameter_rule import Rule
 from trove.tests import base
 
@@ -72,7 +71,7 @@ class TestLoad(base.UnitTestCase):
                 self.assertTrue(parameter.type != "enum" or parameter.values, f"{path}: {parameter}")
                 # An engine that tells no default has none, or one of its machine.
                 if parameter.default and parameter.type != "string":
-                    self.assertIsNone(parameters.check(parameter, value), f"{path}: {parameter}")
+                    self.assertIsNone(parameter_values.check(parameter, value), f"{path}: {parameter}")
 
 
 class TestMerge(base.UnitTestCase):
@@ -105,87 +104,3 @@ class TestMerge(base.UnitTestCase):
         self.assertEqual(["b", "c"], list(self.merge(Rule("a", "integer", False, hidden=True))))
         for rule in (Rule("c", "string", False, hidden=True), Rule("C", "integer", False)):
             self.assertEqual(self.known, dict(self.merge(rule)))
-
-
-class TestValues(base.UnitTestCase):
-    def accepts(self, parameter: P, *values: Any) -> None:
-        for value in values:
-            self.assertIsNone(parameters.check(parameter, value), value)
-
-    def refuses(self, parameter: P, *values: Any) -> None:
-        for value in values:
-            self.assertIn(parameter.name, parameters.check(parameter, value) or "", value)
-
-    def test_integer(self) -> None:
-        parameter = P("p", "integer", min=1, max=100)
-        self.accepts(parameter, 1, 100)
-        self.refuses(parameter, 0, 101, "10", "10kB", 1.5, True, None, [], {})
-        self.assertEqual("p must be an integer from 1 to 100.", parameters.check(parameter, "x"))
-        self.accepts(P("p", "integer"), -(2**63), 2**64 - 1)
-        self.refuses(P("p", "integer"), 2**64, -(10**30))
-
-    def test_unit_of_memory(self) -> None:
-        parameter = P("p", "integer", unit="8kB", min=16, max=1024)
-        self.accepts(parameter, 16, "128kB", "8MB", "1 MB", "0.5MB")
-        self.refuses(parameter, "127kB", "9MB", "16", "10s", "8mb", "1MB;", "MB", "-8MB", "1MB\n")
-        self.assertIn("unit of memory", parameters.check(parameter, 1) or "")
-
-    def test_unit_of_time(self) -> None:
-        parameter = P("p", "integer", unit="s", min=30, max=86400)
-        self.accepts(parameter, 30, "30s", "1min", "24h", "1d", "30000ms")
-        self.refuses(parameter, "2d", "29s", "1MB", "1 month")
-
-    def test_float(self) -> None:
-        parameter = P("p", "float", unit="ms", min=0.0, max=100.0)
-        self.accepts(parameter, 0, 0.5, 100, "2ms", "0.1s")
-        self.refuses(parameter, -1, 100.1, float("nan"), float("inf"), "1", True, None)
-
-    def test_boolean(self) -> None:
-        parameter = P("p", "boolean")
-        for value in (True, 1, "on", "Yes", "TRUE"):
-            self.assertIs(True, parameters.canonical(parameter, value))
-        for value in (False, 0, "off", "NO", "0"):
-            self.assertIs(False, parameters.canonical(parameter, value))
-        self.refuses(parameter, 2, "maybe", 1.0, None, [])
-
-    def test_enumeration(self) -> None:
-        parameter = P("p", "enum", values=("always", "on", "off"))
-        self.assertEqual("always", parameters.canonical(parameter, "Always"))
-        self.assertEqual(["on", "off"], [parameters.canonical(parameter, value) for value in (True, False)])
-        self.refuses(parameter, "never", 1, 1.0, None)
-
-    def test_text(self) -> None:
-        parameter = P("p", "string")
-        self.accepts(parameter, "", "name = 'é'", "x" * 4096)
-        self.refuses(parameter, "x" * 4097, "a\nb", "a\x00", 1, True, None)
-
-    def test_size(self) -> None:
-        parameter = P("p", "size", unit="B", min=1024, max=2**40)
-        self.accepts(parameter, 1024, "1kb", "64MB", "1024", "2k")
-        self.refuses(parameter, 1023, "1k", "5%", "1tb", "", True, 1.5, None)
-        self.accepts(P("p", "size-or-percent"), 0, "5%", "64mb")
-        self.refuses(P("p", "size-or-percent"), "101%", "x", None)
-
-    def test_octal(self) -> None:
-        self.assertEqual("700", parameters.canonical(P("p", "octal"), 700))
-        self.refuses(P("p", "octal"), "8", "77777", 9, True, None)
-
-    def test_protected(self) -> None:
-        self.assertIn("managed by the service", parameters.check(P("p", "string", protected=True), "x") or "")
-
-    def test_every_reason_at_once(self) -> None:
-        known = {"A": P("A", "integer"), "b": P("b", "boolean"), "c": P("c", "string")}
-        kept, reasons = parameters.judge(known, {"a": 1, "A": 2, "b": "on", "c": 1, "nothing": 1})
-        self.assertEqual({"A": 1, "b": True}, kept)
-        self.assertEqual(3, len(reasons), reasons)
-        for word, reason in zip(
-            ("A is given twice", "c must be text", "nothing is not a parameter"), reasons, strict=True
-        ):
-            self.assertIn(word, reason)
-
-    def test_real_data(self) -> None:
-        known = parameters.load(POSTGRESQL, "17.12")
-        kept, reasons = parameters.judge(known, {"WORK_MEM": "16MB", "timezone": "UTC", "max_connections": 50})
-        self.assertFalse(reasons)
-        self.assertEqual({"work_mem": "16MB", "TimeZone": "UTC", "max_connections": 50}, kept)
-        self.assertEqual((False, True), (known["work_mem"].restart, known["max_connections"].restart))

@@ -59,8 +59,13 @@ class TestRender(base.UnitTestCase):
         for known, _values in both(settings()):
             self.assertGreater(len(known), 400)
             for name, described in known.items():
-                self.assertIn(described["type"], ("integer", "float", "string", "boolean", "enum"), name)
+                self.assertIn(described["type"], ("integer", "float", "string", "boolean", "enum", "time-zone"), name)
                 self.assertIsInstance(described["restart"], bool, name)
+
+    def test_the_option_of_a_variable(self) -> None:
+        text = config.render({}, {"time_zone": "+05:30", "wait_timeout": "5"})
+        self.assertIn('default_time_zone = "+05:30"\nwait_timeout = "5"\n', text)
+        self.assertNotIn("\ntime_zone", text)
 
     def test_a_round_trip(self) -> None:
         for _known, values in both(settings(directory="/a b#c;d'e\\f", init="/i")):

@@ -73,20 +73,6 @@ class TestPatterns(base.UnitTestCase):
         self.assertTrue(facts.pattern_matches("%a" * 32, "a" * 64))
 
 
-class TestCharacterSets(base.UnitTestCase):
-    def test_names(self) -> None:
-        self.assertIsNone(facts.character_set_problem("UTF8MB4", "utf8mb4_0900_ai_ci"))
-        self.assertIsNone(facts.character_set_problem(None, None))
-        self.assertIsNotNone(facts.character_set_problem("klingon", None))
-        self.assertIsNotNone(facts.character_set_problem(None, "x' COLLATE"))
-
-    def test_utf8_has_two_names(self) -> None:
-        self.assertTrue(facts.same_character_set("utf8", "UTF8MB3"))
-        self.assertTrue(facts.same_collation("utf8_bin", "utf8mb3_bin"))
-        self.assertFalse(facts.same_character_set("utf8", "utf8mb4"))
-        self.assertFalse(facts.same_collation("utf8mb4_bin", "utf8mb3_bin"))
-
-
 class TestVersions(base.UnitTestCase):
     def test_order(self) -> None:
         self.assertLess(facts.version_key("10.6.19"), facts.version_key("10.11.2-MariaDB"))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-from trove.datastores import spi
+from trove.datastores import parameter_values, spi
 from trove.datastores.mariadb.plugin import MariaDB
 from trove.datastores.mysql.plugin import MySQL
 from trove.tests import base
@@ -19,6 +19,22 @@ class TestFamilyPlugin(base.UnitTestCase):
                 [{"name": "mysql"}, {"name": "a"}, {"name": "a", "character_set": "x"}, {"name": "", "collate": "!"}]
             )
             self.assertEqual(5, len(reasons), reasons)
+
+    def test_parameters_are_as_the_servers_take_them(self) -> None:
+        for plugin in PLUGINS:
+            known = plugin.parameters(plugin.versions[0])
+            self.assertEqual(set(), {item.type for item in known.values()} & {"integer", "size"})
+            self.assertEqual("integer", known["max_connections"].public_type)
+            kept, reasons = parameter_values.judge(
+                known, {"innodb_buffer_pool_size": "128M", "default_time_zone": "+5:30", "max_allowed_packet": "1k"}
+            )
+            self.assertEqual({"innodb_buffer_pool_size": 2**27, "time_zone": "+05:30"}, kept)
+            self.assertIn("from 65536 to 1073741824", reasons[0])
+
+    def test_what_would_keep_the_service_out_or_waiting_is_protected(self) -> None:
+        known = MySQL().parameters("9.7")
+        self.assertTrue(known["protocol_compression_algorithms"].protected)
+        self.assertTrue(MariaDB().parameters("10.11")["innodb_max_purge_lag_wait"].protected)
 
     def test_a_user_is_a_name_and_a_host(self) -> None:
         for plugin in PLUGINS:

@@ -48,11 +48,30 @@ class TestEncodings(base.UnitTestCase):
         for name in ("utf8mb4", "big5", "sjis", "gbk", "", "-"):
             self.assertIsNone(facts.canonical_encoding(name), name)
 
-    def test_collation_names(self) -> None:
-        for name in ("C", "POSIX", "de_DE.UTF-8", "en_US.utf8", "de_DE@euro"):
-            self.assertTrue(facts.is_collation_name(name), name)
-        for name in ("", "'; DROP", "a b", "../x", "x" * 64):
-            self.assertFalse(facts.is_collation_name(name), name)
+    def test_collations(self) -> None:
+        for name in ("C", "POSIX", "C.UTF-8", "C.utf8", "de_DE.UTF-8", "en_US.utf8", "de_DE@euro", "sr_RS.UTF-8@latin"):
+            self.assertEqual([], facts.encoding_reasons(None, name), name)
+        for name in ("'; DROP", "a b", "../x", "x" * 64, "utf8mb4_bin", "latin1_swedish_ci", "de_DE.UTF-8\n"):
+            (reason,) = facts.encoding_reasons(None, name)
+            self.assertIn("possible are C, POSIX, C.UTF-8", reason)
+
+    def test_a_collation_goes_with_its_character_set(self) -> None:
+        for encoding, collation in (("LATIN1", "de_DE.ISO-8859-1"), ("LATIN1", "C"), ("SQL_ASCII", "C.UTF-8")):
+            self.assertEqual([], facts.encoding_reasons(encoding, collation))
+        for encoding, collation in (("LATIN1", "de_DE.UTF-8"), (None, "de_DE.ISO-8859-1")):
+            (reason,) = facts.encoding_reasons(encoding, collation)
+            self.assertIn("does not go with", reason)
+
+    def test_the_defaults_of_mysql_are_the_default(self) -> None:
+        for pair in (
+            ("utf8", "utf8_general_ci"), ("UTF8MB4", "UTF8MB4_0900_AI_CI"), ("utf8mb3", "utf8mb3_general_ci"),
+            ("utf8mb4", None), (None, "utf8mb4_general_ci"), ("", ""), (None, None),
+        ):  # fmt: skip
+            self.assertEqual([], facts.encoding_reasons(*pair), pair)
+            encoding, collation = facts.meant(*pair)
+            self.assertIn(encoding, (None, "utf8"))
+            self.assertIsNone(collation)
+        self.assertEqual(("latin1", "C"), facts.meant("latin1", "C"))
 
 
 class TestVersions(base.UnitTestCase):

@@ -27,7 +27,7 @@ class TestPlugin(base.UnitTestCase):
             [
                 {"name": "postgres"},
                 {"name": "x" * 64},
-                {"name": "a", "character_set": "utf8mb4", "collate": "'"},
+                {"name": "a", "character_set": "klingon", "collate": "'"},
                 {"name": "a"},
             ]
         )
