@@ -101,7 +101,14 @@ class Configurator(Generic[StateT]):
         in_force = {name: value for name, value in values.items() if name not in later}
         in_force |= {name: value for name, value in before.in_force.items() if name in later}
         # Known again: the adapter may have noted something of its own.
-        known = self._life.note(msgspec.structs.replace(self._life.known(), configuration=values, in_force=in_force))
+        wanted = msgspec.structs.replace(self._life.known(), configuration=values, in_force=in_force)
+        try:
+            known = self._life.note(wanted)
+        except BaseException:
+            # What cannot be remembered, on a full disk for example, does not count.
+            if asked.apply and self._life.running():
+                self._adapter.apply(before.in_force, differing(in_force, before.in_force))
+            raise
         # A stopped engine takes all of them at its next start.
         return {"restart_required": known.waiting() if self._life.running() else []}
 

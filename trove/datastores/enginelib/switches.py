@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The logs that an owner can switch on and off. Which are on is part of the engine's state."""
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from typing import Generic
 
@@ -49,6 +50,9 @@ class Switches(Generic[StateT]):
                 self._tell(asked.log, asked.enabled)
         except BaseException:
             self._life.write(known)
+            # It may have taken the switch before it failed.
+            with contextlib.suppress(Exception):  # boundary: the first failure is the one to tell
+                self._tell(asked.log, asked.log in known.logs)
             raise
         self._life.note(changed)
 

@@ -31,6 +31,15 @@ _INITIALISE = (
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-log-file-size=4M",
 )
+#: Limits that only MariaDB has.
+_SESSION = {
+    "max_statement_time": "0",
+    "idle_transaction_timeout": "0",
+    "idle_readonly_transaction_timeout": "0",
+    "idle_write_transaction_timeout": "0",
+    "max_session_mem_used": "9223372036854775807",
+    "tmp_disk_table_size": "18446744073709551615",
+}
 _ACCOUNTS = """
 SELECT u.User, u.Host, u.plugin, u.authentication_string, u.is_role = 'Y', u.Select_priv = 'Y',
   coalesce(json_value(p.Priv, '$.account_locked'), 'false') IN ('1', 'true')
@@ -48,6 +57,9 @@ class MariaDBDialect:
 
     def dynamic(self, settings: config.Settings, version: str) -> Mapping[str, int]:
         return mariadb_config.dynamic(settings, version)
+
+    def session_settings(self) -> Mapping[str, str]:
+        return _SESSION
 
     def initialise_argv(self, home: Path, server: Path, target: Path) -> Sequence[str]:
         program = home / "bin" / "mariadb-install-db"

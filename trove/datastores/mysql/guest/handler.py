@@ -12,7 +12,7 @@ from trove.datastores import spi
 from trove.datastores.mysql import config as mysql_config
 from trove.datastores.mysql import facts
 from trove.datastores.mysql_family import config
-from trove.datastores.mysql_family.facts import ADMIN
+from trove.datastores.mysql_family.facts import ADMIN, ADMIN_CONNECTIONS
 from trove.datastores.mysql_family.guest import verifiers
 from trove.datastores.mysql_family.guest.accounts import text
 from trove.datastores.mysql_family.guest.connection import execute
@@ -30,6 +30,8 @@ _INITIALISE = (
 )
 #: Made at the first start for every instance anew; shared, one tenant could read another's traffic.
 _IDENTITY = ("auto.cnf", "*.pem", "ib_buffer_pool", "#ib_*.dblwr")
+#: Limits that only MySQL has.
+_SESSION = {"max_execution_time": "0", "transaction_isolation": "'READ-COMMITTED'"}
 #: A role is an account that cannot log in, by these three.
 _ACCOUNTS = """
 SELECT User, Host, plugin, HEX(authentication_string), account_locked = 'Y',
@@ -49,6 +51,9 @@ class MySQLDialect:
     def dynamic(self, settings: config.Settings, version: str) -> Mapping[str, int]:
         return mysql_config.dynamic(settings, version)
 
+    def session_settings(self) -> Mapping[str, str]:
+        return _SESSION
+
     def initialise_argv(self, home: Path, server: Path, target: Path) -> Sequence[str]:
         return [str(server), "--no-defaults", "--initialize-insecure", f"--datadir={target}", *_INITIALISE]
 
@@ -67,7 +72,9 @@ class MySQLDialect:
             "DELETE FROM mysql.proxies_priv",
             "FLUSH PRIVILEGES",
             "DROP USER 'root'@'localhost'",
-            f"CREATE USER '{ADMIN}'@'localhost' IDENTIFIED WITH caching_sha2_password AS 0x{secret}",
+            f"CREATE USER '{ADMIN}'@'localhost' IDENTIFIED WITH caching_sha2_password AS 0x{secret} "
+            # Its own limit, because that of the configuration counts for administrators too.
+            f"WITH MAX_USER_CONNECTIONS {ADMIN_CONNECTIONS}",
             f"GRANT ALL PRIVILEGES ON *.* TO '{ADMIN}'@'localhost' WITH GRANT OPTION",
         ]
 

@@ -7,6 +7,7 @@ a value waits for a start. ``SET GLOBAL … = DEFAULT`` is how a variable that n
 one that is read only, what it was is noted in the state.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -18,8 +19,9 @@ from pymysql.constants import ER
 from trove.datastores import spi
 from trove.datastores.enginelib import files
 from trove.datastores.enginelib.configuration import refused
+from trove.datastores.enginelib.life import NoAnswer
 from trove.datastores.enginelib.state import State, StateFile, Values
-from trove.datastores.mysql_family.guest.connection import Session, code, execute, reason
+from trove.datastores.mysql_family.guest.connection import Session, code, execute, is_unreachable, reason
 from trove.wire import command
 
 #: The variable cannot be set while the server runs, or not for all sessions, or has no value to go back to.
@@ -37,7 +39,11 @@ _SAID = re.compile(
     r"^.* ended with status \d+: (?:.*\[ERROR\] )?(?:\[MY-\d+\] \[\w+\] )?(?:Buffered error: )?(?:[^\s/]*+/\S+: )?"
 )
 _GIVES_UP = "Aborting"
+#: Sessions that may be tried to take values back.
+_ATTEMPTS = 3
 _TRUTH = {"1": True, "ON": True, "TRUE": True, "0": False, "OFF": False, "FALSE": False}
+#: ``DEFAULT`` of these is not what is compiled in, but what the server was started with.
+_DEFAULTS = {"time_zone": "SYSTEM"}
 #: In place of a value: what the server has compiled in.
 _DEFAULT = object()
 
@@ -45,27 +51,29 @@ _DEFAULT = object()
 class Tuning:
     """Implements :class:`trove.datastores.enginelib.configuration.Adapter`.
 
-    :param check_argv: the command that checks an option file.
+    :param check: lets the server's program read an option file; raises :class:`spi.EngineError` as ``process.run`` does
+        when it refuses.
     :param render: returns the text of ``my.cnf`` with these values.
+    :param probe: asks the server in a session of its own; raises :class:`.life.NoAnswer`.
     :param template: returns the variables that ``my.cnf`` sets without a configuration group.
     """
 
     def __init__(
         self,
-        process: spi.EngineProcess,
         own_dir: Path,
         session: Session,
         states: StateFile[State],
         *,
-        check_argv: Callable[[Path], list[str]],
+        check: Callable[[Path], None],
+        probe: Callable[[], None],
         render: Callable[[Values], str],
         template: Callable[[], Mapping[str, str]],
     ) -> None:
-        self._process = process
         self._own_dir = own_dir
         self._session = session
         self._states = states
-        self._check_argv = check_argv
+        self._check = check
+        self._probe = probe
         self._render = render
         self._template = template
 
@@ -81,20 +89,21 @@ class Tuning:
 
     def apply(self, values: Values, names: Collection[str]) -> Collection[str]:
         """See :meth:`trove.datastores.enginelib.configuration.Adapter.apply`."""
-        template, later, done = self._template(), [], []
+        later: list[str] = []
+        done: list[tuple[str, object]] = []
         originals: dict[str, str] = {}
         with self._session() as connection:
             try:
-                for name in names:
-                    wanted = (
-                        values[name] if name in values else _typed(template[name]) if name in template else _DEFAULT
-                    )
+                for name, wanted in self._wanted(values, names).items():
                     before: object = None
                     try:
                         ((before,),) = execute(connection, "SELECT @@GLOBAL.{}", name)
-                        _set(connection, name, wanted)
                         done.append((name, before))
+                        _set(connection, name, wanted)
                     except pymysql.Error as err:
+                        if is_unreachable(err):  # whether it took the value over, nobody knows
+                            raise
+                        done = [item for item in done if item[0] != name]
                         if code(err) not in _LATER:
                             raise _refusal(name, err) from err
                         if self._is_original(name, before, wanted):
@@ -102,12 +111,35 @@ class Tuning:
                         originals[name] = str(before)
                         if not _same(before, wanted):
                             later.append(name)
+                self._require_answer(names)
             except BaseException:
-                for name, before in reversed(done):
-                    _set(connection, name, before)
+                self._take_back(connection, done)
                 raise
         self._note(originals)
         return later
+
+    def _wanted(self, values: Values, names: Collection[str]) -> Mapping[str, object]:
+        template = {**_DEFAULTS, **self._template()}
+        return {
+            name: values[name] if name in values else _typed(template[name]) if name in template else _DEFAULT
+            for name in names
+        }
+
+    def _require_answer(self, names: Collection[str]) -> None:
+        """Refuse values that keep the service out: they could never be taken off."""
+        try:
+            self._probe()
+        except NoAnswer as err:
+            raise refused(", ".join(names), f"with it the service itself is kept out: {err}") from err
+
+    def _take_back(self, connection: object, done: list[tuple[str, object]]) -> None:
+        """Set variables to what they were, the last one first; in another session when ``connection`` is gone."""
+        with contextlib.suppress(pymysql.Error):
+            _restore(connection, done)
+        for _ in range(_ATTEMPTS):
+            if done:
+                with contextlib.suppress(pymysql.Error), self._session() as fresh:
+                    _restore(fresh, done)
 
     def _is_original(self, name: str, running: object, wanted: object) -> bool:
         """Tell whether a variable that is to be what it was, is."""
@@ -127,7 +159,7 @@ class Tuning:
         path = self._own_dir / "check.cnf"
         files.write_private(path, self._render(values))
         try:
-            self._process.run(self._check_argv(path), env={"LC_ALL": "C.UTF-8", "TZ": "UTC"})
+            self._check(path)
         except spi.EngineError as err:
             said = _SAID.sub("", err.message)
             return "the server would not start with this value" if said.startswith(_GIVES_UP) else said
@@ -141,6 +173,18 @@ def _set(connection: object, name: str, value: object) -> None:
         execute(connection, "SET GLOBAL {} = DEFAULT", name)
     else:
         execute(connection, "SET GLOBAL {} = %s", name, values=(value,))
+
+
+def _restore(connection: object, done: list[tuple[str, object]]) -> None:
+    """Set variables to what they were, the last one first, and take each from the list that is."""
+    while done:
+        name, before = done[-1]
+        try:
+            _set(connection, name, _DEFAULT if before is None else before)
+        except pymysql.Error as err:
+            if is_unreachable(err):
+                raise
+        done.pop()
 
 
 def _same(found: object, wanted: object) -> bool:

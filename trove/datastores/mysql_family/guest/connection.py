@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections of Trove's administrator over the private socket, statements with quoted names and values, and a probe.
 
+What an owner configures for all sessions, an administrator's does not believe: it sets each variable that could end it,
+or keep it from its work (:data:`SETTINGS` and those of the dialect). Its account has rights with which the engines let
+it in beyond ``max_connections`` and spare it ``init_connect``, and in MySQL a ``MAX_USER_CONNECTIONS`` of its own.
+
 A name is quoted by doubling backquotes and a value by the driver, which escapes with backslashes; so a session sets its
 own ``sql_mode``, without the two modes in which either would mean something else (``ANSI_QUOTES``,
 ``NO_BACKSLASH_ESCAPES``).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +26,32 @@ from trove.datastores.mysql_family import facts
 #: Name of the socket in its directory.
 SOCKET = "mysqld.sock"
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
-#: Whatever an owner configures for sessions, Trove's own have no limits of rows, and what they do is in no log of the
-#: owner's: some statements hold the verifier of a password. (What examines few rows is in no slow log.)
-_INIT = (
-    "SET SESSION lock_wait_timeout = 30, SESSION innodb_lock_wait_timeout = 30, SESSION sql_log_off = ON, "
-    "SESSION long_query_time = 31536000, SESSION min_examined_row_limit = 4294967295, "
-    "SESSION sql_select_limit = 18446744073709551615, SESSION sql_big_selects = ON, SESSION sql_safe_updates = OFF"
-)
+_UNLIMITED = "18446744073709551615"
+#: {variable: value} for both sisters; a dialect adds its own.
+SETTINGS = {
+    "lock_wait_timeout": "30",
+    "innodb_lock_wait_timeout": "30",
+    # Nothing else ends a session or a statement, and the driver's COMMIT does not.
+    "wait_timeout": "28800",
+    "net_read_timeout": "30",
+    "net_write_timeout": "60",
+    "completion_type": "NO_CHAIN",
+    # No limits of rows, and memory enough for what the service asks.
+    "sql_select_limit": _UNLIMITED,
+    "sql_big_selects": "ON",
+    "sql_safe_updates": "OFF",
+    "sort_buffer_size": "262144",
+    "join_buffer_size": "262144",
+    "tmp_table_size": "16777216",
+    "max_heap_table_size": "16777216",
+    "max_sort_length": "1024",
+    "group_concat_max_len": "1048576",
+    # What it does is in no log of the owner's: some statements hold the verifier of a password. (What examines few rows
+    # is in no slow log.)
+    "sql_log_off": "ON",
+    "long_query_time": "31536000",
+    "min_examined_row_limit": "4294967295",
+}
 #: Seconds for which a command waits for a free connection when tenants use them all.
 _CONNECTION_WAIT = 10.0
 #: Seconds that ended sessions get to be gone.
@@ -39,10 +62,14 @@ _CLIENT_ERRORS = range(2000, 3000)
 
 @dataclass(frozen=True)
 class Address:
-    """How to reach one server as its administrator."""
+    """How to reach one server as its administrator.
+
+    :ivar settings: variables of the session beside :data:`SETTINGS`.
+    """
 
     socket: Path
     password: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:  # holds a password
         return f"<Address {self.socket}>"
@@ -59,7 +86,7 @@ class Address:
             charset="utf8mb4",
             autocommit=True,
             sql_mode=_SQL_MODE,
-            init_command=_INIT,
+            init_command=init_command(self.settings),
             connect_timeout=max(1, int(timeout)),
             read_timeout=read_timeout,
             write_timeout=read_timeout,
@@ -68,6 +95,11 @@ class Address:
             local_infile=False,
             defer_connect=False,
         )
+
+
+def init_command(settings: Mapping[str, str]) -> str:
+    """Return the first statement of a session, one for all variables: each takes a round trip."""
+    return "SET " + ", ".join(f"SESSION {name} = {value}" for name, value in {**SETTINGS, **settings}.items())
 
 
 #: Opens an administrator's session; see :func:`session`.

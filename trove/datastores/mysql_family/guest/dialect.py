@@ -38,6 +38,10 @@ class Dialect(Protocol):
     def dynamic(self, settings: config.Settings, version: str) -> Mapping[str, int]:
         """Return the variables that follow the size of the volume and can be set while the server runs."""
 
+    def session_settings(self) -> Mapping[str, str]:
+        """Return variables of the sister's own, as :data:`.connection.SETTINGS` has those of both; every version that
+        is known has them."""
+
     def initialise_argv(self, home: Path, server: Path, target: Path) -> Sequence[str]:
         """Return the command that makes a new data directory in ``target``, an empty directory."""
 

@@ -36,6 +36,9 @@ from trove.datastores.mysql_family.guest.users import Users
 from trove.datastores.mysql_family.protected import PROTECTION
 from trove.wire import command
 
+#: Seconds that the server's program may take to read an option file.
+_CHECK = 20.0
+
 
 class FamilyHandler:
     """Implements :class:`trove.datastores.spi.GuestHandler`."""
@@ -69,12 +72,17 @@ class FamilyHandler:
             self._server,
             self._state,
         )
+
+        def check(options: Path) -> None:
+            argv = list(dialect.check_argv(program, options, self._data.path))
+            environment.process.run(argv, env={"LC_ALL": "C.UTF-8", "TZ": "UTC"}, timeout=_CHECK)
+
         tuning = Tuning(
-            environment.process,
             self._own_dir,
             self._session,
             self._state,
-            check_argv=lambda options: list(dialect.check_argv(program, options, self._data.path)),
+            check=check,
+            probe=lambda: self._probe(self._life.known()),
             render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
             template=lambda: dialect.settings(self._settings(self._life.known()), self._engine_version),
         )
@@ -200,9 +208,9 @@ class FamilyHandler:
         except pymysql.Error as err:
             raise life.NoAnswer(f"The database server takes no queries: {sessions.reason(err)}") from err
 
-    @staticmethod
-    def _address(known: State) -> sessions.Address:
-        return sessions.Address(Path(known.socket_dir) / sessions.SOCKET, known.admin_password)
+    def _address(self, known: State) -> sessions.Address:
+        socket = Path(known.socket_dir) / sessions.SOCKET
+        return sessions.Address(socket, known.admin_password, self._dialect.session_settings())
 
     @contextmanager
     def _session(self) -> Iterator[Any]:

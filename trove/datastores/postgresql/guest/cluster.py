@@ -35,6 +35,16 @@ class Cluster:
         self._directory = DataDirectory(environment.data_dir, _DATA)
         self.path = self._directory.path
 
+    @property
+    def major(self) -> int:
+        """The major version that the directory was made for, whatever the datastore version is called; 0 while it
+        cannot be read.
+        """
+        try:
+            return facts.major((self.path / "PG_VERSION").read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
+
     def create(self, admin_password: str) -> str:
         """Make the directory; whatever an interrupted attempt left is removed. :meth:`finish` completes it.
 

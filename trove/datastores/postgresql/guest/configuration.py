@@ -4,14 +4,21 @@
 The server itself is the judge, twice. ``postgres -C`` reads a configuration file, checks that its values fit each other
 and ends: what it refuses would not have started. ``pg_file_settings`` tells the running server's opinion of the file
 before it is read again; what it cannot apply is either wrong or, by ``pg_settings.pending_restart``, waits for a start.
+
+Values that a session of the service does not get in with are taken back: by the file, and by a signal, which needs no
+session.
 """
 
+import contextlib
+import datetime
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
+
+import psycopg2
 
 from trove.common import clock
 from trove.datastores import spi
@@ -20,7 +27,7 @@ from trove.datastores.enginelib.state import Values
 from trove.datastores.postgresql import config, facts
 from trove.datastores.postgresql.guest.access import execute
 from trove.datastores.postgresql.guest.cluster import Cluster
-from trove.datastores.postgresql.guest.connection import MAINTENANCE_DATABASE, Connect
+from trove.datastores.postgresql.guest.connection import MAINTENANCE_DATABASE, Connect, reason
 
 #: Seconds that the server may take to read its configuration again.
 _RELOAD = 30.0
@@ -29,7 +36,7 @@ _LAST = "shared_memory_size"
 _LAST_SINCE = 15
 
 #: What a failed program's message has in front of what the server said.
-_SAID = re.compile(r"^.* ended with status \d+: (?:postgres: )?(?:FATAL: *)?")
+_SAID = re.compile(r"^.* ended with status \d+: (?:postgres: )?(?:.*?(?:FATAL|ERROR|DETAIL|HINT): *)?")
 _FILE = "SELECT name, error FROM pg_file_settings WHERE error IS NOT NULL AND name IS NOT NULL"
 _PENDING = "SELECT name FROM pg_settings WHERE pending_restart"
 _KNOWN = "SELECT name FROM pg_settings WHERE lower(name) = ANY(%s)"
@@ -39,6 +46,7 @@ class Tuning:
     """Implements :class:`trove.datastores.enginelib.configuration.Adapter`.
 
     :param render: returns the text of our configuration file with these values.
+    :param signal: lets the server read its configuration again, without a session.
     """
 
     def __init__(
@@ -48,7 +56,9 @@ class Tuning:
         own_dir: Path,
         cluster: Cluster,
         session: Connect,
+        *,
         render: Callable[[Values], str],
+        signal: Callable[[], None],
     ) -> None:
         self._environment = environment
         self._program = home / "bin" / "postgres"
@@ -56,6 +66,7 @@ class Tuning:
         self._cluster = cluster
         self._session = session
         self._render = render
+        self._signal = signal
 
     def examine(self, values: Values) -> None:
         """See :meth:`trove.datastores.enginelib.configuration.Adapter.examine`."""
@@ -81,11 +92,18 @@ class Tuning:
                     raise refused(name, "it has no such parameter")
                 if name.lower() in errors.keys() - later:
                     raise refused(name, "it is not a value that it takes")
-            self.reload()
+            self._reload_with(names)
         except BaseException:
-            self._cluster.write_config(before)
+            self._take_back(before)
             raise
         return [name for name in names if name.lower() in later]
+
+    def _reload_with(self, names: Collection[str]) -> None:
+        """Reload, and refuse values that keep the service out: they could never be taken off."""
+        try:
+            self.reload()
+        except psycopg2.OperationalError as err:
+            raise refused(", ".join(names), f"with it the service itself is kept out: {reason(err)}") from err
 
     def reload(self) -> None:
         """Let the server read its configuration again, and wait until it has.
@@ -96,10 +114,25 @@ class Tuning:
         with self._session(MAINTENANCE_DATABASE) as connection:
             ((before,),) = execute(connection, "SELECT pg_conf_load_time()")
             execute(connection, "SELECT pg_reload_conf()")
+        self._await_loaded(before, deadline)
+
+    def _await_loaded(self, before: Any, deadline: float) -> None:
         # A new session has what the server itself has.
         while self._loaded() <= before:
             if clock.monotonic() > deadline:
                 raise spi.EngineError("engine.busy", "The database server does not read its configuration; try again.")
+            clock.sleep(0.02)
+
+    def _take_back(self, before: str) -> None:
+        """Let the server run with the former file; a session may be had only when it does."""
+        self._cluster.write_config(before)
+        asked = clock.utcnow().replace(tzinfo=datetime.UTC)
+        self._signal()
+        deadline = clock.monotonic() + _RELOAD
+        while clock.monotonic() < deadline:
+            with contextlib.suppress(psycopg2.Error):
+                if self._loaded() >= asked:
+                    return
             clock.sleep(0.02)
 
     def _loaded(self) -> Any:

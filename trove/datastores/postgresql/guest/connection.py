@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections of Trove's superuser over the private socket, and a probe that never hangs.
 
-A tenant owns what is inside a database and may set things for it, so a superuser's session must not trust the database
-it enters: the options sent with the connection override ``ALTER DATABASE … SET`` and leave only the system's schema on
-the search path (the class of attack in PostgreSQL's CVE-2018-1058).
+A tenant owns what is inside a database and may set things for it, and a configuration group sets them for all; a
+superuser's session must believe neither. The options sent with the connection are stronger than the configuration file,
+``ALTER DATABASE … SET`` and ``ALTER ROLE … SET`` (PostgreSQL manual, "Setting Parameters"), count before the first
+statement, and leave only the system's schema on the search path (the class of attack in PostgreSQL's CVE-2018-1058).
+What counts even before they are read (``transaction_timeout``) has a bound in
+:mod:`trove.datastores.postgresql.protected`.
 """
 
+import functools
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,13 +24,47 @@ from trove.common import clock, redact
 from trove.datastores.postgresql import facts
 
 MAINTENANCE_DATABASE = "postgres"
-_OPTIONS = (
-    "-c search_path=pg_catalog,pg_temp -c local_preload_libraries= -c role=none -c row_security=off "
-    "-c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed -c synchronous_commit=on "
-    "-c statement_timeout=120000 -c lock_timeout=30000 -c standard_conforming_strings=on -c client_min_messages=error "
+#: (parameter, value, first major version that has it). A session does its work whatever these are for others.
+_SETTINGS = (
+    ("search_path", "pg_catalog,pg_temp", 0),
+    ("local_preload_libraries", "", 0),
+    ("role", "none", 0),
+    ("row_security", "off", 0),
+    # Nothing ends a session or a statement but the bounds that are ours.
+    ("statement_timeout", "120000", 0),
+    ("lock_timeout", "30000", 0),
+    ("idle_in_transaction_session_timeout", "0", 0),
+    ("idle_session_timeout", "0", 14),
+    ("transaction_timeout", "0", 17),
+    ("client_connection_check_interval", "0", 14),
+    ("temp_file_limit", "-1", 0),
+    ("default_transaction_read_only", "off", 0),
+    ("default_transaction_isolation", "read committed", 0),
+    ("default_transaction_deferrable", "off", 0),
+    ("synchronous_commit", "on", 0),
+    ("commit_delay", "0", 0),
+    # How values are written and read.
+    ("standard_conforming_strings", "on", 0),
+    ("backslash_quote", "safe_encoding", 0),
+    ("DateStyle", "ISO", 0),
+    ("TimeZone", "UTC", 0),
+    ("IntervalStyle", "postgres", 0),
+    ("bytea_output", "hex", 0),
+    ("array_nulls", "on", 0),
+    ("quote_all_identifiers", "off", 0),
+    ("transform_null_equals", "off", 0),
+    ("client_min_messages", "error", 0),
+    # Makers of verifiers are told by the server, and two thousand millions of rounds take an hour.
+    ("scram_iterations", "4096", 16),
+    # Short statements that are compiled take longer.
+    ("jit", "off", 0),
     # What an owner has logged of all statements is nothing of ours: some hold the verifier of a password.
-    "-c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 -c log_duration=off "
-    "-c log_transaction_sample_rate=0 -c log_min_error_statement=panic"
+    ("log_statement", "none", 0),
+    ("log_min_duration_statement", "-1", 0),
+    ("log_min_duration_sample", "-1", 0),
+    ("log_duration", "off", 0),
+    ("log_transaction_sample_rate", "0", 0),
+    ("log_min_error_statement", "panic", 0),
 )
 _APPLICATION = "trove-guestagent"
 
@@ -38,6 +76,7 @@ class Address:
     socket_dir: Path
     port: int
     password: str
+    major: int
 
     def __repr__(self) -> str:  # holds a password
         return f"<Address {self.socket_dir}:{self.port}>"
@@ -56,11 +95,20 @@ class Address:
             "gssencmode": "disable",
             "application_name": _APPLICATION,
             "client_encoding": "UTF8",
-            "options": _OPTIONS,
+            "options": options(self.major),
         }
 
 
 Connect = Callable[[str], Any]
+
+
+@functools.cache
+def options(major: int) -> str:
+    """Return what a session of ours sets at a server of version ``major``, as libpq takes it: a server that does not
+    know a parameter refuses the session.
+    """
+    known = [(name, value) for name, value, since in _SETTINGS if major >= since]
+    return " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in known)
 
 
 @contextmanager

@@ -74,7 +74,15 @@ class PostgreSQLHandler:
             self._server,
             self._state,
         )
-        self._tuning = Tuning(environment, home, self._own_dir, self._cluster, self._session, self._rendered_with)
+        self._tuning = Tuning(
+            environment,
+            home,
+            self._own_dir,
+            self._cluster,
+            self._session,
+            render=self._rendered_with,
+            signal=self._server.reload,
+        )
         self._configurator = Configurator(self._life, self._tuning, protection=PROTECTION, spell=config.spell)
         self._switches = Switches(self._life, (GENERAL_LOG,), lambda _name, _enabled: self._tuning.reload())
         access = Access(self._session)
@@ -191,9 +199,8 @@ class PostgreSQLHandler:
         except psycopg2.Error as err:
             raise life.NoAnswer(f"The database server takes no queries: {sessions.reason(err)}") from err
 
-    @staticmethod
-    def _address(known: State) -> sessions.Address:
-        return sessions.Address(Path(known.socket_dir), known.port, known.admin_password)
+    def _address(self, known: State) -> sessions.Address:
+        return sessions.Address(Path(known.socket_dir), known.port, known.admin_password, self._cluster.major)
 
     @contextmanager
     def _session(self, database: str) -> Iterator[Any]:

@@ -15,6 +15,10 @@ import unicodedata
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
+#: A role can give itself a verifier of any number of iterations, and two thousand millions would hold the agent for an
+#: hour. Those that the agent makes have 4096.
+_MOST_ITERATIONS = 100_000
+
 
 def saslprep(password: str) -> str:
     """Return ``password`` as PostgreSQL normalises it; one that the profile forbids is used unchanged, as the server
@@ -49,6 +53,8 @@ def matches(verifier: str | None, password: str) -> bool:
     try:
         scheme, parameters, keys = (verifier or "").split("$")
         iterations, salt = parameters.split(":")
+        if int(iterations) > _MOST_ITERATIONS:
+            return False
         stored = base64.b64decode(keys.split(":")[0], validate=True)
         # Not hashlib's, which is slow where the agent does without Python's OpenSSL.
         derivation = PBKDF2HMAC(hashes.SHA256(), 32, base64.b64decode(salt, validate=True), int(iterations))

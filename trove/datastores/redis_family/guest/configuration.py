@@ -8,6 +8,7 @@ a parameter is immutable: such a value waits for a start.
 The engine forgets what a parameter was before it was set. So that is noted in the state, before.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
@@ -29,6 +30,8 @@ _STOPPED = "between 0 and 65535"
 _ACCUSED = re.compile(r"possibly related to argument '([^']+)'\) - (.+)")
 _UNKNOWN = "Unknown option"
 _LATER = ("immutable", "protected")
+#: Sessions that may be tried to take values back.
+_ATTEMPTS = 3
 _SAID = re.compile(r"^.* ended with status \d+: ")
 
 
@@ -70,24 +73,46 @@ class Tuning:
 
     def apply(self, values: Values, names: Collection[str]) -> Collection[str]:
         """See :meth:`trove.datastores.enginelib.configuration.Adapter.apply`."""
-        later: list[str] = []
-        with self._session() as connection:
-            wanted = self._wanted(connection, values, names)
-            later += [name for name in names if name not in wanted]
-            while wanted:
-                answer = connection.ask("CONFIG", "SET", *(word for item in wanted.items() for word in item))
-                if not isinstance(answer, resp.ReplyError):
-                    break
-                accused = _ACCUSED.search(answer.text)
-                name = accused[1] if accused and accused[1] in wanted else next(iter(wanted))
-                why = accused[2] if accused else answer.text
-                if not any(word in why for word in _LATER):
-                    raise refused(name, why)
-                # What it already has needs no restart.
-                if connection.call("CONFIG", "GET", name)[1:2] != [wanted[name]]:
-                    later.append(name)
-                del wanted[name]
+        try:
+            with self._session() as connection:
+                return self._apply(connection, values, names)
+        except resp.ReplyError as err:
+            # Tenants use all connections. What cannot be told now counts from the next start, which needs none.
+            if resp.TOO_MANY not in err.text:
+                raise
+            return names
+
+    def _apply(self, connection: resp.Connection, values: Values, names: Collection[str]) -> Collection[str]:
+        wanted = self._wanted(connection, values, names)
+        before = {name: found[1] for name in wanted if len(found := connection.call("CONFIG", "GET", name)) == 2}
+        later = [name for name in names if name not in wanted]
+        try:
+            later += _set(connection, wanted)
+            self._require_answer(wanted)
+        except (resp.Unreachable, resp.ReplyError, spi.EngineError):
+            self._take_back(connection, before)
+            raise
         return later
+
+    def _require_answer(self, names: Collection[str]) -> None:
+        """Refuse values that keep the service out: they could never be taken off."""
+        try:
+            with self._session() as another:
+                another.call("PING")
+        except resp.ReplyError as err:
+            # Who uses all connections was not helped to by these values.
+            if resp.TOO_MANY not in err.text or "maxclients" in names:
+                raise refused(", ".join(names), f"with it the service itself is kept out: {err.text}") from err
+
+    def _take_back(self, connection: resp.Connection, before: Mapping[str, str]) -> None:
+        """Set parameters to what they were: whether the server took new values over before it hung up, nobody knows."""
+        with contextlib.suppress(resp.Unreachable, resp.ReplyError):
+            _set(connection, before)
+            return
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(resp.Unreachable, resp.ReplyError), self._session() as fresh:
+                _set(fresh, before)
+                return
 
     def _wanted(self, connection: resp.Connection, values: Values, names: Collection[str]) -> dict[str, str]:
         """Return what to set; a parameter of whose former value nothing is known is left out."""
@@ -120,3 +145,26 @@ class Tuning:
         finally:
             path.unlink(missing_ok=True)
         return None
+
+
+def _set(connection: resp.Connection, asked: Mapping[str, str]) -> list[str]:
+    """Set all parameters that the running server takes, or none; return the others.
+
+    :raises EngineError: ``configuration.refused``.
+    """
+    later: list[str] = []
+    wanted = dict(asked)
+    while wanted:
+        answer = connection.ask("CONFIG", "SET", *(word for item in wanted.items() for word in item))
+        if not isinstance(answer, resp.ReplyError):
+            break
+        accused = _ACCUSED.search(answer.text)
+        name = accused[1] if accused and accused[1] in wanted else next(iter(wanted))
+        why = accused[2] if accused else answer.text
+        if not any(word in why for word in _LATER):
+            raise refused(name, why)
+        # What it already has needs no restart.
+        if connection.call("CONFIG", "GET", name)[1:2] != [wanted[name]]:
+            later.append(name)
+        del wanted[name]
+    return later

@@ -219,12 +219,15 @@ class FamilyHandler:
         try:
             with resp.session(_address(known), _READY_TIMEOUT) as connection:
                 return bool(connection.call("PING") == "PONG")
-        except (resp.Unreachable, resp.ReplyError):
+        except resp.ReplyError as err:
+            # Clients were quicker; they could not connect to a server that is not there.
+            return resp.TOO_MANY in err.text
+        except resp.Unreachable:
             return False
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[resp.Connection]:
-        with resp.session(_address(self._life.known())) as connection:
+        with resp.session(_address(self._life.known()), wait=resp.CONNECTION_WAIT) as connection:
             yield connection
 
     def _info(self) -> Mapping[str, str]:

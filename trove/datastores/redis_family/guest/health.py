@@ -31,7 +31,6 @@ _REASONS = {
     "MISCONF": _CANNOT_WRITE,
     "WRONGPASS": "The database server does not accept Trove's own account any more; restart the instance.",
 }
-_TOO_MANY = "max number of clients"
 
 
 def probe(address: resp.Address) -> None:
@@ -76,7 +75,7 @@ def write_fails(info: Mapping[str, str]) -> bool:
 
 def reason(err: resp.ReplyError) -> str:
     """Return what a refusal means for the owner; unknown ones in the server's own words, of which none are secrets."""
-    if _TOO_MANY in err.text:
+    if resp.TOO_MANY in err.text:
         return "All client connections are in use; close some of them."
     return _REASONS.get(err.code, err.text)
 

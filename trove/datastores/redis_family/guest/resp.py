@@ -20,6 +20,9 @@ from trove.datastores.redis_family import config, facts
 
 #: Seconds for one command of an administrator; replies are short, but a script may hold the server.
 COMMAND_TIMEOUT = 30.0
+#: Seconds for which a command waits for a free connection when tenants use them all.
+CONNECTION_WAIT = 10.0
+TOO_MANY = "max number of clients"
 #: An answer longer than this is none to what is asked here (64 MiB: 10000 users with long rules are 3 MiB).
 _MAX_REPLY = 64 * 1024 * 1024
 
@@ -35,6 +38,10 @@ class ReplyError(Exception):
 
 class Unreachable(Exception):
     """The server could not be reached, hung up, or did not answer in time; the text has no secrets."""
+
+
+#: Seconds between two attempts to get a connection.
+_RETRY = 0.05
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,9 @@ class Connection:
         """Like :meth:`call`, but return an error instead of raising it."""
         try:
             self._bound()
-            self._stream.sendall(encode(words))
+            # One that hangs up at once, for want of a free connection, has said so before.
+            with contextlib.suppress(BrokenPipeError):
+                self._stream.sendall(encode(words))
             return self._reply()
         except OSError as err:
             raise Unreachable(_why(err)) from err
@@ -159,15 +168,27 @@ def connected(path: Path, timeout: float) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def session(address: Address, timeout: float = COMMAND_TIMEOUT) -> Iterator[Connection]:
+def session(address: Address, timeout: float = COMMAND_TIMEOUT, wait: float = 0.0) -> Iterator[Connection]:
     """Connect, log in, and close the connection afterwards; the whole session takes at most ``timeout`` seconds.
 
+    :param wait: seconds to wait for a free connection: the engine keeps none for administrators.
     :raises Unreachable: when there is no server.
     :raises ReplyError: when it does not let us in.
     """
-    with connected(address.socket_dir / config.SOCKET_NAME, timeout) as connection:
-        connection.call("AUTH", facts.ADMIN, address.password)
-        yield connection
+    deadline = clock.monotonic() + wait
+    while True:
+        with connected(address.socket_dir / config.SOCKET_NAME, timeout) as connection:
+            try:
+                connection.call("AUTH", facts.ADMIN, address.password)
+            except ReplyError as err:
+                if TOO_MANY not in err.text or clock.monotonic() > deadline:
+                    raise
+            else:
+                # However little memory the owner leaves to clients, ours is not ended for it.
+                connection.ask("CLIENT", "NO-EVICT", "ON")
+                yield connection
+                return
+        clock.sleep(_RETRY)
 
 
 def _why(err: OSError) -> str:

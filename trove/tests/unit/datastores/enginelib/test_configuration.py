@@ -105,6 +105,17 @@ class TestConfigurator(base.UnitTestCase):
         self.assertEqual({}, self.server.runs_with)
         self.assertEqual({"now": 1}, self.known().configuration)
 
+    def test_what_cannot_be_remembered_does_not_count(self) -> None:
+        self.configure({"now": 1, "also": 1})
+
+        def note(_known: state.State) -> state.State:
+            raise OSError(28, "No space left on device")
+
+        self.note = note  # type: ignore[method-assign]
+        self.assertRaises(OSError, self.configure, {"now": 2, "more": 3})
+        self.assertEqual({"now": 1, "also": 1}, self.server.runs_with)
+        self.assertEqual({"now": 1, "also": 1}, self.known().configuration)
+
     def test_refusals(self) -> None:
         for values, word in (
             ({"bad": 1}, "'bad': No such thing."),

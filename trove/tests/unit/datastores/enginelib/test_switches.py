@@ -61,6 +61,16 @@ class TestSwitches(base.UnitTestCase):
         self.assertRaises(spi.EngineError, self.switches.set, command.SetLog(log="slow", enabled=True))
         self.assertEqual(([{"slow"}, set()], False), (self.written, "slow" in self.known().logs))
 
+    def test_a_server_that_took_the_switch_and_failed_is_told_again(self) -> None:
+        def tell(name: str, enabled: bool) -> None:
+            self.told.append((name, enabled))
+            if enabled:
+                raise spi.EngineError("engine.busy", "It does not say that it has.")
+
+        switched: switches.Switches[state.State] = switches.Switches(self, ("slow",), tell)  # type: ignore[arg-type]
+        self.assertRaises(spi.EngineError, switched.set, command.SetLog(log="slow", enabled=True))
+        self.assertEqual([("slow", True), ("slow", False)], self.told)
+
     def test_a_stopped_engine_is_told_nothing(self) -> None:
         self.up = False
         self.switches.set(command.SetLog(log="slow", enabled=True))

@@ -45,6 +45,14 @@ class TestExecute(base.UnitTestCase):
         )
 
 
+class TestSettings(base.UnitTestCase):
+    def test_one_statement_sets_all(self) -> None:
+        statement = connection.init_command({"max_statement_time": "0"})
+        self.assertTrue(statement.startswith("SET SESSION lock_wait_timeout = 30, SESSION "))
+        self.assertTrue(statement.endswith(", SESSION max_statement_time = 0"))
+        self.assertEqual(len(connection.SETTINGS) + 1, statement.count("SESSION"))
+
+
 class TestErrors(base.UnitTestCase):
     def test_gone_or_refusing(self) -> None:
         self.assertTrue(connection.is_unreachable(pymysql.err.OperationalError(2003, "Can't connect")))

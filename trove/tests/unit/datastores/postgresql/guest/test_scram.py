@@ -32,6 +32,9 @@ class TestScram(base.UnitTestCase):
         ):
             self.assertFalse(scram.matches(text, "pencil"), text)
 
+    def test_iterations_that_would_take_an_hour(self) -> None:
+        self.assertFalse(scram.matches(PENCIL.replace("4096:", "2147483647:"), "pencil"))
+
     def test_saslprep(self) -> None:
         """The examples of RFC 4013; what it forbids stays as it is, as in the server."""
         for given, prepared in {

@@ -56,6 +56,15 @@ class TestResp(base.UnitTestCase):
         error = self.assertRaises(resp.Unreachable, connection(b"+OK\r\n", seconds=0).call, "X")
         self.assertIn("in time", str(error))
 
+    def test_a_server_that_hangs_up_before_it_is_asked_has_said_why(self) -> None:
+        class HungUp(Wire):
+            def sendall(self, data: bytes) -> None:
+                raise BrokenPipeError
+
+        for answer, kind in ((b"-ERR max number of clients reached\r\n", resp.ReplyError), (b"", resp.Unreachable)):
+            asked = resp.Connection(cast(Any, HungUp(answer)), clock.monotonic() + 10)
+            self.assertRaises(kind, asked.call, "AUTH")
+
     def test_a_transaction_tells_the_first_failure(self) -> None:
         connection(b"+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n").transaction([("A",)])
         failing = connection(b"+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n-ERR first\r\n-ERR second\r\n")
