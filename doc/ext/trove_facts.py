@@ -40,7 +40,8 @@ _ELSEWHERE = ("trove.api.", "trove.objects.")
 _CALLS = {"Failed": (0, 1), "EngineError": (0, 1), "abandon": (2, 3), "_failed": (1, 2)}
 #: What symbols mean whose sentence is not written beside them; a test finds those that are missing or gone.
 _WORDS = {
-    "command.expired": "The guest did not carry out the command in time.",
+    "command.expired": "The guest could not begin the command in time; it was not carried out and never will be.",
+    "guest.outcome_unknown": "The guest is silent and has not said what has become of this; it does when it is back.",
     "engine.disk_full": "The volume is full; the database takes no changes until there is space again.",
     "configuration.refused": "The engine refused a value of the configuration group; it runs with the values before.",
     "configuration.unknown": "A change of the configuration was given up; the engine may have other values.",
@@ -56,7 +57,7 @@ _WORDS = {
     "guest.too_old": "The agent is too old for this command; it must be upgraded.",
     "workflow.step_error": "A step failed unexpectedly, every time it was tried.",
     "workflow.reset": "An operator has reset the status of the instance.",
-    "workflow.superseded": "A deletion has taken the operation's place.",
+    "workflow.superseded": "A later request has taken the operation's place.",
 }
 
 

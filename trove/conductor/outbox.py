@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes to guests: committed command rows, sealed when they are sent.
 
-A command is sent when it is due and again every ``resend_interval`` seconds until the guest has accepted it or its
-deadline has passed. Whenever anything is sent to a guest, every command it has not accepted yet goes along in order, so
-that a lost one is not overtaken by its successor. A command that the guest's agent does not know is failed here, with a
-remedy, instead of there.
+A command is sent when it is due and again every ``resend_interval`` seconds until the guest has accepted it. Its frame
+has the deadline by which the guest is to begin, counted from the sending, because it cannot begin before. A command
+whose outcome a silent guest has left unknown is sent once more when the guest is back, without arguments and with the
+deadline that has passed: it is a question, which the guest answers from its journal.
+
+Whenever anything is sent to a guest, every command it has not accepted yet goes along in order, so that a lost one is
+not overtaken by its successor. A command that the guest's agent does not know is failed here, with a remedy,
+instead of there.
 """
 
 import datetime
@@ -29,8 +33,7 @@ LOG = logging.getLogger(__name__)
 _MAX_BATCH_BYTES = 4 * 1024 * 1024
 _TOO_OLD = ("guest.too_old", "agent too old, upgrade it")
 _TOO_LARGE = ("command.too_large", "the command is too large to be sent to the guest")
-_EXPIRED = "the guest did not finish the command in time"
-_SILENT = "the agent of the instance does not report, so nobody carries this out; try again when it does"
+_EXPIRED = "The guest could not be reached in time, so nothing was changed; try again."
 
 
 class Superseded(Exception):
@@ -42,7 +45,7 @@ class Outbox:
 
     :param resend_interval: seconds.
     :param wake: hint that a workflow has something to do; called after the commit and must not raise.
-    :param silence: seconds without a report after which a guest is not waited for any more; ``None``: it always is.
+    :param silence: seconds after which a guest that was not heard counts as silent.
     """
 
     def __init__(
@@ -52,7 +55,7 @@ class Outbox:
         *,
         resend_interval: float,
         wake: Callable[[str], None],
-        silence: float | None = None,
+        silence: float = 90.0,
     ) -> None:
         self._db = db
         self._signals = signals
@@ -106,7 +109,8 @@ class Outbox:
                 raise Superseded
             if identity.state not in states:
                 return [], []
-            for row in self._unaccepted(session, instance_id, now, limit):
+            found = self._unaccepted(session, instance_id, now, limit)
+            for row in found:
                 sealed = self._seal(identity, row, now)
                 if isinstance(sealed, tuple):
                     wake += self._fail(session, row, sealed, now)
@@ -115,7 +119,10 @@ class Outbox:
                     break
                 envelopes.append(sealed)
                 sent.append(row.id)
-            guest_command.mark_sent(session, sent, now + self._resend)
+            asked = [row.id for row in found if row.state == guest_command.UNKNOWN]
+            guest_command.mark_sent(session, [item for item in sent if item not in asked], now + self._resend)
+            later = now + datetime.timedelta(seconds=guest_command.ASK_AGAIN)
+            guest_command.mark_sent(session, [item for item in sent if item in asked], later)
         return envelopes, wake
 
     def due(self, transport: str, limit: int) -> list[str]:
@@ -132,41 +139,48 @@ class Outbox:
                 return None
 
     def expire(self) -> int:
-        """End commands whose deadline has passed or whose guest is silent, and tell the workflows that wait for them;
-        return how many."""
+        """Give up commands whose deadline has passed, or whose guest has fallen silent, and tell the workflows that wait
+        for them; return how many."""
+        count = 0
         try:
             with self._db.reader() as session:  # asked every second, and hardly ever true
                 now = self._db.now(session)
-                if not guest_command.any_late(session, now, self._silent_since(now)):
-                    return 0
-            count, wake = self._expire()
+                late = guest_command.late_instances(session, now, self._silent_since(now))
+            for instance_id in late:
+                given_up, wake = self._give_up(instance_id)
+                self._wake_all(wake)
+                count += given_up
         except Exception:
             self._listening_since = clock.monotonic()  # nor could anybody have written down a report
             raise
-        self._wake_all(wake)
         return count
 
     def _silent_since(self, now: datetime.datetime) -> datetime.datetime | None:
         """Return when a guest must have reported last not to count as silent; ``None`` as long as guests may have
         reported in vain, because there was no conductor or no database."""
-        if self._silence is None or clock.monotonic() - self._listening_since < self._silence:
+        if clock.monotonic() - self._listening_since < self._silence:
             return None
         return now - datetime.timedelta(seconds=self._silence)
 
     @retry_on_conflict
-    def _expire(self) -> tuple[int, list[str]]:
-        wake: list[str] = []
+    def _give_up(self, instance_id: str) -> tuple[int, list[str]]:
         with self._db.writer() as session:
             now = self._db.now(session)
-            expired = guest_command.expire(session, now, self._silent_since(now))
-            for row in expired:
-                why = _EXPIRED if row.deadline <= now else _SILENT
-                wake += reports.signal_command(session, self._signals, row, why)
-        return len(expired), wake
+            try:
+                given_up = guest_command.give_up(session, instance_id, now, self._silent_since(now))
+            except exception.NotFound:
+                return 0, []  # deleted meanwhile
+            for row in given_up:
+                LOG.warning("command %s '%s' of %s is given up: %s", row.id, row.name, instance_id, row.state)
+            # Of an outcome that is unknown no signal is given: the one that says more would find its name taken. Who
+            # waits looks at the row now and then.
+            ended = [row for row in given_up if row.state == guest_command.EXPIRED]
+            wake = [w for row in ended for w in reports.signal_command(session, self._signals, row, _EXPIRED)]
+        return len(given_up), wake
 
     def _unaccepted(self, session: Session, instance_id: str, now: datetime.datetime, limit: int) -> list[GuestCommand]:
         """Return what is due, and with it what was sent a moment ago and not accepted yet."""
-        found = guest_command.pending(session, instance_id, now + self._resend, limit, expires_after=now)
+        found = guest_command.pending(session, instance_id, now + self._resend, limit)
         # None is due when another conductor was faster.
         return found if any(row.send_at <= now for row in found) else []
 
@@ -174,6 +188,8 @@ class Outbox:
         """Return the envelope, or why there cannot be one."""
         if row.version not in (identity.commands or {}).get(row.name, ()):
             return _TOO_OLD
+        allowance = row.deadline - row.created_at
+        deadline = row.deadline if row.state == guest_command.UNKNOWN else max(row.deadline, now + allowance)
         frame = command.CommandFrame(
             id=row.id,
             command=row.name,
@@ -181,10 +197,12 @@ class Outbox:
             workflow_id=row.workflow_id,
             epoch=row.epoch,
             args=row.args or {},
+            deadline=sealing.milliseconds(deadline),
+            allowance=max(0, int(allowance.total_seconds() * 1000)),
         )
         try:
             return sealing.seal(
-                identity, frame, now, generation=keys.ENROLLED, not_after=row.deadline, sequence=row.sequence
+                identity, frame, now, generation=keys.ENROLLED, not_after=deadline, sequence=row.sequence
             )
         except EnvelopeError:
             return _TOO_LARGE

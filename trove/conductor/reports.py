@@ -14,17 +14,19 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from trove.common import redact
 from trove.conductor import enrolment
 from trove.db.api import Database
-from trove.domain import instance_states, operations
-from trove.objects import guest_command, guest_identity, guest_log, heartbeat, inventory, root_history
+from trove.domain import command_fate, instance_states, operations
+from trove.objects import fault, guest_command, guest_identity, guest_log, heartbeat, inventory, root_history
 from trove.objects.base import clip
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
 from trove.wire import base, command, report
+from trove.workflow.model import Failed
 
-#: Symbol of a command that was not finished by its deadline.
-EXPIRED_SYMBOL = "command.expired"
+#: Symbol of a command that was not begun by its deadline; a guest that refuses one for that says the same.
+EXPIRED_SYMBOL = command.EXPIRED_SYMBOL
 _MAX_INTEGER = 2**31 - 1
 _VERSION_LENGTH = 64
 
@@ -35,6 +37,8 @@ class Signals(Protocol):
     def signal(self, session: Session, workflow_id: str, name: str, payload: Mapping[str, Any]) -> bool: ...
 
     def signal_claim(self, session: Session, claim: str, name: str, payload: Mapping[str, Any]) -> str | None: ...
+
+    def correct(self, session: Session, workflow_id: str, symbol: str, becomes: Failed) -> bool: ...
 
 
 @dataclass
@@ -105,7 +109,21 @@ class Reports:
         )
         if done is None or done.state not in guest_command.FINAL:
             return Outcome()
-        return Outcome(wake=signal_command(session, self._signals, done, message.error_message, message.log_tail))
+        wake = signal_command(session, self._signals, done, message.error_message, message.log_tail)
+        if not wake and done.workflow_id is not None:
+            self._correct(session, done, message.error_message)
+        return Outcome(wake=wake)
+
+    def _correct(self, session: Session, done: GuestCommand, message: str | None) -> None:
+        """Say of an operation that was given up because nobody knew its outcome what that is after all."""
+        if done.state == guest_command.DONE:
+            told = Failed("guest.finished_late", "It was given up while the guest was silent; the guest finished it.")
+        else:
+            told = Failed(done.error_symbol or "guest.failed", message or "The guest could not do this.")
+        assert done.workflow_id is not None
+        if self._signals.correct(session, done.workflow_id, command_fate.UNKNOWN_SYMBOL, told):
+            shown = None if done.state == guest_command.DONE else (told.symbol, redact.mask_text(told.message))
+            fault.correct_fault(session, done.instance_id, command_fate.UNKNOWN_SYMBOL, shown)
 
     def inventory(self, session: Session, identity: GuestIdentity, message: report.Inventory) -> Outcome:
         """What is in the engine: ``inventory_databases``, ``inventory_users``, ``root_history`` enabled."""

@@ -64,8 +64,8 @@ class Conductor:
             db,
             signals,
             resend_interval=options.command_resend_interval,
-            wake=wake,
             silence=2 * options.agent_heartbeat_expiry,
+            wake=wake,
         )
         self._periodic = service.Periodic("guest-commands", _ROUND, self._round)
         self._database_at = clock.monotonic()

@@ -32,34 +32,38 @@ class Kind:
 
 INSTANCE_CREATE = Kind("instance.create", 1, 1800, True)
 INSTANCE_DELETE = Kind("instance.delete", 1, 7200, True, supersedes=True)
-INSTANCE_RESTART = Kind("instance.restart", 1, 600, True)
-INSTANCE_REBOOT = Kind("instance.reboot", 1, 1800, True)
+INSTANCE_RESTART = Kind("instance.restart", 1, 7200, True)
+INSTANCE_REBOOT = Kind("instance.reboot", 1, 7200, True)
 INSTANCE_MIGRATE = Kind("instance.migrate", 1, 7200, True)
 INSTANCE_UPDATE_ACCESS = Kind("instance.update_access", 1, 600, True)
-INSTANCE_RESIZE_FLAVOR = Kind("instance.resize_flavor", 1, 1800, True)
-INSTANCE_RESIZE_VOLUME = Kind("instance.resize_volume", 1, 1800, True)
+INSTANCE_RESIZE_FLAVOR = Kind("instance.resize_flavor", 1, 7200, True)
+INSTANCE_RESIZE_VOLUME = Kind("instance.resize_volume", 1, 7200, True)
 #: Fit the engine to the values of its configuration group. It may have to wait for another one that is under way.
 INSTANCE_CONFIGURE = Kind("instance.configure", 1, 7200, True)
 
+#: Seconds until a change inside a database counts as failed whatever its guest says. What counts before is the deadline
+#: of its command, from when the guest can begin: many may be before it.
+_INSIDE = 7 * 86400.0
+
 #: Changes inside a running database: one guest command each, in the order of acceptance.
-DATABASE_CREATE = Kind("database.create", 1, 300, False)
-DATABASE_DELETE = Kind("database.delete", 1, 300, False)
-USER_CREATE = Kind("user.create", 1, 300, False)
-USER_UPDATE = Kind("user.update", 1, 300, False)
-USER_DELETE = Kind("user.delete", 1, 300, False)
-USER_GRANT = Kind("user.grant", 1, 300, False)
-USER_REVOKE = Kind("user.revoke", 1, 300, False)
-ROOT_ENABLE = Kind("root.enable", 1, 300, False)
-ROOT_DISABLE = Kind("root.disable", 1, 300, False)
-DATASTORE_STOP = Kind("datastore.stop", 1, 300, False)
+DATABASE_CREATE = Kind("database.create", 1, _INSIDE, False)
+DATABASE_DELETE = Kind("database.delete", 1, _INSIDE, False)
+USER_CREATE = Kind("user.create", 1, _INSIDE, False)
+USER_UPDATE = Kind("user.update", 1, _INSIDE, False)
+USER_DELETE = Kind("user.delete", 1, _INSIDE, False)
+USER_GRANT = Kind("user.grant", 1, _INSIDE, False)
+USER_REVOKE = Kind("user.revoke", 1, _INSIDE, False)
+ROOT_ENABLE = Kind("root.enable", 1, _INSIDE, False)
+ROOT_DISABLE = Kind("root.disable", 1, _INSIDE, False)
+DATASTORE_STOP = Kind("datastore.stop", 1, _INSIDE, False)
 
 #: Switch a log of an instance, or remove what was published of it; publish what is pending of it.
 LOG_CHANGE = Kind("log.change", 1, 600, False)
 LOG_PUBLISH = Kind("log.publish", 1, 600, False)
 
 #: Apply modules to an instance, remove one; apply one again to the instances that have it, some at a time.
-MODULE_APPLY = Kind("module.apply", 1, 300, False)
-MODULE_REMOVE = Kind("module.remove", 1, 300, False)
+MODULE_APPLY = Kind("module.apply", 1, _INSIDE, False)
+MODULE_REMOVE = Kind("module.remove", 1, _INSIDE, False)
 MODULE_REAPPLY = Kind("module.reapply", 1, 86400, False)
 
 KINDS = {
@@ -94,6 +98,10 @@ KINDS = {
 
 #: Kinds that change the inside of a database by one guest command.
 EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive and not kind.name.startswith(("log.", "module.")))
+
+#: Exclusive kinds during which an instance reads UPDATING, which existing clients are told is ACTIVE. What they ask for
+#: next waits behind it, instead of being refused for what they cannot see.
+UNSEEN = frozenset({INSTANCE_CONFIGURE.name, INSTANCE_UPDATE_ACCESS.name, INSTANCE_MIGRATE.name})
 
 #: Symbol and message of the fault of an instance whose engine nobody has made run with its group's present values.
 CONFIGURATION_UNKNOWN = (

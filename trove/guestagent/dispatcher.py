@@ -10,6 +10,10 @@ command at a time in the order of acceptance. At whichever point the agent dies:
 
 A repeated id is answered with what is recorded, never carried out again. An order of a worker that has lost its
 workflow carries a lower epoch than one seen before and is refused.
+
+A command that was not begun by its deadline never is: its owner has been told something else by then, or does not wait
+any more. The deadline is on the control plane's clock; while nobody has said what time it is there, because this agent
+has heard nothing yet, a command with a deadline waits. What was begun is brought to its end, however late that is.
 """
 
 import contextlib
@@ -18,7 +22,7 @@ import re
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +42,10 @@ TAIL_LINES = 40
 TAIL_BYTES = 8192
 #: Largest result of a command as JSON; no command needs more, and one report must fit into an envelope.
 MAX_RESULT_BYTES = report.MAX_RESULT_BYTES
+#: What the owner of a command is told that came, or would begin, after its deadline.
+_TOO_LATE = "The guest could not begin this in time, so nothing was changed; try again."
+#: Setting in the journal: when the last command has ended, in milliseconds on the control plane's clock.
+ENDED_AT = "command_ended_at"
 #: As in :class:`trove.wire.report.CommandResult`.
 SYMBOL = r"[a-z0-9_.]{1,128}"
 
@@ -53,16 +61,29 @@ class OwnCommand:
     reports: Callable[[], Sequence[report.Report]]
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What the dispatcher asks of the rest of the agent, and tells it.
+
+    :ivar inventory: returns what to report of databases and users before a command's result; its argument says whether
+        also when nothing has changed.
+    :ivar changed: called after reports were journalled, so that a sender may wake up.
+    :ivar settings: returns what to remember of a command that was carried out and of its result, journalled together
+        with that.
+    :ivar control_time: see :meth:`trove.guestbus.session.GuestSession.control_time`.
+    """
+
+    inventory: Callable[[bool], Sequence[report.Report]]
+    changed: Callable[[], None]
+    settings: Callable[[command.Command, Mapping[str, Any]], Mapping[str, Any]] = lambda _order, _result: {}
+    control_time: Callable[[], int | None] = lambda: None
+
+
 class Dispatcher:
     """Takes commands through their life.
 
     :param engine_lock: held while a command is at work, so that supervision does not start an engine that a command
         just stopped.
-    :param inventory: returns what to report of databases and users before a command's result; its argument says whether
-        also when nothing has changed.
-    :param changed: called after reports were journalled, so that a sender may wake up.
-    :param settings: returns what to remember of a command that was carried out and of its result, journalled together
-        with that.
     :param own: the agent's own commands by name.
     """
 
@@ -72,17 +93,13 @@ class Dispatcher:
         handler: spi.GuestHandler,
         *,
         engine_lock: threading.Lock,
-        inventory: Callable[[bool], Sequence[report.Report]],
-        changed: Callable[[], None],
-        settings: Callable[[command.Command, Mapping[str, Any]], Mapping[str, Any]] = lambda _order, _result: {},
+        hooks: Hooks,
         own: Mapping[str, OwnCommand] | None = None,
     ) -> None:
         self._journal = journal
         self._handler = handler
         self._engine_lock = engine_lock
-        self._inventory = inventory
-        self._changed = changed
-        self._settings = settings
+        self._hooks = hooks
         self._unwritten: _Outcome | None = None
         self._own = dict(own or {})
         self._methods = {**handler.commands(), **{name: item.method for name, item in self._own.items()}}
@@ -110,10 +127,11 @@ class Dispatcher:
                 record = self._judge(frame)
                 self._journal.record(record, [_report_of(record)])
                 LOG.info("command %s (%s): %s", record.id, record.name, record.error_symbol or record.state)
-        self._changed()
+        self._hooks.changed()
 
     def run_next(self) -> bool:
-        """Carry out the oldest unfinished command; return whether there was one.
+        """Carry out the oldest unfinished command, or refuse it when it is too late to begin; return whether there was
+        one, and the time was known.
 
         :raises JournalError: the result could not be written. It is kept, and written by the next call: carrying the
             command out again would restart an engine for as long as a disk is full.
@@ -122,16 +140,37 @@ class Dispatcher:
             record = self._journal.next_unfinished()
             if record is None:
                 return False
-            with contextlib.nullcontext() if record.name in self._own else self._engine_lock:
-                self._unwritten = self._carry_out(record)
+            late = self._is_late(record)
+            if late is None:
+                return False
+            self._unwritten = _expired(record) if late else self._begin(record)
         outcome = self._unwritten
         self._journal.finish(outcome.result, outcome.others, outcome.settings)
         self._unwritten = None
         LOG.info(
             "command %s: %s %s", outcome.result.command_id, outcome.result.state, outcome.result.error_symbol or ""
         )
-        self._changed()
+        self._hooks.changed()
         return True
+
+    def _begin(self, record: journals.CommandRecord) -> "_Outcome":
+        if not record.begun:
+            self._journal.begin(record.id)
+        with contextlib.nullcontext() if record.name in self._own else self._engine_lock:
+            outcome = self._carry_out(record)
+        if record.begun:  # by an agent that ended, nobody knows how long ago: what follows is no younger for that
+            return outcome
+        return replace(outcome, settings={**outcome.settings, ENDED_AT: self._hooks.control_time()})
+
+    def _is_late(self, record: journals.CommandRecord) -> bool | None:
+        """Tell whether it is too late to begin a command; ``None`` while the time is not known."""
+        if record.begun or record.deadline is None:
+            return False
+        now = self._hooks.control_time()
+        if now is None:
+            return None
+        before = self._journal.setting(ENDED_AT)
+        return now > max(record.deadline, (before or 0) + record.allowance)
 
     def _judge(self, frame: command.CommandFrame) -> journals.CommandRecord:
         """Decide what becomes of a new command; pure but for reading the journal."""
@@ -142,6 +181,8 @@ class Dispatcher:
         elif (frame.command, frame.command_version) not in command.COMMANDS or frame.command not in self._methods:
             symbol = "guest.unknown_command"
             message = f"This guest does not know the command '{frame.command[:64]}' version {frame.command_version}."
+        elif frame.deadline is not None and frame.deadline < (self._hooks.control_time() or 0):
+            symbol, message = command.EXPIRED_SYMBOL, _TOO_LATE
         else:
             try:
                 base.decode(command.COMMANDS, frame.command, frame.command_version, frame.args)
@@ -157,6 +198,8 @@ class Dispatcher:
             args=None if symbol else frame.args,
             error_symbol=symbol,
             error_message=message,
+            deadline=frame.deadline,
+            allowance=frame.allowance,
         )
 
     def _carry_out(self, record: journals.CommandRecord) -> "_Outcome":
@@ -183,7 +226,7 @@ class Dispatcher:
                 f"The guest met an unexpected error ({type(err).__name__}); its log has the place.",
             )
         # The inventory goes first: whoever waits for the result may read the list of databases the moment it arrives.
-        return _Outcome(result, self._reports(record.name, True), self._settings(order, answer or {}))
+        return _Outcome(result, self._reports(record.name, True), self._hooks.settings(order, answer or {}))
 
     def _failed(self, record: journals.CommandRecord, symbol: str, message: str) -> "_Outcome":
         try:
@@ -200,7 +243,7 @@ class Dispatcher:
 
     def _reports(self, name: str, done: bool) -> Sequence[report.Report]:
         own = self._own.get(name)
-        return self._inventory(done) if own is None else own.reports()
+        return self._hooks.inventory(done) if own is None else own.reports()
 
 
 @dataclass(frozen=True)
@@ -210,6 +253,11 @@ class _Outcome:
     result: report.CommandResult
     others: Sequence[report.Report] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _expired(record: journals.CommandRecord) -> _Outcome:
+    LOG.warning("command %s (%s): its deadline has passed; it is not begun", record.id, record.name)
+    return _Outcome(_result(record.id, "FAILED", error_symbol=command.EXPIRED_SYMBOL, error_message=_TOO_LATE))
 
 
 def log_tail(files: Sequence[Path]) -> str | None:

@@ -39,7 +39,8 @@ CREATE TABLE command (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, version INTEGER NOT NULL,
     workflow_id TEXT, epoch INTEGER NOT NULL, args BLOB,
     state TEXT NOT NULL CHECK (state IN ('ACCEPTED', 'DONE', 'FAILED')),
-    interruptions INTEGER NOT NULL DEFAULT 0, result BLOB, error_symbol TEXT, error_message TEXT);
+    interruptions INTEGER NOT NULL DEFAULT 0, result BLOB, error_symbol TEXT, error_message TEXT,
+    deadline INTEGER, allowance INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX command_unfinished ON command (number) WHERE state = 'ACCEPTED';
 CREATE TABLE workflow (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, epoch INTEGER NOT NULL);
@@ -47,6 +48,14 @@ CREATE TABLE outbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT, report_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
     version INTEGER NOT NULL, body BLOB NOT NULL);
 """
+#: Columns of ``command`` that came later: an agent without them reads and writes the others, and one with them adds
+#: them, so the format is the same.
+_ADDED = {
+    "deadline": "INTEGER",
+    "allowance": "INTEGER NOT NULL DEFAULT 0",
+    # What an agent of before has left may have been begun.
+    "begun": "INTEGER NOT NULL DEFAULT 0",
+}
 #: Primary result codes that no waiting cures; SQLITE_ERROR is among them because a missing table is answered with it.
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR})
 
@@ -65,6 +74,9 @@ class CommandRecord:
     """One command as journalled. ``args`` is ``None`` once it is finished: they may hold passwords.
 
     :ivar interruptions: how often an agent ended while this was the command at work.
+    :ivar deadline: milliseconds on the control plane's clock by which it must have begun; ``None``: it may always.
+    :ivar allowance: milliseconds from the end of the command before until the deadline, if that is later.
+    :ivar begun: whether an agent may have had an effect with it.
     """
 
     id: str
@@ -78,10 +90,14 @@ class CommandRecord:
     result: Mapping[str, Any] | None = field(default=None, repr=False)
     error_symbol: str | None = None
     error_message: str | None = None
+    deadline: int | None = None
+    allowance: int = 0
+    begun: bool = False
 
 
 _COMMAND_COLUMNS = (
-    "id, name, version, state, workflow_id, epoch, args, interruptions, result, error_symbol, error_message"
+    "id, name, version, state, workflow_id, epoch, args, interruptions, result, error_symbol, error_message, "
+    "deadline, allowance, begun"
 )
 
 
@@ -160,7 +176,7 @@ class Journal:
         """Add a new command together with the reports about it, and remember its epoch."""
         with self._transaction() as connection:
             connection.execute(
-                f"INSERT INTO command ({_COMMAND_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO command ({_COMMAND_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     command.id,
                     command.name,
@@ -173,6 +189,9 @@ class Journal:
                     _pack_optional(command.result),
                     command.error_symbol,
                     command.error_message,
+                    command.deadline,
+                    command.allowance,
+                    command.begun,
                 ),
             )
             if command.workflow_id is not None:
@@ -182,6 +201,11 @@ class Journal:
                     (command.workflow_id, command.epoch),
                 )
             _insert_reports(connection, reports)
+
+    def begin(self, command_id: str) -> None:
+        """Write down that a command is about to have an effect."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE command SET begun = 1 WHERE id = ?", (command_id,))
 
     def finish(
         self,
@@ -250,20 +274,9 @@ class Journal:
             row = self._connection.execute(f"SELECT {_COMMAND_COLUMNS} FROM command {where}", values).fetchone()
             if row is None:
                 return None
-            (cid, name, version, state, workflow_id, epoch, args, interruptions, result, symbol, message) = row
-            return CommandRecord(
-                id=cid,
-                name=name,
-                version=version,
-                state=state,
-                workflow_id=workflow_id,
-                epoch=epoch,
-                args=_unpack_optional(args),
-                interruptions=interruptions,
-                result=_unpack_optional(result),
-                error_symbol=symbol,
-                error_message=message,
-            )
+            found = dict(zip(_COMMAND_COLUMNS.split(", "), row, strict=True))
+            unpacked = {name: _unpack_optional(found[name]) for name in ("args", "result")}
+            return CommandRecord(**{**found, **unpacked, "begun": bool(found["begun"])})
 
 
 def _lay_out(connection: sqlite3.Connection, path: Path) -> None:
@@ -299,6 +312,7 @@ def _begin(connection: sqlite3.Connection, instance_id: str) -> int:
             )
         elif found != FORMAT:
             raise JournalRefused(f"its format is {found}, this agent knows {FORMAT}")
+        _add_columns(connection)
         settings = dict(connection.execute("SELECT name, value FROM setting").fetchall())
         if "boot" not in settings or _unpack_optional(settings.get("instance_id")) != instance_id:
             raise JournalRefused("it belongs to another instance")
@@ -315,6 +329,15 @@ def _begin(connection: sqlite3.Connection, instance_id: str) -> int:
                 (KEEP_FINISHED,),
             )
     return boot
+
+
+def _add_columns(connection: sqlite3.Connection) -> None:
+    present = {row[1] for row in connection.execute("PRAGMA table_info(command)").fetchall()}
+    for name, kind in _ADDED.items():
+        if name not in present:
+            connection.execute(f"ALTER TABLE command ADD COLUMN {name} {kind}")
+    if "begun" not in present:
+        connection.execute("UPDATE command SET begun = 1 WHERE state = 'ACCEPTED'")
 
 
 @contextlib.contextmanager

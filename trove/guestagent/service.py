@@ -26,7 +26,7 @@ from trove.common import clock, ids
 from trove.datastores import spi
 from trove.guestagent import bootstrap as bootstraps
 from trove.guestagent.backoff import Backoff
-from trove.guestagent.dispatcher import Dispatcher, OwnCommand
+from trove.guestagent.dispatcher import Dispatcher, Hooks, OwnCommand
 from trove.guestagent.heartbeat import Heartbeats
 from trove.guestagent.installed import agent_version
 from trove.guestagent.journal import Journal, JournalError, JournalRefused
@@ -126,9 +126,9 @@ class Service:
             journal,
             handler,
             engine_lock=engine_lock,
-            inventory=watches.after_command,
-            changed=self._reports_changed,
-            settings=_worth_remembering,
+            hooks=Hooks(
+                watches.after_command, self._reports_changed, _worth_remembering, control_time=session.control_time
+            ),
             own=self._own_commands(),
         )
         self._monitor = Monitor(
@@ -144,7 +144,7 @@ class Service:
             transport,
             hello=self._hello,
             on_command=self._command_came,
-            on_acknowledge=self._outbox.acknowledged,
+            on_acknowledge=self._acknowledged,
             on_enrolled=self._enrolled,
             let_work=lambda: clock.wait(self._idle, FIRST_WORK),
         )
@@ -289,6 +289,10 @@ class Service:
         self._dispatcher.accept(frame)
         self._idle.clear()
         self._work.set()
+
+    def _acknowledged(self, report_ids: list[str]) -> None:
+        self._outbox.acknowledged(report_ids)
+        self._work.set()  # a command may wait until somebody says what time it is
 
     def _reports_changed(self) -> None:
         self._monitor.probe_soon()

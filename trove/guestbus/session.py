@@ -71,6 +71,8 @@ class GuestSession:
         self._exchange: keys.ExchangeKey | None = None
         self._state = key_store.load() or KeyState()
         self._heard = self._state.heard_at
+        #: The control plane's time in milliseconds as of a moment of our own clock; ``None`` until it was heard.
+        self._reference: tuple[int, float] | None = None
         self._sequence = 0
         if self._state.confirmed:
             self._one_time = None
@@ -144,12 +146,14 @@ class GuestSession:
             header, body = envelope.open_envelope(
                 data, self._master(claimed.generation), instance_id=self.instance_id, direction=keys.TO_GUEST
             )
-            if header.not_after < self._heard:
-                raise EnvelopeError(f"'{header.name}' is no longer valid")
             try:
                 message = base.decode(command.TO_GUEST, header.name, header.version, body)
             except base.MalformedMessage as err:
                 raise EnvelopeError(str(err)) from None
+            # A command that has a deadline of its own is heard all the same: whoever asks gets to know its fate.
+            judged = isinstance(message, command.CommandFrame) and message.deadline is not None
+            if header.not_after < self._heard and not judged:
+                raise EnvelopeError(f"'{header.name}' is no longer valid")
             if header.generation == keys.ONE_TIME:
                 self._open_enrolment(message)
             elif not self._state.confirmed:
@@ -205,8 +209,23 @@ class GuestSession:
         )
         return envelope.seal(header, message.to_wire(), master)
 
+    def control_time(self) -> int | None:
+        """Return the control plane's time in milliseconds since the Unix epoch, at least: what was heard last, and how
+        long ago that was; ``None`` while this process has not heard anything. It does not stand still while the machine
+        sleeps."""
+        with self._lock:
+            return None if self._reference is None else self._reckon(self._reference)
+
+    @staticmethod
+    def _reckon(reference: tuple[int, float]) -> int:
+        heard, moment = reference
+        return heard + int((clock.boottime() - moment) * 1000)
+
     def _hear(self, header: Header) -> None:
         self._heard = max(self._heard, header.sent_at)
+        # What was long on its way says less than what was heard before.
+        if self._reference is None or header.sent_at > self._reckon(self._reference):
+            self._reference = (header.sent_at, clock.boottime())
         if self._heard - self._state.heard_at >= _HEARD_GRAIN:
             self._save(heard_at=self._heard)
 

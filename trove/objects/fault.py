@@ -29,6 +29,16 @@ def set_fault(session: orm.Session, instance_id: str, symbol: str, message: str,
     upsert.upsert(session, _TABLE, [row], _COLUMNS)
 
 
+def correct_fault(session: orm.Session, instance_id: str, symbol: str, becomes: tuple[str, str] | None) -> None:
+    """Put another symbol and message in the place of a fault with ``symbol``, or nothing; any other fault stays."""
+    mine = _TABLE.c.instance_id == instance_id, _TABLE.c.symbol == symbol
+    if becomes is None:
+        session.execute(sa.delete(_TABLE).where(*mine))
+    else:
+        values = {"symbol": becomes[0][:128], "message": becomes[1].replace("\x00", "")[:255]}
+        session.execute(sa.update(_TABLE).where(*mine).values(values))
+
+
 def clear_fault(session: orm.Session, instance_id: str) -> None:
     """Remove the fault, if there is one."""
     session.execute(sa.delete(_TABLE).where(_TABLE.c.instance_id == instance_id))

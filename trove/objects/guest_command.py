@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands on their way to guests.
 
-The committed row is the message: it is sent until the guest has accepted it, and whatever the guest reports late or
-twice changes nothing. The arguments may hold passwords, so they are encrypted, and erased as soon as the command is
-final.
+The committed row is the message: it is sent until the guest has accepted it, and whatever the guest reports twice
+changes nothing. The guest's word counts, also when it comes late: it corrects what the control plane took for granted
+(:mod:`trove.domain.command_fate`). The arguments may hold passwords, so they are encrypted, and erased as soon as
+nobody waits for the command any more.
 """
 
 import datetime
@@ -17,20 +18,31 @@ from sqlalchemy import orm
 
 from trove.common import ids
 from trove.db import models
-from trove.objects import base, errors
+from trove.domain import command_fate
+from trove.domain.command_fate import Fate
+from trove.objects import base, errors, heartbeat
 from trove.objects.guest_identity import ENROLLED, GuestIdentity
 from trove.wire.command import Command
 
 PENDING = "PENDING"
 ACCEPTED = "ACCEPTED"
+#: The guest has been silent for too long to say what has become of it. It says so when it is back.
+UNKNOWN = "UNKNOWN"
 DONE = "DONE"
 FAILED = "FAILED"
+#: It was never begun, and never will be.
 EXPIRED = "EXPIRED"
 
-#: Nothing changes a command in one of these.
+#: It has ended in one of these.
 FINAL = frozenset({DONE, FAILED, EXPIRED})
-#: Which states a report of the key may be recorded in.
-_BEFORE = {ACCEPTED: (PENDING,), DONE: (PENDING, ACCEPTED), FAILED: (PENDING, ACCEPTED)}
+#: Somebody waits for it, and counts on it.
+UNFINISHED = (PENDING, ACCEPTED)
+#: Which states a report of the key may be recorded in. A release before this one made EXPIRED what was begun.
+_ENDS = (PENDING, ACCEPTED, UNKNOWN, EXPIRED)
+_BEFORE = {ACCEPTED: (PENDING, UNKNOWN), DONE: _ENDS, FAILED: _ENDS}
+
+#: Seconds until a guest is asked again what has become of a command.
+ASK_AGAIN = 300.0
 
 
 @ovo_base.VersionedObjectRegistry.register
@@ -88,6 +100,10 @@ class Answer(NamedTuple):
 
 _TABLE = GuestCommand.table()
 _BEATS = base.table_of(models.Heartbeat)
+#: What goes to guests.
+_SENT = (PENDING, UNKNOWN)
+#: Each sending puts the next one off; so does a guest that says hello again.
+_WAS_SENT = _TABLE.c.send_at > _TABLE.c.created_at
 _EXISTS = sa.select(_TABLE.c.id).where(_TABLE.c.id == sa.bindparam("key"))
 # UPDATE guest_commands SET ... WHERE id = :key AND instance_id = :guest AND state IN (:states before)
 _RECORD = sa.update(_TABLE).where(
@@ -156,23 +172,11 @@ def exists(session: orm.Session, command_id: str) -> bool:
     return session.execute(_EXISTS, {"key": command_id}).one_or_none() is not None
 
 
-def pending(
-    session: orm.Session,
-    instance_id: str,
-    by: datetime.datetime,
-    limit: int,
-    *,
-    expires_after: datetime.datetime | None = None,
-) -> list[GuestCommand]:
-    """Return what is to be sent to a guest by a moment, in order; what is past its deadline is not sent any more.
-
-    :param expires_after: the database's clock, when ``by`` is later.
-    """
+def pending(session: orm.Session, instance_id: str, by: datetime.datetime, limit: int) -> list[GuestCommand]:
+    """Return what is to be sent to a guest by a moment, in order: what it has not accepted, and what it is asked about
+    because its outcome is unknown."""
     query = (
-        sa.select(_TABLE)
-        .where(_TABLE.c.instance_id == instance_id, *_due(by, expires_after))
-        .order_by(_TABLE.c.sequence)
-        .limit(limit)
+        sa.select(_TABLE).where(_TABLE.c.instance_id == instance_id, *_due(by)).order_by(_TABLE.c.sequence).limit(limit)
     )
     return [GuestCommand.from_row(row) for row in session.execute(query).mappings()]
 
@@ -204,14 +208,14 @@ def due_instances(session: orm.Session, now: datetime.datetime, limit: int, tran
 def mark_sent(session: orm.Session, command_ids: Sequence[str], send_at: datetime.datetime) -> None:
     """Put the next sending of these commands off until ``send_at``; those accepted meanwhile are left alone."""
     if command_ids:
-        statement = sa.update(_TABLE).where(_TABLE.c.id.in_(command_ids), _TABLE.c.state == PENDING)
+        statement = sa.update(_TABLE).where(_TABLE.c.id.in_(command_ids), _TABLE.c.state.in_(_SENT))
         session.execute(statement.values(send_at=send_at))
 
 
 def make_due(session: orm.Session, instance_id: str, now: datetime.datetime) -> None:
-    """Let what an instance's guest has not accepted be sent again at once: its agent is a new one, and what was on its
-    way to the old one is lost."""
-    statement = sa.update(_TABLE).where(_TABLE.c.instance_id == instance_id, _TABLE.c.state == PENDING)
+    """Let what an instance's guest has not accepted, or is asked about, be sent again at once: its agent is a new one,
+    and what was on its way to the old one is lost."""
+    statement = sa.update(_TABLE).where(_TABLE.c.instance_id == instance_id, _TABLE.c.state.in_(_SENT))
     session.execute(statement.where(_TABLE.c.send_at > now).values(send_at=now))
 
 
@@ -221,7 +225,7 @@ def record_result(
     """Record how far a command has come.
 
     :param instance_id: the guest that speaks, from its verified envelope.
-    :returns: the command as it is now; ``None`` when it is not this instance's or was final already.
+    :returns: the command as it is now; ``None`` when it is not this instance's or had ended as the guest said before.
     """
     values: dict[str, Any] = {"state": answer.state}
     if answer.state in FINAL:
@@ -240,47 +244,110 @@ def record_result(
     return command
 
 
-def any_late(
-    session: orm.Session, now: datetime.datetime, silent_since: datetime.datetime | None = None
-) -> bool:
-    """Tell whether :func:`expire` would change anything, without a write transaction."""
-    late = sa.select(_TABLE.c.id).where(*_late(now, silent_since)).limit(1)
-    return session.execute(late).first() is not None
+def unfinished(session: orm.Session, instance_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and arguments of what was accepted for a guest and has not ended, in order."""
+    query = sa.select(_TABLE.c.name, _TABLE.c.args).where(*_unfinished(instance_id)).order_by(_TABLE.c.sequence)
+    return [(row.name, row.args or {}) for row in session.execute(query)]
 
 
-def expire(
-    session: orm.Session, now: datetime.datetime, silent_since: datetime.datetime | None = None
-) -> list[GuestCommand]:
-    """Make every unfinished command that is late EXPIRED and return those that this call changed.
+def awaited(session: orm.Session, instance_id: str) -> list[tuple[str, str]]:
+    """Return id and workflow of every command of an instance that has not ended."""
+    known = _TABLE.c.workflow_id.is_not(None) & _TABLE.c.state.not_in(FINAL)
+    query = sa.select(_TABLE.c.id, _TABLE.c.workflow_id).where(_TABLE.c.instance_id == instance_id, known)
+    return [(row.id, row.workflow_id) for row in session.execute(query)]
 
-    :param silent_since: a command is late past its deadline, and also when neither it nor a report of its guest is
-        younger than this; ``None``: nobody knows which guests are silent.
+
+def count_unfinished(session: orm.Session, instance_id: str) -> int:
+    """Return how many commands wait for a guest."""
+    return int(session.scalar(sa.select(sa.func.count()).select_from(_TABLE).where(*_unfinished(instance_id))) or 0)
+
+
+def withdraw(session: orm.Session, command_id: str, now: datetime.datetime) -> bool:
+    """Take back a command that was never sent; return whether it is one, so that no guest will ever begin it.
+
+    The caller holds the row of the guest's identity, as a sender does.
     """
-    late = _late(now, silent_since)
-    expired = []
-    for command_id in session.scalars(sa.select(_TABLE.c.id).where(*late).order_by(_TABLE.c.id)).all():
-        values = {"state": EXPIRED, "args": None, "finished_at": now}
-        if base.rows_matched(session, sa.update(_TABLE).where(_TABLE.c.id == command_id, *late).values(values)):
-            expired.append(get(session, command_id))
-    return expired
+    values = {"state": EXPIRED, "args": None, "finished_at": now}
+    mine = sa.update(_TABLE).where(_TABLE.c.id == command_id, _TABLE.c.state == PENDING, sa.not_(_WAS_SENT))
+    return bool(base.rows_matched(session, mine.values(values)))
 
 
-def withdraw(session: orm.Session, workflow_id: str, now: datetime.datetime) -> None:
-    """Make what a workflow has asked for EXPIRED as far as its guest has not accepted it: then nobody is told of it."""
-    waiting = sa.update(_TABLE).where(_TABLE.c.workflow_id == workflow_id, _TABLE.c.state == PENDING)
-    session.execute(waiting.values(state=EXPIRED, args=None, finished_at=now))
+def call_off(session: orm.Session, workflow_id: str, now: datetime.datetime) -> None:
+    """Have no guest begin any more what a workflow has asked for, as far as it has not accepted that: what was never sent
+    is EXPIRED, what was sent is UNKNOWN and past its deadline.
+
+    The caller holds the row of the guest's identity, as a sender does.
+    """
+    waiting = sa.select(_TABLE.c.id).where(_TABLE.c.workflow_id == workflow_id, _TABLE.c.state == PENDING)
+    for command_id in session.scalars(waiting).all():
+        if not withdraw(session, command_id, now):
+            _lose(session, command_id, now)
 
 
-def _late(now: datetime.datetime, silent_since: datetime.datetime | None) -> tuple[sa.ColumnElement[bool], ...]:
+def late_instances(
+    session: orm.Session, now: datetime.datetime, silent_since: datetime.datetime | None
+) -> list[str]:
+    """Return the instances of which :func:`give_up` would give up something, without a write transaction."""
     late = _TABLE.c.deadline <= now
     if silent_since is not None:
-        beat = sa.and_(_BEATS.c.instance_id == _TABLE.c.instance_id, _BEATS.c.reported_at <= silent_since)
-        late = sa.or_(late, sa.and_(_TABLE.c.created_at <= silent_since, sa.exists().where(beat)))
-    return (_TABLE.c.state.in_((PENDING, ACCEPTED)), late)
+        silent = sa.and_(_BEATS.c.instance_id == _TABLE.c.instance_id, _BEATS.c.reported_at <= silent_since)
+        late = sa.or_(late, sa.and_(_TABLE.c.created_at <= silent_since, sa.exists().where(silent)))
+    query = sa.select(_TABLE.c.instance_id).where(_TABLE.c.state.in_(UNFINISHED), late).distinct()
+    return sorted(item for item in session.scalars(query).all() if _fates(session, item, now, silent_since))
 
 
-def _due(by: datetime.datetime, now: datetime.datetime | None = None) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_TABLE.c.state == PENDING, _TABLE.c.send_at <= by, _TABLE.c.deadline > (now or by))
+def give_up(
+    session: orm.Session, instance_id: str, now: datetime.datetime, silent_since: datetime.datetime | None
+) -> list[GuestCommand]:
+    """Make EXPIRED or UNKNOWN what :func:`trove.domain.command_fate.judge` says, and return it as it is then.
+
+    :param silent_since: a guest that was not heard since then is silent; ``None``: nobody knows which guests are.
+    :raises GuestNotFound: when the guest is gone, with its commands.
+    """
+    # As who sends does: what is sent is not taken for never sent.
+    GuestIdentity.hold(session, instance_id)
+    given_up = []
+    for command_id, fate in _fates(session, instance_id, now, silent_since):
+        changed = (withdraw if fate is Fate.EXPIRED else _lose)(session, command_id, now)
+        if changed:
+            given_up.append(get(session, command_id))
+    return given_up
+
+
+def _lose(session: orm.Session, command_id: str, now: datetime.datetime) -> bool:
+    """Make an unfinished command UNKNOWN. A guest that has not accepted it is not to begin it: its deadline has passed."""
+    lost = sa.update(_TABLE).where(_TABLE.c.id == command_id, _TABLE.c.state.in_(UNFINISHED))
+    passed = sa.case((_TABLE.c.deadline > now, now), else_=_TABLE.c.deadline)
+    again = now + datetime.timedelta(seconds=ASK_AGAIN)
+    return bool(base.rows_matched(session, lost.values(state=UNKNOWN, args=None, deadline=passed, send_at=again)))
+
+
+def _fates(
+    session: orm.Session, instance_id: str, now: datetime.datetime, silent_since: datetime.datetime | None
+) -> list[tuple[str, Fate]]:
+    columns = (_TABLE.c.id, _WAS_SENT.label("sent"), _TABLE.c.created_at, _TABLE.c.deadline, _TABLE.c.state)
+    rows = session.execute(sa.select(*columns).where(*_unfinished(instance_id)).order_by(_TABLE.c.sequence)).all()
+    said = (_TABLE.c.instance_id == instance_id, _TABLE.c.state.in_((DONE, FAILED)))
+    beat = heartbeat.get(session, instance_id)
+    heard = None if beat is None else beat.reported_at
+    return command_fate.judge(
+        [
+            command_fate.Waiting(row.id, bool(row.sent) or row.state == ACCEPTED, row.created_at, row.deadline)
+            for row in rows
+        ],
+        progress=session.scalar(sa.select(sa.func.max(_TABLE.c.finished_at)).where(*said)),
+        silent=silent_since is not None and (heard is None or heard <= silent_since),
+        now=now,
+        lost_before=None if heard is None else silent_since,
+    )
+
+
+def _unfinished(instance_id: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_TABLE.c.instance_id == instance_id, _TABLE.c.state.in_(UNFINISHED))
+
+
+def _due(by: datetime.datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_TABLE.c.state.in_(_SENT), _TABLE.c.send_at <= by)
 
 
 def _find(session: orm.Session, command_id: str) -> GuestCommand | None:

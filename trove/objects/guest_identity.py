@@ -91,6 +91,15 @@ class GuestIdentity(base.TroveObject):
         return key
 
     @classmethod
+    def hold(cls, session: orm.Session, instance_id: str) -> None:
+        """Lock the row of an instance's guest until the transaction ends, without reading its keys.
+
+        :raises GuestNotFound: when no identity was issued.
+        """
+        if session.execute(_HOLD, {"key": instance_id}).one_or_none() is None:
+            raise errors.GuestNotFound(instance_id)
+
+    @classmethod
     def next_sequence(cls, session: orm.Session, instance_id: str) -> int:
         """Count ``sent_sequence`` up and return it; the row stays locked until the transaction ends.
 
@@ -126,5 +135,6 @@ class GuestIdentity(base.TroveObject):
 
 _TABLE = GuestIdentity.table()
 _MINE = _TABLE.c.instance_id == sa.bindparam("key")
+_HOLD = sa.select(_TABLE.c.instance_id).where(_MINE).with_for_update()
 _COUNT_UP = sa.update(_TABLE).where(_MINE).values(sent_sequence=_TABLE.c.sent_sequence + 1)
 _COUNT = sa.select(_TABLE.c.sent_sequence).where(_MINE)

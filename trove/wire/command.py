@@ -221,6 +221,9 @@ class RemoveModule(Command, frozen=True, kw_only=True):
     type: base.ShortText
 
 
+#: Symbol of a command that was not begun because its deadline had passed, and never will be.
+EXPIRED_SYMBOL = "command.expired"
+
 COMMANDS: dict[tuple[str, int], type[Command]] = {
     (cls.name, cls.version): cls
     for cls in (
@@ -259,6 +262,10 @@ class CommandFrame(base.Message, frozen=True, kw_only=True):
     workflow_id: base.Identifier | None = None
     epoch: base.Count = 0
     args: dict[str, Any]
+    #: Milliseconds since the Unix epoch on the control plane's clock: what has not been begun by then never is.
+    deadline: base.Count | None = None
+    #: Milliseconds until the deadline from when the command before this one has ended, if that is later.
+    allowance: base.Count = 0
 
 
 class Acknowledge(base.Message, frozen=True, kw_only=True):

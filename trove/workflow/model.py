@@ -34,7 +34,8 @@ class State(enum.StrEnum):
     SUCCEEDED = "SUCCEEDED"
     #: Ended after everything was undone, or was ended by an operator.
     REVERTED = "REVERTED"
-    #: Cannot go on by itself past its pivot; an operator must look, and may retry or abort it.
+    #: Cannot go on by itself past its pivot, or awaits word of an outcome that nobody knows now; an operator must look,
+    #: and may retry or abort it.
     PARKED = "PARKED"
 
 
@@ -108,7 +109,19 @@ class Failed:
     detail: str | None = None
 
 
-Result = Done | Sleep | AwaitSignal | Retry | Failed
+@dataclass(frozen=True)
+class ParkUntil:
+    """Nobody can say now how the step ends, nor when somebody will: park the workflow, without undoing anything, until
+    the signal ``name`` has come.
+
+    The step then runs again, as it does when an operator retries the workflow.
+    """
+
+    name: str
+    failure: Failed
+
+
+Result = Done | Sleep | AwaitSignal | Retry | Failed | ParkUntil
 
 
 class CancelToken(Protocol):

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from trove.common import exception, ids
 from trove.db import api
 from trove.domain import operations
-from trove.workflow import listing, rows
+from trove.workflow import listing, rows, transitions
 from trove.workflow.model import FINAL, ClaimHeld, Failed, LeaseLost, State, StepState
 from trove.workflow.records import Run
 
@@ -178,7 +178,14 @@ class Store(listing.Listing):
         )
         if session.execute(sa.select(_STEP.c.name).where(awaits)).first() is not None:
             session.execute(sa.update(_W).where(mine, _W.c.wake_at > now).values(wake_at=now))
+        if session.execute(sa.select(_STEP.c.name).where(awaits, _STEP.c.deadline.is_(None))).first() is not None:
+            self._unpark(session, workflow_id, now)
         return True
+
+    def correct(self, session: Session, workflow_id: str, symbol: str, becomes: Failed) -> bool:
+        """Say why a workflow was given up, now that it is known; return whether the reason was ``symbol`` until now."""
+        mine = sa.update(_W).where(_W.c.id == workflow_id, _W.c.state.in_(_FINAL), _W.c.error_symbol == symbol)
+        return bool(rows.matched(session, mine.values(rows.error_columns(becomes))))
 
     def signal_claim(self, session: Session, claim: str, name: str, payload: Mapping[str, Any]) -> str | None:
         """Deliver a signal to the workflow that holds ``claim``; return its id, or ``None`` when nobody holds it."""
@@ -197,15 +204,33 @@ class Store(listing.Listing):
         )
         return bool(rows.matched(session, asked))
 
-    def abandon(self, session: Session, workflow_id: str, symbol: str, detail: str | None) -> bool:
+    @staticmethod
+    def amend(session: Session, workflow_id: str, more: Mapping[str, Any]) -> None:
+        """Add to the inputs of a workflow that has not begun: what was not known yet when it was submitted.
+
+        The caller's transaction is the one in which it may begin.
+        """
+        inputs = session.execute(sa.select(_W.c.inputs).where(_W.c.id == workflow_id)).scalar_one()
+        session.execute(sa.update(_W).where(_W.c.id == workflow_id).values(inputs={**inputs, **more}))
+
+    def abandon(
+        self,
+        session: Session,
+        workflow_id: str,
+        symbol: str,
+        detail: str | None,
+        message: str = "The operation was abandoned.",
+    ) -> bool:
         """End a workflow as REVERTED at once, without undoing anything and without its hooks; its worker, if any, is
         fenced off.
 
+        :param detail: for the operator.
+        :param message: for the user.
         :returns: ``False`` when it has ended already.
         """
         now = self.db.now(session)
         ended = {
-            **rows.error_columns(Failed(symbol, "The operation was abandoned.", detail)),
+            **rows.error_columns(Failed(symbol, message, detail)),
             "state": State.REVERTED.value,
         }
         free: dict[str, Any] = {
@@ -232,8 +257,14 @@ class Store(listing.Listing):
         if row is None:
             return False
         deadline = row.deadline and now + (row.deadline - row.created_at)
+        awaits = (_STEP.c.workflow_id == workflow_id) & (_STEP.c.state == StepState.WAITING.value)
+        awaits &= _STEP.c.deadline.is_(None)  # see ParkUntil
+        waiting = session.execute(sa.select(_STEP.c.name).where(awaits)).first() is not None
+        fresh_error = rows.error_columns(None) if waiting else {}
         session.execute(
-            sa.update(_W).where(parked).values(state="QUEUED", wake_at=now, updated_at=now, deadline=deadline)
+            sa.update(_W)
+            .where(parked)
+            .values(state="QUEUED", wake_at=now, updated_at=now, deadline=deadline, **fresh_error)
         )
         failed = (_STEP.c.workflow_id == workflow_id) & (_STEP.c.state == StepState.FAILED.value)
         fresh = {"state": StepState.PENDING.value, "attempt": 1, "deadline": None, "finished_at": None}
@@ -297,7 +328,7 @@ class Store(listing.Listing):
         """Take up signals and a cancel that have arrived meanwhile; if they end the wait just recorded, hold on to the
         workflow."""
         rows.read_arrivals(session, draft)
-        if draft.owner is None and draft.wake_at is not None:
+        if transitions.unpark(draft) or (draft.owner is None and draft.wake_at is not None):
             draft.owner = run.owner
             settle(draft)
             if draft.owner is not None:  # no guard needed: this transaction has the row locked
@@ -323,6 +354,15 @@ class Store(listing.Listing):
             return rows.matched(session, sa.update(_W).where(mine).values(owner=None, lease_until=None))
 
     # -- within
+
+    @staticmethod
+    def _unpark(session: Session, workflow_id: str, now: datetime.datetime) -> None:
+        parked = (_W.c.id == workflow_id) & (_W.c.state == State.PARKED.value)
+        row = session.execute(sa.select(_W.c.created_at, _W.c.deadline).where(parked)).first()
+        if row is not None:  # with its whole time again: how long nobody could know is not its fault
+            deadline = row.deadline and now + (row.deadline - row.created_at)
+            on = {**rows.error_columns(None), "state": State.WAITING.value, "wake_at": now, "deadline": deadline}
+            session.execute(sa.update(_W).where(parked).values(on))
 
     def _is_superseded(self, session: Session, workflow_id: str) -> bool:
         known = [operations.KINDS.get(item.kind) for item in self.successors(session, workflow_id)]

@@ -7,7 +7,8 @@ Invariants, from which the rest follows:
 * ``error`` is set exactly when the workflow unwinds, was parked or has been reverted;
 * unwinding begins with the step at the cursor itself, whether it failed, waited or never ran as far as we know: a
   worker may have died after its effect and before its checkpoint;
-* once the pivot is completed nothing is undone any more, and before it nothing is parked but a failing undo.
+* once the pivot is completed nothing is undone any more, and before it nothing is parked but a failing undo and a step
+  whose outcome nobody knows; the signal that such a step awaits is what lets it go on.
 """
 
 import datetime
@@ -19,6 +20,7 @@ from trove.workflow.model import (
     AwaitSignal,
     Done,
     Failed,
+    ParkUntil,
     Result,
     Retry,
     Sleep,
@@ -137,6 +139,9 @@ def apply(
             first = old.deadline if old.state is StepState.WAITING and old.signal == signal else None
             kept = first if first is not None and first > run.now else _later(run, timeout)
             _wait(run, replace(row, signal=signal, deadline=kept))
+        case ParkUntil(signal, failure):
+            _wait(run, replace(row, signal=signal, deadline=None))
+            _park(run, failure)
         case Retry(after, reason):
             _again(run, plan, row, Failed(STEP_ERROR, _STEP_ERROR_MESSAGE, reason), backoff.stretch(after))
         case Raised(reason):
@@ -147,6 +152,16 @@ def apply(
             else:
                 run.steps[name] = _failed(run, row, failure)
                 _unwind(run, plan, failure)
+
+
+def unpark(run: Run) -> bool:
+    """Let a parked workflow go on if a signal that one of its steps awaits has come; return whether it does."""
+    # Who waits for a time has a deadline; what was parked for another reason must not go on for its sake.
+    awaited = {row.signal for row in run.steps.values() if row.state is StepState.WAITING and row.deadline is None}
+    if run.state is not State.PARKED or not awaited & set(run.signals):
+        return False
+    run.state, run.error = State.WAITING, None
+    return True
 
 
 def settle(run: Run, plan: Plan) -> None:

@@ -100,13 +100,14 @@ class GuestCommand(base.Base):
     version: Mapped[int]
     #: Encrypted, because they may hold passwords; erased when the command is finished.
     args: Mapped[dict[str, Any] | None] = mapped_column(types.EncryptedJSON("guest_commands.args"))
-    #: PENDING, ACCEPTED, DONE, FAILED, EXPIRED
+    #: PENDING, ACCEPTED, UNKNOWN, DONE, FAILED, EXPIRED
     state: Mapped[base.Word]
     result: Mapped[dict[str, Any] | None] = mapped_column(types.JSONText)
     error_symbol: Mapped[str | None] = mapped_column(sa.String(128))
     error_detail: Mapped[str | None] = mapped_column(sa.Text)
     #: When to send (again); pushed ahead at each sending.
     send_at: Mapped[base.Moment]
+    #: Until when the guest is to begin if nothing is before it, see :mod:`trove.domain.command_fate`.
     deadline: Mapped[base.Moment]
     created_at: Mapped[base.Moment]
     finished_at: Mapped[base.Moment | None]

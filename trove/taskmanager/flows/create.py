@@ -44,9 +44,11 @@ def _parked(ctx: StepContext, session: Session) -> None:
 
 
 _SET_UP = (
-    guest.GuestStep("prepare-datastore", guest.make_prepare, "prepare the database", timeout=_PREPARED),
-    guest.GuestStep("create-databases", guest.make_create_databases, "create the databases", timeout=_EDITED),
-    guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=_EDITED),
+    guest.GuestStep("prepare-datastore", guest.make_prepare, "prepare the database", timeout=_PREPARED, patient=False),
+    guest.GuestStep(
+        "create-databases", guest.make_create_databases, "create the databases", timeout=_EDITED, patient=False
+    ),
+    guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=_EDITED, patient=False),
 )
 
 FLOW = Flow(
@@ -64,7 +66,12 @@ FLOW = Flow(
         server.EnsureServer(),
         Parallel("set-up", (guest.AwaitGuest(), *_SET_UP)),
         modules.ApplyAtCreation(
-            "apply-modules", modules.make_apply, "apply the modules", timeout=guest.EDIT_TIMEOUT, keep=True
+            "apply-modules",
+            modules.make_apply,
+            "apply the modules",
+            timeout=guest.EDIT_TIMEOUT,
+            keep=True,
+            patient=False,
         ),
     ),
     on_success=_created,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from trove.common import ids
-from trove.domain import instance_states, operations
+from trove.domain import command_fate, instance_states, operations
 from trove.guestbus import reach
 from trove.objects import configuration, errors, guest_command, heartbeat, secret
 from trove.objects.guest import forget as forget_guest
@@ -24,8 +24,9 @@ from trove.objects.instance import Instance
 from trove.taskmanager.environment import Environment
 from trove.taskmanager.steps import outside, server
 from trove.wire import command
-from trove.workflow.model import AwaitSignal, Done, Failed, Result, Retry, StepContext
+from trove.workflow.model import AwaitSignal, Done, Failed, ParkUntil, Result, Retry, StepContext
 from trove.workflow.records import step_token
+from trove.workflow.store import Store
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ QUIET = 60.0
 ENGINE_TIMEOUT = 900.0
 #: Seconds for a change inside a running engine.
 EDIT_TIMEOUT = 240.0
+#: Seconds until whoever waits for a command looks itself what has become of it.
+LOOK = 30.0
 #: Seconds an engine has to stop before its server is removed anyway.
 STOP_TIMEOUT = 15.0
 
@@ -51,6 +54,16 @@ MakeCommand = Callable[[StepContext, Instance], command.Command | None]
 MakeInTransaction = Callable[[Session], command.Command]
 
 
+#: The answer of a step whose command may have been carried out.
+UNKNOWN = Failed(
+    command_fate.UNKNOWN_SYMBOL,
+    "The guest is silent and has not said what has become of this; it may have been done. That is shown when the guest "
+    "is back.",
+)
+#: The answer of a step whose command was erased with its guest.
+GONE = Failed("guest.removed", "The instance was deleted before the guest said that this was done.")
+
+
 def outcome(ctx: StepContext, what: str) -> Result:
     """Turn the signal of a finished command into a step's answer; what the guest said of a success is the output."""
     assert ctx.signal is not None
@@ -60,6 +73,24 @@ def outcome(ctx: StepContext, what: str) -> Result:
     symbol = payload.get("error_symbol") or "guest.failed"
     message = payload.get("error_message") or f"The guest could not {what}."
     return Failed(symbol, message, payload.get("log_tail"))
+
+
+def look(ctx: StepContext, command_id: str, what: str) -> Result:
+    """Answer with what is known of a command whose signal has not come: wait on while it may end by itself, and for as
+    long as it takes when nobody knows its outcome."""
+    signal = operations.command_signal(command_id)
+    with ctx.env.db.reader() as session:
+        try:
+            row = guest_command.get(session, command_id)
+        except errors.CommandNotFound:
+            return GONE
+    if row.state == guest_command.UNKNOWN:
+        return ParkUntil(signal, UNKNOWN)
+    if row.state == guest_command.DONE:
+        return Done(row.result)
+    if row.state in guest_command.FINAL and ctx.timed_out:  # else the signal is there, with a sentence for the user
+        return Failed(row.error_symbol or command.EXPIRED_SYMBOL, f"The guest could not {what}.", row.error_detail)
+    return AwaitSignal(signal, LOOK)
 
 
 def submit(
@@ -189,6 +220,8 @@ class GuestStep:
 
     :param make: builds the command, or returns ``None`` when there is nothing to do.
     :param what: ends the sentence "The guest could not …".
+    :param patient: wait for as long as the guest is at it, or at what comes before it. Else ``timeout`` is the end,
+        which is for what is removed then.
     :param keep: what the guest says of a success is the step's output.
     :param unmake: builds the command that undoes it; ``None``: the removal of the server undoes it.
     """
@@ -202,8 +235,10 @@ class GuestStep:
         timeout: float,
         unmake: MakeCommand | None = None,
         keep: bool = False,
+        patient: bool = True,
     ) -> None:
         self.name = name
+        self._patient = patient
         self._make = make
         self._what = what
         self._timeout = timeout
@@ -217,10 +252,12 @@ class GuestStep:
     def _run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:
             return outcome(ctx, self._what)
-        if ctx.timed_out:
-            return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
         with ctx.env.db.reader() as session:
             _, known = _latest(session, ctx.token, "run")
+        if ctx.timed_out and known is not None and known.state == guest_command.UNKNOWN:
+            return UNKNOWN
+        if ctx.timed_out and (known is None or not self._patient):
+            return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
         if known is not None:  # by an earlier attempt, or ahead: what it says need not be put together again
             return _await(ctx, known, self._timeout)
         made = self._make(ctx, outside.load_instance(ctx))
@@ -239,10 +276,35 @@ class GuestStep:
 
     def undo(self, ctx: StepContext) -> Result:
         # Whatever the answer was: the operating status shows what the engine does, and a second try would not help.
-        if self._unmake is None or ctx.signal is not None or ctx.timed_out or outside.being_deleted(ctx):
+        _withdraw(ctx)
+        if self._unmake is None or ctx.signal is not None or outside.being_deleted(ctx) or self._given_up(ctx):
             return Done()
         made = self._unmake(ctx, outside.load_instance(ctx))
         return Done() if made is None else submit(ctx, made, "undo", self._timeout) or Done()
+
+    @staticmethod
+    def _given_up(ctx: StepContext) -> bool:
+        if not ctx.timed_out:
+            return False
+        with ctx.env.db.reader() as session:
+            _, known = _latest(session, ctx.token, "undo")
+        return known is None or known.state == guest_command.UNKNOWN
+
+
+def _withdraw(ctx: StepContext) -> None:
+    """Have the step's command taken back, if no guest can know of it."""
+    with ctx.env.db.reader() as session:
+        command_id, known = _latest(session, ctx.token, "run")
+    if known is not None and known.state == guest_command.PENDING:
+        ctx.at_checkpoint(lambda session: _take_back(ctx, session, command_id))
+
+
+def _take_back(ctx: StepContext, session: Session, command_id: str) -> None:
+    try:
+        GuestIdentity.hold(session, ctx.resource_id)
+    except errors.GuestNotFound:
+        return
+    guest_command.withdraw(session, command_id, ctx.env.db.now(session))
 
 
 class StopDatastore:
@@ -305,13 +367,11 @@ class AwaitEdit:
         if ctx.signal is not None:
             answer = outcome(ctx, "make this change")
             return Done() if isinstance(answer, Done) else answer
-        if ctx.timed_out:
-            return Failed(
-                "guest.timeout", "The guest did not make the change in time; check the instance and try again."
-            )
-        return AwaitSignal(operations.command_signal(ctx.inputs["command_id"]), EDIT_TIMEOUT + 30.0)
+        answer = look(ctx, ctx.inputs["command_id"], "make this change")
+        return Done() if isinstance(answer, Done) else answer
 
     def undo(self, ctx: StepContext) -> Result:
+        ctx.at_checkpoint(lambda session: _take_back(ctx, session, ctx.inputs["command_id"]))
         return Done()
 
 
@@ -322,6 +382,7 @@ class ForgetGuest:
 
     def run(self, ctx: StepContext) -> Result:
         def erase(session: Session) -> None:
+            _tell_who_waits(ctx, session)
             forget_guest(session, ctx.resource_id)
             secret.delete_for(session, ctx.resource_id)
 
@@ -330,6 +391,15 @@ class ForgetGuest:
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
+
+
+def _tell_who_waits(ctx: StepContext, session: Session) -> None:
+    """End the workflows that wait for a guest that is gone: what they wait for will not come."""
+    store = Store(ctx.env.db)
+    payload = {"state": guest_command.FAILED, "error_symbol": GONE.symbol, "error_message": GONE.message}
+    for command_id, workflow_id in guest_command.awaited(session, ctx.resource_id):
+        if workflow_id != ctx.workflow_id:
+            store.signal(session, workflow_id, operations.command_signal(command_id), payload)
 
 
 def _shape_spec(vcpus: int, ram_mib: int, volume_gib: int) -> command.ShapeSpec:
@@ -371,8 +441,9 @@ def make_start(_ctx: StepContext, _instance: Instance) -> command.Command:
 
 
 def make_configure(ctx: StepContext, instance: Instance) -> command.Command:
-    """Build the command that makes the engine run with the present values of its configuration group."""
-    return command.Configure(values=_values(ctx, instance.configuration_id))
+    """Build the command that makes the engine run with the present values of its configuration group: of the one that
+    was asked for, or that it has."""
+    return command.Configure(values=_values(ctx, ctx.inputs.get("configuration_id", instance.configuration_id)))
 
 
 def make_unconfigure(ctx: StepContext, _instance: Instance) -> command.Command | None:

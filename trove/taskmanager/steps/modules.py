@@ -19,7 +19,7 @@ from trove.objects.scope import Scope
 from trove.taskmanager.environment import Environment
 from trove.taskmanager.steps import guest
 from trove.wire import command
-from trove.workflow.model import AwaitSignal, Done, Failed, Result, Sleep, StepContext
+from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
 from trove.workflow.store import Store
 
 #: Seconds until busy instances are looked at again.
@@ -74,9 +74,7 @@ class AwaitModules:
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:
             return guest.outcome(ctx, "do this with the modules")
-        if ctx.timed_out:
-            return Failed("guest.timeout", "The guest did not answer in time; try again, or ask the operator.")
-        return AwaitSignal(operations.command_signal(ctx.inputs["command_id"]), guest.EDIT_TIMEOUT + 30.0)
+        return guest.look(ctx, ctx.inputs["command_id"], "do this with the modules")
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from trove.common import ids
 from trove.objects import errors, guest_command, heartbeat
+from trove.objects.guest_identity import GuestIdentity
 from trove.tests.functional.db import case
 from trove.wire import command
 
@@ -83,7 +84,6 @@ class GuestCommands(case.EveryDatabase):
             self.assertEqual(
                 [one], [c.id for c in guest_command.pending(session, self.instance_id, NOW + 10 * SECOND, 5)]
             )
-            self.assertEqual([], guest_command.pending(session, self.instance_id, NOW + 60 * SECOND, 5))
 
     def test_a_result_is_recorded_and_arguments_erased(self) -> None:
         made = self._submit(command.EnableRoot(password="very-secret"))
@@ -121,17 +121,106 @@ class GuestCommands(case.EveryDatabase):
         counted = [r for r in results if r is not None]
         self.assertEqual([self._get(made).state], [r.state for r in counted])
 
-    def test_past_the_deadline_it_expires_once_and_stays_so(self) -> None:
-        late, accepted, done = self._submit(command.EnableRoot(password="x")), self._submit(), self._submit()
-        self._record(accepted, "ACCEPTED")
-        self._record(done, "DONE")
+    def _give_up(self, seconds: float) -> list[tuple[str, str]]:
         with self.db.writer() as session:
-            self.assertEqual([], guest_command.expire(session, NOW + 59 * SECOND))
-            expired = guest_command.expire(session, NOW + 60 * SECOND)
-            self.assertEqual([], guest_command.expire(session, NOW + 61 * SECOND))
-        self.assertEqual({late, accepted}, {c.id for c in expired})
-        self.assertEqual({("EXPIRED", None)}, {(c.state, c.args) for c in expired})
-        self.assertIsNone(self._record(late, "DONE"))
+            moment = NOW + seconds * SECOND
+            silent_since = moment - 30 * SECOND
+            late = guest_command.late_instances(session, moment, silent_since)
+            found = guest_command.give_up(session, self.instance_id, moment, silent_since)
+            self.assertEqual(bool(found), self.instance_id in late)
+            return [(row.id, row.state) for row in found]
+
+    def _sent(self, *made: str) -> None:
+        with self.db.writer() as session:
+            guest_command.mark_sent(session, made, NOW + SECOND)
+
+    def test_past_the_deadline_what_was_never_sent_has_expired(self) -> None:
+        done, late, later = self._submit(), self._submit(command.EnableRoot(password="x")), self._submit()
+        self._record(done, "FAILED")
+        self.assertEqual([], self._give_up(60))
+        self.assertEqual([(late, "EXPIRED"), (later, "EXPIRED")], self._give_up(61))  # counted from the result
+        self.assertEqual([], self._give_up(62))
+        self.assertEqual((None, NOW + 61 * SECOND), (self._get(late).args, self._get(late).finished_at))
+
+    def test_past_the_deadline_what_was_sent_is_unknown_until_the_guest_speaks(self) -> None:
+        accepted, sent, never = self._submit(), self._submit(command.EnableRoot(password="x")), self._submit()
+        self._sent(accepted, sent)
+        self._record(accepted, "ACCEPTED")
+        expected = [(accepted, "UNKNOWN"), (sent, "UNKNOWN"), (never, "EXPIRED")]
+        self.assertEqual(expected, self._give_up(60))
+        self.assertEqual((None, None), (self._get(sent).args, self._get(sent).finished_at))
+        with self.db.writer() as session:
+            self.assertEqual([], guest_command.pending(session, self.instance_id, NOW + 100 * SECOND, 5))
+            guest_command.make_due(session, self.instance_id, NOW + 100 * SECOND)
+            asked = guest_command.pending(session, self.instance_id, NOW + 100 * SECOND, 5)
+        self.assertEqual([accepted, sent], [row.id for row in asked])
+        self.assertEqual("DONE", self._record(accepted, "DONE").state)
+        self.assertEqual("ACCEPTED", self._record(sent, "ACCEPTED").state)
+        self.assertEqual("FAILED", self._record(sent, "FAILED").state)
+
+    def test_a_result_corrects_what_was_called_expired(self) -> None:
+        """A release before this one called so what a guest had begun."""
+        made = self._submit()
+        self._give_up(60)
+        self.assertEqual("DONE", self._record(made, "DONE").state)
+        self.assertIsNone(self._record(made, "FAILED"))
+
+    def test_a_guest_that_is_heard_is_not_given_up(self) -> None:
+        made = self._submit()
+        self._sent(made)
+        with self.db.writer() as session:
+            record = heartbeat.HeartbeatRecord(self.instance_id, "healthy", NOW + 40 * SECOND)
+            heartbeat.record(session, [record])
+        self.assertEqual([], self._give_up(60))
+        self.assertEqual([(made, "UNKNOWN")], self._give_up(71))
+
+    def test_a_guest_that_has_fallen_silent_is_not_waited_for(self) -> None:
+        sent, never = self._submit(), self._submit()
+        self._sent(sent)
+        with self.db.writer() as session:
+            record = heartbeat.HeartbeatRecord(self.instance_id, "healthy", NOW + 5 * SECOND)
+            heartbeat.record(session, [record])
+            self.assertEqual([], guest_command.late_instances(session, NOW + 40 * SECOND, None))
+        self.assertEqual([], self._give_up(34))
+        self.assertEqual([(sent, "UNKNOWN"), (never, "EXPIRED")], self._give_up(36))
+        self.assertEqual(NOW + 36 * SECOND, self._get(sent).deadline)  # so that the guest will not begin it
+
+    def test_what_a_workflow_has_asked_for_is_called_off_unless_it_was_accepted(self) -> None:
+        workflow_id = ids.new_id()
+        never, sent, accepted = (self._submit(workflow_id=workflow_id) for _ in range(3))
+        other = self._submit(workflow_id=ids.new_id())
+        self._sent(sent)
+        self._record(accepted, "ACCEPTED")
+        with self.db.writer() as session:
+            guest_command.call_off(session, workflow_id, NOW)
+        states = [self._get(item).state for item in (never, sent, accepted, other)]
+        self.assertEqual(["EXPIRED", "UNKNOWN", "ACCEPTED", "PENDING"], states)
+
+    def test_what_was_never_sent_can_be_taken_back(self) -> None:
+        sent, never = self._submit(), self._submit()
+        self._sent(sent)
+        with self.db.writer() as session:
+            self.assertEqual([False, True], [guest_command.withdraw(session, item, NOW) for item in (sent, never)])
+            self.assertEqual(1, guest_command.count_unfinished(session, self.instance_id))
+        self.assertEqual("EXPIRED", self._get(never).state)
+
+    def test_of_a_sender_and_one_who_gives_up_one_is_right(self) -> None:
+        """What was sent is never called expired, whoever comes first."""
+        for _ in range(5):
+            made = self._submit()
+
+            def send(made: str = made) -> bool:
+                with self.db.writer() as session:
+                    GuestIdentity.get(session, self.instance_id, for_update=True)
+                    found = [row.id for row in guest_command.pending(session, self.instance_id, NOW, 50)]
+                    guest_command.mark_sent(session, found, NOW + SECOND)
+                    return made in found
+
+            sent, given_up = self.at_once(send, lambda: self._give_up(60))
+            self.assertNotIsInstance(given_up, Exception)
+            state = self._get(made).state
+            self.assertEqual("EXPIRED" if not sent else state, state)
+            self.assertIn(state, ("PENDING", "UNKNOWN") if sent else ("EXPIRED",))
 
     def test_nobody_waits_for_a_guest_that_has_fallen_silent(self) -> None:
         made, done = self._submit(), self._submit()

@@ -4,6 +4,7 @@
 It says everything twice, because guests may. It exists exactly as long as its server does.
 """
 
+import datetime
 import json
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +39,7 @@ class ScriptedGuest:
     :ivar values: of the configuration group that the engine runs with.
     :ivar ram_mib: the memory that the engine is configured for.
     :ivar decide: what a command comes to; ``None``: the guest does not answer this one.
+    :ivar takes: whether it got what it does not answer.
     """
 
     def __init__(self, db: Database, store: Store, provider: FakeProvider, instance_id: str) -> None:
@@ -45,6 +47,7 @@ class ScriptedGuest:
         self.ram_mib = 0
         self.values: dict[str, Any] = {}
         self.decide: Callable[[GuestCommand], Answer | None] = does_all
+        self.takes = False
         self._db = db
         self._provider = provider
         self._id = instance_id
@@ -78,10 +81,22 @@ class ScriptedGuest:
             self._reports.hello(session, identity, _hello())
         identity.save(session)
 
+    def say(self, row: GuestCommand, answer: Answer) -> None:
+        """Say late what has become of a command."""
+        with self._db.writer() as session:
+            identity = GuestIdentity.get(session, self._id, for_update=True)
+            said = report.CommandResult(
+                report_id=ids.new_id(), command_id=row.id, state=answer[0], error_symbol=answer[1],
+                error_message=answer[1],
+            )  # fmt: skip
+            self._reports.command_result(session, identity, said)
+
     def _do(self, session: Session, identity: GuestIdentity, row: GuestCommand) -> None:
         message = base.decode(command.COMMANDS, row.name, row.version, row.args)
         answer = self.decide(row)
         if answer is None:
+            if self.takes:
+                guest_command.mark_sent(session, [row.id], self._db.now(session) + datetime.timedelta(days=1))
             return
         state, symbol = answer
         self.done.append(row.name)

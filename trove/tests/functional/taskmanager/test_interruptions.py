@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from trove.db import models
 from trove.domain import instance_states
 from trove.objects import guest_identity
+from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
 from trove.providers import base as providers
 from trove.taskmanager.abandon import abandon
@@ -187,14 +188,65 @@ class TestGuests(_Case):
             self.assertNotIn("hunter2", f"{fault.message} {fault.details}")
 
     def test_a_silent_guest(self) -> None:
-        for name, status in (("create", "ERROR"), ("restart", "ACTIVE"), ("user-create", "ACTIVE"),
-                             ("resize-larger", "ACTIVE")):  # fmt: skip
+        for name, status, symbol in (
+            ("create", "ERROR", "guest.timeout"),  # everything is removed, so nothing can be begun any more
+            ("restart", "ACTIVE", "command.expired"),
+            ("user-create", "ACTIVE", "command.expired"),
+            ("resize-larger", "ACTIVE", "command.expired"),
+        ):
             case = self.driver.case(name)
             case.guest.decide = lambda row: None
             self.driver.run(case)
-            # No conductor has noted that the command has expired either: the step's own time-out is the last resort.
-            expected = (State.REVERTED, (status, "guest.timeout"))
+            expected = (State.REVERTED, (status, symbol))
             self.assertEqual(expected, (self.driver.state(case), self.status(case)), name)
+
+    def silent_for_ever(self, name: str) -> tuple[InstanceCase, GuestCommand]:
+        """Run a case whose guest gets its command and says nothing; return that too."""
+        case, got = self.driver.case(name), []
+        case.guest.decide, case.guest.takes = got.append, True
+        self.driver.run(case)
+        return case, got[0]
+
+    def test_what_a_silent_guest_was_sent_is_not_called_reverted(self) -> None:
+        for answer, ended in (
+            (("DONE", None), (State.SUCCEEDED, ("ACTIVE", None))),
+            (("FAILED", "command.expired"), (State.REVERTED, ("ACTIVE", "command.expired"))),
+        ):
+            case, row = self.silent_for_ever("user-create")
+            unknown = (State.PARKED, ("ACTIVE", "guest.outcome_unknown"))
+            self.assertEqual(unknown, (self.driver.state(case), self.status(case)))
+            case.guest.say(row, answer)
+            self.driver.run(case)
+            self.assertEqual(ended, (self.driver.state(case), self.status(case)))
+
+    def test_an_exclusive_operation_of_a_silent_guest_says_so_and_is_corrected(self) -> None:
+        for answer, symbol, fault in ((("DONE", None), "guest.finished_late", None),
+                                      (("FAILED", "engine.broken"), "engine.broken", "engine.broken")):  # fmt: skip
+            case, row = self.silent_for_ever("restart")
+            unknown = (State.REVERTED, ("ACTIVE", "guest.outcome_unknown"))
+            self.assertEqual(unknown, (self.driver.state(case), self.status(case)))
+            case.guest.say(row, answer)
+            self.assertEqual(("ACTIVE", fault), self.status(case))
+            with self.db.reader() as session:
+                self.assertEqual(symbol, self.driver.store.describe(session, case.workflow_id)["error_symbol"])
+
+    def test_a_deletion_ends_what_nobody_knows(self) -> None:
+        case, _row = self.silent_for_ever("user-create")
+        self.driver.delete(case)
+        self.driver.run(case)
+        self.assert_gone(case)
+        with self.db.reader() as session:
+            self.assertEqual("guest.removed", self.driver.store.describe(session, case.workflow_id)["error_symbol"])
+
+    def test_what_was_not_sent_is_taken_back_when_the_operation_ends(self) -> None:
+        case = self.driver.case("restart")
+        case.guest.decide = lambda row: None
+        self.driver.run(case, 1)
+        with self.db.writer() as session:
+            self.driver.store.request_cancel(session, case.workflow_id)
+        self.driver.run(case)
+        with self.db.reader() as session:
+            self.assertEqual(["EXPIRED"], [row.state for row in case.commands(session)])
 
     def test_a_guest_that_never_enrols(self) -> None:
         case = self.driver.case("create")

@@ -15,7 +15,7 @@ from trove.guestbus.session import Phase
 from trove.objects import guest_identity, heartbeat
 from trove.tests import base
 from trove.tests.unit.conductor import world
-from trove.wire import command
+from trove.wire import command, report
 
 
 class OutboxTest(base.UnitTestCase):
@@ -183,21 +183,75 @@ class OutboxTest(base.UnitTestCase):
         workflow_id = self.world.workflow(self.guest.id)
         late = self.world.submit(self.guest.id, command.Restart(), deadline=-1, workflow_id=workflow_id)
         good = self.submit()
-        self.assertEqual([good], self.fetch())
         self.assertEqual((1, 0), (self.world.outbox.expire(), self.world.outbox.expire()))
+        self.assertEqual([good], self.fetch())
         self.assertEqual("EXPIRED", self.world.command(late).state)
         payload = self.world.signals(workflow_id)[operations.command_signal(late)]
         self.assertEqual(("EXPIRED", "command.expired"), (payload["state"], payload["error_symbol"]))
         self.assertEqual([workflow_id], self.world.woken)
 
-    def test_accepted_but_never_finished(self) -> None:
-        command_id = self.submit()
-        self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.result(command_id, "ACCEPTED"))))
+    def say(self, *messages: report.Report) -> None:
+        """Have the guest report."""
+        for message in messages:
+            self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(message)))
+        self.world.batcher.flush()
+
+    def past(self) -> None:
+        """Let every deadline pass."""
         table = models.GuestCommand.__table__
         with self.world.db.writer() as session:
             session.execute(sa.update(table).values(deadline=table.c.created_at))
+
+    def test_what_was_sent_to_a_silent_guest_is_not_called_expired(self) -> None:
+        workflow_id = self.world.workflow(self.guest.id)
+        secret = command.EnableRoot(password="hunter2")
+        accepted = self.world.submit(self.guest.id, secret, workflow_id=workflow_id)
+        taken, waits = self.submit(), self.submit()
+        self.assertEqual([accepted, taken], self.fetch(2))
+        self.say(world.result(accepted, "ACCEPTED"))
+        self.past()
+        self.assertEqual(3, self.world.outbox.expire())
+        self.assertEqual(
+            [("UNKNOWN", None), ("UNKNOWN", None), ("EXPIRED", None)],
+            [(row.state, row.args) for row in map(self.world.command, (accepted, taken, waits))],
+        )
+        # A signal would stand in the way of the one that says more.
+        self.assertEqual(({}, []), (self.world.signals(workflow_id), self.world.woken))
+
+    def test_a_guest_that_is_heard_is_waited_for(self) -> None:
+        first, second = self.submit(), self.submit()
+        self.assertEqual([first], self.fetch(1))
+        self.say(world.heartbeat(), world.result(first, "ACCEPTED"))
+        self.past()
+        self.assertEqual(0, self.world.outbox.expire())
+        self.assertEqual([second], self.fetch())
+
+    def test_a_guest_that_is_back_is_asked(self) -> None:
+        """The question has no arguments and the deadline that has passed; the answer corrects the record."""
+        workflow_id = self.world.workflow(self.guest.id)
+        made = self.world.submit(self.guest.id, command.EnableRoot(password="hunter2"), workflow_id=workflow_id)
+        self.assertEqual([made], self.fetch())
+        self.past()
         self.world.outbox.expire()
-        self.assertEqual("EXPIRED", self.world.command(command_id).state)
+        self.assertEqual([], self.fetch())
+        self.guest.restart()
+        self.say(world.hello())
+        (frame,) = self.guest.hear(self.world.outbox.envelopes_for(self.guest.id))
+        assert isinstance(frame, command.CommandFrame) and frame.deadline is not None
+        now = self.guest.session.control_time()
+        self.assertEqual((made, {}, True), (frame.id, frame.args, frame.deadline < (now or 0)))
+        self.assertEqual([], self.fetch(), "not again at once")
+        self.say(world.result(made, "DONE"))
+        self.assertEqual("DONE", self.world.command(made).state)
+        self.assertEqual("DONE", self.world.signals(workflow_id)[operations.command_signal(made)]["state"])
+
+    def test_the_deadline_counts_from_the_sending(self) -> None:
+        self.submit(deadline=60)
+        (frame,) = self.guest.hear(self.world.outbox.envelopes_for(self.guest.id))
+        assert isinstance(frame, command.CommandFrame) and frame.deadline is not None
+        now = self.guest.session.control_time() or 0
+        self.assertEqual(60_000, frame.allowance)
+        self.assertTrue(now + 50_000 < frame.deadline <= now + 60_000, (now, frame.deadline))
 
     def test_a_silent_guest_is_not_waited_for(self) -> None:
         """Not for as long as a restart may take, when everybody knows that nobody carries it out."""

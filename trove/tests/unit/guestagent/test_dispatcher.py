@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands: judged, journalled, carried out, told; and the agent dying at every point in between."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 from trove.common import ids
 from trove.datastores import spi
 from trove.guestagent import dispatcher as dispatchers
-from trove.guestagent.dispatcher import Dispatcher
+from trove.guestagent.dispatcher import Dispatcher, Hooks
 from trove.guestagent.journal import CommandRecord, Journal, JournalError
 from trove.guestagent.monitor import InventoryWatch
 from trove.tests.base import UnitTestCase
@@ -49,6 +51,8 @@ class DispatcherCase(UnitTestCase):
         self.path = self.tempdir() / "journal.sqlite"
         self.handler = FakeHandler()
         self.changes = 0
+        #: What the agent has heard of the control plane's clock, in milliseconds.
+        self.control_time: int | None = None
         self.start()
 
     def start(self) -> None:
@@ -61,9 +65,12 @@ class DispatcherCase(UnitTestCase):
             self.journal,
             self.handler,
             engine_lock=self.lock,
-            inventory=self.inventory.after_command,
-            changed=self._changed,
-            settings=lambda order, _result: {"last": order.name},
+            hooks=Hooks(
+                self.inventory.after_command,
+                self._changed,
+                lambda order, _result: {"last": order.name},
+                control_time=lambda: self.control_time,
+            ),
         )
 
     def restart(self) -> None:
@@ -91,6 +98,127 @@ class DispatcherCase(UnitTestCase):
         last = self.journal.unacknowledged()[-1]
         assert isinstance(last, report.CommandResult)
         return last
+
+
+class TestDeadlines(DispatcherCase):
+    """A command is begun by its deadline, on the control plane's clock, or never."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.control_time = 1_000_000
+
+    def put_off(self, *names: str, deadline: int = 1_240_000, allowance: int = 240_000) -> list[str]:
+        """Accept creations of databases and return their ids."""
+        frames = [frame_of(create(name), deadline=deadline, allowance=allowance) for name in names]
+        for frame in frames:
+            self.dispatcher.accept(frame)
+        return [frame.id for frame in frames]
+
+    def outcomes(self) -> list[tuple[str, str | None]]:
+        return [item for item in self.told() if item[0] != "ACCEPTED"]
+
+    def test_begun_in_time(self) -> None:
+        self.put_off("a")
+        self.control_time = 1_240_000
+        self.run_all()
+        self.assertEqual(([("DONE", None)], ["a"]), (self.outcomes(), self.handler.databases))
+
+    def test_not_begun_in_time(self) -> None:
+        (command_id,) = self.put_off("a")
+        self.control_time = 1_240_001
+        self.run_all()
+        self.assertEqual(([("FAILED", "command.expired")], []), (self.outcomes(), self.handler.databases))
+        record = self.journal.find(command_id)
+        assert record is not None
+        self.assertEqual(("FAILED", None), (record.state, record.args))
+
+    def test_too_late_when_it_comes(self) -> None:
+        self.put_off("a", deadline=999_999)
+        self.assertEqual([("FAILED", "command.expired")], self.told())
+
+    def test_a_question_about_what_never_came(self) -> None:
+        """It has no arguments any more, and is not taken for a command without them."""
+        frame = command.CommandFrame(
+            id=ids.new_id(), command="create_databases", command_version=1, args={}, deadline=5
+        )
+        self.dispatcher.accept(frame)
+        self.dispatcher.accept(frame)
+        self.assertEqual([("FAILED", "command.expired")] * 2, self.told())
+
+    def test_a_question_about_what_was_done(self) -> None:
+        (command_id,) = self.put_off("a")
+        self.run_all()
+        self.control_time = 9_000_000
+        self.dispatcher.accept(
+            command.CommandFrame(id=command_id, command="create_databases", command_version=1, args={}, deadline=5)
+        )
+        self.assertEqual([("DONE", None)] * 2, self.outcomes())
+
+    def test_a_long_queue_is_carried_out_whole(self) -> None:
+        def take_long(_name: str) -> None:
+            self.control_time = (self.control_time or 0) + 200_000
+
+        self.handler.during = take_long
+        self.put_off(*"abcdefgh")
+        self.run_all()
+        self.assertEqual(list("abcdefgh"), self.handler.databases)
+
+    def test_an_agent_that_was_away_begins_nothing_of_its_queue(self) -> None:
+        self.put_off(*"abc")
+        self.dispatcher.run_next()
+        self.restart()
+        self.control_time = 3 * 86_400_000
+        self.run_all()
+        self.assertEqual(["a"], self.handler.databases)
+        self.assertEqual([("DONE", None), *[("FAILED", "command.expired")] * 2], self.outcomes())
+
+    def test_an_agent_that_was_away_for_a_moment_goes_on(self) -> None:
+        self.put_off(*"abc", deadline=1_100_000)
+        self.control_time = 1_090_000
+        self.dispatcher.run_next()
+        self.restart()
+        self.control_time = 1_200_000  # within the allowance from the end of the first
+        self.run_all()
+        self.assertEqual(list("abc"), self.handler.databases)
+
+    def test_nothing_is_begun_before_the_time_is_known(self) -> None:
+        self.put_off("a")
+        self.restart()
+        self.control_time = None
+        self.assertFalse(self.dispatcher.run_next())
+        self.assertEqual([], self.handler.databases)
+        self.control_time = 1_000_500
+        self.run_all()
+        self.assertEqual(["a"], self.handler.databases)
+
+    def test_without_a_deadline_nobody_is_waited_for(self) -> None:
+        self.control_time = None
+        self.assertEqual("DONE", self.carry_out(create("a")).state)
+
+    def test_what_was_begun_is_brought_to_its_end(self) -> None:
+        self.handler.during = _raise(Crash())
+        self.put_off("a")
+        self.assertRaises(Crash, self.dispatcher.run_next)
+        self.handler.during = lambda name: None
+        self.restart()
+        for time in (None, 3 * 86_400_000):
+            self.control_time = time
+            self.run_all()
+        self.assertEqual(([("DONE", None)], ["a"]), (self.outcomes(), self.handler.databases))
+
+    def test_a_journal_of_an_older_agent(self) -> None:
+        """It may have begun what it left, and said of nothing until when."""
+        self.dispatcher.accept(frame_of(create("a")))
+        self.journal.close()
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            for column in ("deadline", "allowance", "begun"):
+                connection.execute(f"ALTER TABLE command DROP COLUMN {column}")
+        self.start()
+        record = self.journal.next_unfinished()
+        assert record is not None
+        self.assertEqual((None, True), (record.deadline, record.begun))
+        self.run_all()
+        self.assertEqual(["a"], self.handler.databases)
 
 
 class TestDispatcher(DispatcherCase):

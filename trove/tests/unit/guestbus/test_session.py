@@ -11,6 +11,7 @@ from trove.guestbus.envelope import EnvelopeError, Header
 from trove.guestbus.key_store import FileKeyStore
 from trove.guestbus.session import GuestSession, NotEnrolled, Phase
 from trove.tests import base
+from trove.tests.fixtures.clock import ManualClock
 from trove.wire import base as wire
 from trove.wire import bootstrap, command, report
 
@@ -67,6 +68,36 @@ class SessionTest(base.UnitTestCase):
 
     def enrol(self) -> None:
         self.session.open_from_control(self.control.answer_enrol(self.session.seal_enrol("1", "1")))
+
+    def hear(self, message: wire.Message = ACK, **changes: Any) -> wire.Message:
+        fields = {"not_after": NOW + 200_000, **changes}
+        return self.session.open_from_control(self.control.say(message, **fields))
+
+    def test_the_control_planes_time(self) -> None:
+        hands = self.useFixture(ManualClock())
+        self.enrol()
+        self.assertEqual(NOW, self.session.control_time())
+        hands.advance(5)
+        self.assertEqual(NOW + 5000, self.session.control_time())
+        self.hear(sent_at=NOW + 1000)  # it was on its way for long
+        self.assertEqual(NOW + 5000, self.session.control_time())
+        self.hear(sent_at=NOW + 90_000)
+        hands.advance(1)
+        self.assertEqual(NOW + 91_000, self.session.control_time())
+        self.session = self.start()
+        self.assertIsNone(self.session.control_time(), "how long the process was away is not known")
+        self.hear(sent_at=NOW + 95_000)
+        self.assertEqual(NOW + 95_000, self.session.control_time())
+
+    def test_a_command_that_says_until_when_is_heard_afterwards_too(self) -> None:
+        self.enrol()
+        self.hear(sent_at=NOW + 90_000, not_after=NOW + 100_000)
+        fields: dict[str, Any] = {"id": "c", "command": "restart", "command_version": 1, "args": {}}
+        late = {"sent_at": NOW + 91_000, "not_after": NOW + 80_000}
+        frame = command.CommandFrame(**fields, deadline=NOW + 80_000)
+        self.assertEqual(frame, self.hear(frame, **late))
+        # To a guest of before, which has no deadlines, it is a message that has expired.
+        self.assertRaises(EnvelopeError, self.hear, command.CommandFrame(**fields), **late)
 
     def poll(self) -> bytes:
         return self.session.seal_report(report.Poll(report_id=ids.new_id(), wait=1))

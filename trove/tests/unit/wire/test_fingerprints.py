@@ -25,7 +25,7 @@ MESSAGES = {
     "AlterUser": "1-16feca1e36a7054b",
     "ApplyModules": "1-7905e1aac86944c5",
     "Bootstrap": "1-5476c858d4274f5b",
-    "CommandFrame": "1-0bba8873cfc58c14",
+    "CommandFrame": "1-b94ce7c631d2f2cd",
     "CommandResult": "1-f50a128d52a560f0",
     "Configure": "1-1b305ad850be4373",
     "CreateDatabases": "1-6beca9fb61496b72",

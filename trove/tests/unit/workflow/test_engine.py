@@ -22,6 +22,7 @@ from trove.workflow.model import (
     Failed,
     LeaseLost,
     Parallel,
+    ParkUntil,
     Retry,
     Sleep,
     State,
@@ -256,6 +257,61 @@ class TestSignals(EngineTestCase):
         self.assertIsNone(self.claim())
         self.assertIs(State.SUCCEEDED, self.run_to_end())
         self.assertEqual({"x": 1}, self.step("a")["output"])
+
+    def unknown(self, ctx: StepContext) -> Any:
+        """Ask, and when nobody answers, wait until somebody does."""
+        if ctx.signal is not None:
+            return Done(dict(ctx.signal.payload)) if ctx.signal.payload.get("x") else NO
+        return ParkUntil("s", Failed("sample.unknown", "Nobody knows.")) if ctx.timed_out else AwaitSignal("s", 60.0)
+
+    def test_what_nobody_knows_is_parked_until_somebody_says(self) -> None:
+        for payload, state in (({"x": 1}, State.SUCCEEDED), ({}, State.REVERTED)):
+            self.begin(Ensure("a"), Call("b", self.unknown))
+            self.assertIs(State.PARKED, self.run_to_end())
+            row = self.case.row()
+            self.assertEqual(("sample.unknown", None), (row["error_symbol"], row["wake_at"]))
+            self.assertEqual({"a": 1}, {k: v for k, v in self.case.env.things.items() if k == "a"}, "nothing is undone")
+            self.clock.advance(10 * KIND.timeout)  # how long that takes is not its fault
+            self.signal("another", {})
+            self.assertIsNone(self.claim())
+            self.signal("s", payload)
+            self.assertIs(state, self.run_due())
+            self.assertEqual(None if payload else "sample.no", self.case.row()["error_symbol"])
+
+    def test_what_was_said_while_it_parked_is_not_lost(self) -> None:
+        def act(ctx: StepContext) -> Any:
+            if ctx.signal is None:
+                self.signal("s", {"x": 1})
+                return ParkUntil("s", NO)
+            return Done(dict(ctx.signal.payload))
+
+        self.begin(Call("a", act))
+        self.assertIs(State.SUCCEEDED, self.run_due())
+        self.assertNotIn("parked", self.case.numbers())
+
+    def test_what_is_parked_for_another_reason_is_not_woken(self) -> None:
+        def undo(ctx: StepContext) -> Any:
+            return NO
+
+        waits = Call("b", lambda ctx: AwaitSignal("s", 60.0), lambda ctx: AwaitSignal("s", 600.0))
+        self.begin(Parallel("both", (waits, Call("c", lambda ctx: NO, undo))), max_attempts=1)
+        self.assertIs(State.PARKED, self.run_to_end())
+        self.signal("s", {})
+        self.assertEqual(("PARKED", None), (self.case.row()["state"], self.case.row()["wake_at"]))
+
+    def test_an_operators_retry_of_what_nobody_knows_looks_again(self) -> None:
+        looks: list[bool] = []
+
+        def act(ctx: StepContext) -> Any:
+            looks.append(ctx.timed_out)
+            return ParkUntil("s", NO) if len(looks) < 3 else Done()
+
+        self.begin(Call("a", act))
+        self.assertIs(State.PARKED, self.run_due())
+        for state in (State.PARKED, State.SUCCEEDED):
+            with self.db.writer() as session:
+                self.assertTrue(self.store.retry(session, self.case.workflow_id))
+            self.assertIs(state, self.run_due())
 
     def test_members_of_a_group_wait_together(self) -> None:
         self.begin(Parallel("group", (Ask("q"), Ensure("b", looks=1), Ask("r"))), Ensure("c"))

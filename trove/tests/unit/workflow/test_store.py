@@ -15,7 +15,7 @@ from trove.tests.unit.workflow.flows import KIND, Ask, Ensure
 from trove.workflow import testing
 from trove.workflow.engine import Engine
 from trove.workflow.listing import OperationNotFound
-from trove.workflow.model import ClaimHeld, State
+from trove.workflow.model import ClaimHeld, Failed, State
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
 
@@ -54,6 +54,24 @@ class StoreTestCase(base.UnitTestCase):
     def signal(self, workflow_id: str, name: str, payload: dict[str, Any]) -> bool:
         with self.db.writer() as session:
             return self.store.signal(session, workflow_id, name, payload)
+
+    def test_what_was_not_known_is_added_before_it_begins(self) -> None:
+        made = self.submit()
+        with self.db.writer() as session:
+            self.store.amend(session, made, {"y": 2})
+        self.assertEqual({"x": 1, "y": 2}, self.row(made)["inputs"])
+
+    def test_why_it_ended_can_be_corrected_once(self) -> None:
+        made, other = self.submit(), self.submit()
+        known = Failed("guest.known", "Now it is known.")
+        for workflow_id in (made, other):
+            self.abandon(workflow_id)
+        with self.db.writer() as session:
+            self.assertFalse(self.store.correct(session, made, "guest.unknown", known))
+            self.assertTrue(self.store.correct(session, made, "instance.deleted", known))
+            self.assertFalse(self.store.correct(session, made, "instance.deleted", known))
+        found = [self.row(item)["error_symbol"] for item in (made, other)]
+        self.assertEqual(["guest.known", "instance.deleted"], found)
 
     def abandon(self, workflow_id: str) -> None:
         with self.db.writer() as session:
