@@ -11,6 +11,8 @@ History:
 * 1.2: an instance whose configuration or access is being changed reads UPDATING instead of ACTIVE; history
   of configuration groups; quotas per datastore; the content of
   published logs.
+* 1.3: a change inside a database (databases, users, access, disabling root) is answered at once, with 202 and the
+  operations that it began.
 """
 
 from collections.abc import Mapping
@@ -26,12 +28,14 @@ HEADER = "OpenStack-API-Version"
 Version = microversion_parse.Version
 
 MIN = Version(1, 0)
-MAX = Version(1, 2)
+MAX = Version(1, 3)
 
 #: The first version that answers with symbols and refuses what it does not know.
 STRICT = Version(1, 1)
 #: The first version that knows every status, histories of configuration groups, and quotas per datastore.
 DETAILED = Version(1, 2)
+#: The first version that answers a change inside a database with its operations.
+OPERATIONS = Version(1, 3)
 
 
 def parse(text: str) -> Version:

@@ -81,6 +81,7 @@ def _operation(route: Route, schemas: Mapping[str, Any]) -> dict[str, Any]:
         "parameters": [_version_header(route), *_query_parameters(route, schemas)],
         "responses": {
             str(route.status): _success(route),
+            **({"202": _begun()} if route.operations else {}),
             "4XX": _reference("responses", "error"),
             "5XX": _reference("responses", "error"),
         },
@@ -112,17 +113,29 @@ def _query_parameters(route: Route, schemas: Mapping[str, Any]) -> list[dict[str
     return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in properties.items()]
 
 
-def _success(route: Route) -> dict[str, Any]:
+def _answer(description: str) -> dict[str, Any]:
     headers = {
         microversions.HEADER: _reference("headers", "version"),
         "x-openstack-request-id": _reference("headers", "request-id"),
     }
-    answer: dict[str, Any] = {"description": "Success.", "headers": headers}
+    return {"description": description, "headers": headers}
+
+
+def _success(route: Route) -> dict[str, Any]:
+    answer = _answer("Success.")
     if route.response is not None:
         answer["content"] = _json(route.response)
     elif route.media is not None:
         answer["content"] = {route.media: {"schema": {"type": "string"}}}
     return answer
+
+
+def _begun() -> dict[str, Any]:
+    # Whether there is a body depends on the version, which a description of content cannot say.
+    return _answer(
+        "Accepted and not done yet. "
+        f"From {microversions.OPERATIONS} on the body is a document of schema 'operations'; before, there is none."
+    )
 
 
 def _json(schema: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases and users of each instance, as its guest reported them last. API reads are served from here, never by
-asking."""
+asking. Changes are judged by what is :func:`expected`: that, and what was accepted since."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove.db import models
-from trove.objects import base, errors, upsert
+from trove.domain import expected_inventory
+from trove.domain.expected_inventory import Inventory
+from trove.objects import base, errors, guest_command, upsert
+from trove.objects.guest_identity import GuestIdentity
 from trove.wire import report
 
 _DATABASES = base.table_of(models.InventoryDatabase)
@@ -85,6 +88,26 @@ def list_users(
         name, host = marker
         query = query.where(sa.or_(_USERS.c.name > name, sa.and_(_USERS.c.name == name, _USERS.c.host > host)))
     return [UserRow._make(row) for row in session.execute(query.order_by(_USERS.c.name, _USERS.c.host).limit(limit))]
+
+
+def expected(
+    session: orm.Session, instance_id: str, *, databases: Sequence[str] = (), users: Sequence[str] = ()
+) -> Inventory:
+    """Return what will be there of the databases and users with these names once all that was accepted is done.
+
+    The guest's row stays locked until the transaction ends: of two requests for the same thing, the second one sees the
+    first.
+
+    :raises GuestNotFound: when the instance has no guest.
+    """
+    GuestIdentity.hold(session, instance_id)
+    changes = guest_command.unfinished(session, instance_id)
+    named = sorted({*users, *expected_inventory.users_named(changes)})
+    found = Inventory(databases=known_databases(session, instance_id, databases))
+    query = sa.select(*_USER_COLUMNS).where(_USERS.c.instance_id == instance_id, _USERS.c.name.in_(named))
+    found.users = {(row.name, row.host): list(row.databases) for row in session.execute(query)}
+    found.apply(changes)
+    return found
 
 
 def known_databases(session: orm.Session, instance_id: str, names: Sequence[str]) -> set[str]:

@@ -2,7 +2,7 @@
 """What requests on the inside of a database share: the instance must be able to take a change, and the engine must
 know the thing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,9 @@ class InstanceNotReady(exception.UnprocessableEntity):
 
 #: Nothing is known of the inside then: it is not there yet, was never finished, or is being removed.
 _CLOSED = frozenset({instance_states.BUILD, instance_states.ERROR, instance_states.SHUTDOWN})
+#: A database that waits for a restart, to take a parameter over, answers as well as any other; so does one whose
+#: configuration or access is being changed, which existing clients are told is ACTIVE.
+_ANSWERING = frozenset({instance_states.RESTART_REQUIRED, instance_states.UPDATING})
 #: Only with these is the database idle and answers.
 _USABLE = frozenset(instance_states.OPERATING_WORD[status] for status in instance_states.SERVICE_USABLE)
 
@@ -91,8 +94,7 @@ def is_usable(req: ApiRequest, row: InstanceRow) -> bool:
 
 def _operating(req: ApiRequest, row: InstanceRow) -> str:
     expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
-    # A database that waits for a restart, to take a parameter over, answers as well as any other.
-    idle = instance_states.ACTIVE if row.status == instance_states.RESTART_REQUIRED else row.status
+    idle = instance_states.ACTIVE if row.status in _ANSWERING else row.status
     return instance_states.operating_status(idle, row.service_status, row.reported_at, clock.utcnow(), expiry)
 
 
@@ -110,18 +112,35 @@ def refuse(reasons: list[str]) -> None:
         raise exception.ValidationFailed(reasons)
 
 
-def find_user(
-    session: Session, engine: spi.Plugin, instance_id: str, name: str, *, any_host: Collection[str] = ()
-) -> inventory.UserRow:
+def find_user(session: Session, engine: spi.Plugin, instance_id: str, name: str) -> inventory.UserRow:
     """Return the user that ``name`` in a path means.
 
     It is a plain name, or ``name@host`` with the host behind the last ``@``; names may contain ``@`` too. An engine
     without hosts knows a user by the name alone, so there the whole is tried first.
 
-    :param any_host: hosts that also mean a user who may come from any.
     :raises ValidationFailed: when it is one of the engine's own.
     :raises UserNotFound: when the instance has no such user.
     """
+    readings = _readings(engine, name)
+    known = inventory.known_users(session, instance_id, [user for user, _ in readings])
+    return inventory.get_user(session, instance_id, *_choose(engine, readings, known))
+
+
+def expect_user(
+    session: Session, engine: spi.Plugin, instance_id: str, name: str, *, any_host: Collection[str] = ()
+) -> inventory.UserRow:
+    """Return the user that ``name`` in a path means, as it will be when all that was accepted is done; see
+    :func:`find_user`.
+
+    :param any_host: hosts that also mean a user who may come from any.
+    """
+    readings = _readings(engine, name, any_host)
+    expected = inventory.expected(session, instance_id, users=[user for user, _ in readings]).users
+    key = _choose(engine, readings, expected)
+    return inventory.UserRow(*key, expected[key])
+
+
+def _readings(engine: spi.Plugin, name: str, any_host: Collection[str] = ()) -> list[tuple[str, str]]:
     readings = [(name, "%")]
     user, at, host = name.rpartition("@")
     if at and user and host:
@@ -129,10 +148,15 @@ def find_user(
             readings.insert(0, (user, host))
         if host in any_host or spi.Capability.USER_HOSTS not in engine.capabilities:
             readings.append((user, "%"))
-    known = inventory.known_users(session, instance_id, [user for user, _ in readings])
+    return readings
+
+
+def _choose(
+    engine: spi.Plugin, readings: list[tuple[str, str]], known: Container[tuple[str, str]]
+) -> tuple[str, str]:
     # The whole may break a rule that the name in it keeps, so only the shorter one is judged.
     refuse(engine.validate_users([{"name": min((user for user, _ in readings), key=len), "host": "%"}]))
-    for user, host in readings:
-        if (user, host) in known:
-            return inventory.get_user(session, instance_id, user, host)
+    for reading in readings:
+        if reading in known:
+            return reading
     raise errors.UserNotFound(*readings[0])

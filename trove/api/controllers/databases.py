@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases inside an instance. Reads come from the inventory that the guest reports; changes are commands to the
-guest."""
+"""Databases inside an instance.
+
+Reads come from the inventory that the guest reports. Changes are commands to the guest, judged by what is expected:
+what was accepted counts, though a list does not show it before it is there.
+"""
 
 from trove.api import lifecycle, paging
-from trove.api.controllers import data_request
+from trove.api.controllers import data_answer, data_request
+from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import data as view
 from trove.common import exception
 from trove.datastores.spi import Capability
 from trove.domain import operations
-from trove.objects import inventory
+from trove.objects import errors, inventory
 from trove.wire import command
 
 
@@ -40,32 +44,33 @@ def show(req: ApiRequest) -> Reply:
     return Reply({"database": view.database(req, found)})
 
 
-@lifecycle.transactional
-def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.at_once
+def create(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept new databases; an empty list is accepted and changes nothing."""
     wanted = req.body["databases"] if "databases" in req.body else [req.body["database"]]
     instance, engine = data_request.changeable(req, work, Capability.DATABASES)
     if not wanted:
-        return Reply()
+        return Began(instance.id)
     data_request.refuse(engine.validate_databases(wanted))
     names = [item["name"] for item in wanted]
-    known = inventory.known_databases(work.session, instance.id, names)
+    known = inventory.expected(work.session, instance.id, databases=names).databases & set(names)
     if known:
         raise DatabaseExists(sorted(known))
     specs = [
         command.DatabaseSpec(name=item["name"], character_set=item.get("character_set"), collate=item.get("collate"))
         for item in wanted
     ]
-    work.edit(operations.DATABASE_CREATE, instance, command.CreateDatabases(databases=specs))
-    return Reply()
+    change = command.CreateDatabases(databases=specs)
+    return Began(instance.id, [work.edit(operations.DATABASE_CREATE, instance, change)])
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.at_once
+def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept the removal of a database."""
     name = req.path["database_name"]
     instance, engine = data_request.changeable(req, work, Capability.DATABASES)
     data_request.refuse(engine.validate_databases([{"name": name}]))
-    found = inventory.get_database(work.session, instance.id, name)
-    work.edit(operations.DATABASE_DELETE, instance, command.DropDatabase(database=found.name))
-    return Reply()
+    if name not in inventory.expected(work.session, instance.id, databases=[name]).databases:
+        raise errors.DatabaseNotFound(name)
+    change = command.DropDatabase(database=name)
+    return Began(instance.id, [work.edit(operations.DATABASE_DELETE, instance, change)])

@@ -2,7 +2,8 @@
 """The superuser of an instance."""
 
 from trove.api import lifecycle, waiting
-from trove.api.controllers import data_request
+from trove.api.controllers import data_answer, data_request
+from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
 from trove.common import exception, ids
 from trove.datastores.spi import Capability
@@ -56,11 +57,11 @@ def create(req: ApiRequest) -> Reply:
         return place.reply_when_ended(operation_id, reply)
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
-    """Disable the superuser."""
+@data_answer.when_done
+def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
+    """Disable the superuser. When that is answered with 204, nobody logs in as root any more."""
     instance, _ = data_request.changeable(req, work, Capability.ROOT)
     if root_history.get(work.session, instance.id) is None:
         raise RootNotEnabled
-    work.edit(operations.ROOT_DISABLE, instance, command.DisableRoot(), user_id=req.context.user_id)
-    return Reply()
+    change = command.DisableRoot()
+    return Began(instance.id, [work.edit(operations.ROOT_DISABLE, instance, change, user_id=req.context.user_id)])

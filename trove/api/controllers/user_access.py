@@ -2,7 +2,8 @@
 """Which databases a user may use."""
 
 from trove.api import lifecycle
-from trove.api.controllers import data_request
+from trove.api.controllers import data_answer, data_request
+from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import data as view
 from trove.common import exception
@@ -32,29 +33,28 @@ def index(req: ApiRequest) -> Reply:
     return Reply({"databases": view.access(found)})
 
 
-@lifecycle.transactional
-def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.at_once
+def update(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept access to further databases; an empty list is accepted and changes nothing."""
     names = list(dict.fromkeys(item["name"] for item in req.body["databases"]))
     instance, engine = data_request.changeable(req, work, Capability.ACCESS)
-    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
-    unknown = sorted(set(names) - inventory.known_databases(work.session, instance.id, names))
+    found = data_request.expect_user(work.session, engine, instance.id, req.path["user_name"])
+    unknown = sorted(set(names) - inventory.expected(work.session, instance.id, databases=names).databases)
     if unknown:
         raise UnknownDatabases(unknown)
-    if names:
-        key = command.UserKey(name=found.name, host=found.host)
-        work.edit(operations.USER_GRANT, instance, command.GrantAccess(user=key, databases=names))
-    return Reply()
+    if not names:
+        return Began(instance.id)
+    change = command.GrantAccess(user=command.UserKey(name=found.name, host=found.host), databases=names)
+    return Began(instance.id, [work.edit(operations.USER_GRANT, instance, change)])
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.when_done
+def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept the end of access to one database."""
     name = req.path["database_name"]
     instance, engine = data_request.changeable(req, work, Capability.ACCESS)
-    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
+    found = data_request.expect_user(work.session, engine, instance.id, req.path["user_name"])
     if name not in found.databases:
         raise errors.DatabaseNotFound(name)
-    key = command.UserKey(name=found.name, host=found.host)
-    work.edit(operations.USER_REVOKE, instance, command.RevokeAccess(user=key, database=name))
-    return Reply()
+    change = command.RevokeAccess(user=command.UserKey(name=found.name, host=found.host), database=name)
+    return Began(instance.id, [work.edit(operations.USER_REVOKE, instance, change)])

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Users inside an instance. Passwords go to the guest encrypted and are kept nowhere."""
+"""Users inside an instance. Passwords go to the guest encrypted and are kept nowhere.
+
+Changes are judged by what is expected: what was accepted counts. Those that shut somebody out are answered when they
+are done.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from trove.api import lifecycle, paging
-from trove.api.controllers import data_request
+from trove.api.controllers import data_answer, data_request
+from trove.api.controllers.data_answer import Began
 from trove.api.controllers.instance_request import host_of, require_for_users
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import data as view
@@ -49,14 +54,14 @@ def show(req: ApiRequest) -> Reply:
     return Reply({"user": view.user(found)})
 
 
-@lifecycle.transactional
-def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.at_once
+def create(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept new users; an empty list is accepted and changes nothing."""
     return _create(req, work, _sent(req))
 
 
-@lifecycle.transactional
-def create_one(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.at_once
+def create_one(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept the one new user that the path names, as openstacksdk sends it."""
     wanted = _sent(req)
     allowed = [{item["name"], f"{item['name']}@{item.get('host') or '%'}"} for item in wanted]
@@ -70,23 +75,23 @@ def _sent(req: ApiRequest) -> list[Mapping[str, Any]]:
     return [sent] if isinstance(sent, Mapping) else list(sent)
 
 
-def _create(req: ApiRequest, work: lifecycle.Work, wanted: list[Mapping[str, Any]]) -> Reply:
+def _create(req: ApiRequest, work: lifecycle.Work, wanted: list[Mapping[str, Any]]) -> Began:
     instance, engine = data_request.changeable(req, work, Capability.USERS)
     if not wanted:
-        return Reply()
+        return Began(instance.id)
     specs = [_spec(engine, item) for item in wanted]
     require_for_users(engine, [spec.databases for spec in specs])
     granted = sorted({name for spec in specs for name in spec.databases})
-    unknown = sorted(set(granted) - inventory.known_databases(work.session, instance.id, granted))
+    names = [spec.name for spec in specs]
+    expected = inventory.expected(work.session, instance.id, databases=granted, users=names)
+    unknown = sorted(set(granted) - expected.databases)
     data_request.refuse(
         engine.validate_users(wanted) + [f"users refer to database {name!a}, which does not exist" for name in unknown]
     )
-    known = inventory.known_users(work.session, instance.id, [spec.name for spec in specs])
-    present = [spec.name for spec in specs if (spec.name, spec.host) in known]
+    present = [spec.name for spec in specs if (spec.name, spec.host) in expected.users]
     if present:
         raise UserExists(present)
-    work.edit(operations.USER_CREATE, instance, command.CreateUsers(users=specs))
-    return Reply()
+    return Began(instance.id, [work.edit(operations.USER_CREATE, instance, command.CreateUsers(users=specs))])
 
 
 def _spec(engine: Plugin, item: Mapping[str, Any]) -> command.UserSpec:
@@ -98,25 +103,25 @@ def _spec(engine: Plugin, item: Mapping[str, Any]) -> command.UserSpec:
     )
 
 
-@lifecycle.transactional
-def update_all(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.when_done
+def update_all(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept new passwords for several users; all must exist."""
     wanted = req.body["users"]
     instance, engine = data_request.changeable(req, work, Capability.USERS)
     data_request.refuse(engine.validate_users(wanted))
     keys = [command.UserKey(name=item["name"], host=host_of(engine, item.get("host"))) for item in wanted]
-    known = inventory.known_users(work.session, instance.id, [key.name for key in keys])
+    known = inventory.expected(work.session, instance.id, users=[key.name for key in keys]).users
     missing = [key for key in keys if (key.name, key.host) not in known]
     if missing:
         raise errors.UserNotFound(missing[0].name, missing[0].host)
-    for key, item in zip(keys, wanted, strict=True):
-        change = command.AlterUser(user=key, new_password=item["password"])
-        work.edit(operations.USER_UPDATE, instance, change)
-    return Reply()
+    changes = [
+        command.AlterUser(user=key, new_password=item["password"]) for key, item in zip(keys, wanted, strict=True)
+    ]
+    return Began(instance.id, [work.edit(operations.USER_UPDATE, instance, change) for change in changes])
 
 
-@lifecycle.transactional
-def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.when_done
+def update(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept a new name, host or password of one user."""
     changes = {key: value for key, value in req.body["user"].items() if value is not None}
     if not changes.keys() & {"name", "host", "password"}:
@@ -124,29 +129,27 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
     instance, engine = data_request.changeable(req, work, Capability.USERS)
     # Heat names the instance's own address where the host of a user belongs.
     own = [item["address"] for item in instance.addresses]
-    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"], any_host=own)
+    found = data_request.expect_user(work.session, engine, instance.id, req.path["user_name"], any_host=own)
     name, host = changes.get("name", found.name), host_of(engine, changes.get("host", found.host))
     data_request.refuse(engine.validate_users([{**changes, "name": name, "host": host}]))
     moved = (name, host) != (found.name, found.host)
-    if moved and (name, host) in inventory.known_users(work.session, instance.id, [name]):
+    if moved and (name, host) in inventory.expected(work.session, instance.id, users=[name]).users:
         raise UserExists([name])
     if not moved and "password" not in changes:
-        return Reply()
+        return Began(instance.id)
     change = command.AlterUser(
         user=command.UserKey(name=found.name, host=found.host),
         new_name=name if name != found.name else None,
         new_host=host if host != found.host else None,
         new_password=changes.get("password"),
     )
-    work.edit(operations.USER_UPDATE, instance, change)
-    return Reply()
+    return Began(instance.id, [work.edit(operations.USER_UPDATE, instance, change)])
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@data_answer.when_done
+def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
     """Accept the removal of a user."""
     instance, engine = data_request.changeable(req, work, Capability.USERS)
-    found = data_request.find_user(work.session, engine, instance.id, req.path["user_name"])
+    found = data_request.expect_user(work.session, engine, instance.id, req.path["user_name"])
     key = command.UserKey(name=found.name, host=found.host)
-    work.edit(operations.USER_DELETE, instance, command.DropUser(user=key))
-    return Reply()
+    return Began(instance.id, [work.edit(operations.USER_DELETE, instance, command.DropUser(user=key))])

@@ -14,6 +14,7 @@ ROUTES = (
         "databases:create",
         "instance:extension:database:create",
         status=202,
+        operations=True,
         request="database.create",
     ),
     R(
@@ -23,5 +24,12 @@ ROUTES = (
         "instance:extension:database:show",
         response="database",
     ),
-    R("DELETE", f"{DATABASES}/{{database_name}}", "databases:delete", "instance:extension:database:delete", status=202),
+    R(
+        "DELETE",
+        f"{DATABASES}/{{database_name}}",
+        "databases:delete",
+        "instance:extension:database:delete",
+        status=202,
+        operations=True,
+    ),
 )

@@ -17,5 +17,5 @@ ROUTES = (
         body_optional=True,
         response="root.created",
     ),
-    R("DELETE", ROOT, "root:delete", "instance:extension:root:delete", status=204),
+    R("DELETE", ROOT, "root:delete", "instance:extension:root:delete", status=204, operations=True),
 )

@@ -22,6 +22,8 @@ class Route:
     :ivar lacks: the capability without which the call never succeeds in this release. It is routed, checked and then
         refused: 404 for a thing that cannot exist, 501 for one that cannot be made.
     :ivar media: media type of an answer that is no JSON document; ``None``: JSON.
+    :ivar operations: whether what it begins are operations: from microversion 1.3 on the answer is 202 with them.
+        Before that, 202 without a body says that it was accepted and is not done, also where ``status`` says it is.
     :ivar public: needs no authentication.
     :ivar reason: why there is no policy.
     """
@@ -40,6 +42,7 @@ class Route:
     admin: bool = False
     lacks: str | None = None
     media: str | None = None
+    operations: bool = False
     public: bool = False
     reason: str = ""
 

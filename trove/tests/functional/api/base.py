@@ -57,7 +57,11 @@ class AnswerChecker:
             (fault,) = document.values()
             if fault["code"] != status or ("symbol" in fault) != (version >= microversions.STRICT):
                 raise dispatch.ObserverError(f"{where}: error document does not fit {status} at {version}: {document}")
-        elif route is None or status != route.status:
+        elif route is not None and route.operations and version >= microversions.OPERATIONS:
+            if status != 202:
+                raise dispatch.ObserverError(f"{where}: {status} is not the status of operations that have begun")
+            self._check("operations", json.loads(content), where)
+        elif route is None or (status != route.status and not (route.operations and status == 202)):
             raise dispatch.ObserverError(f"{where}: {status} is not the status of success")
         elif route.response is None:
             if content:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+import fixtures
+
 from trove.db import models
 from trove.domain import operations
 from trove.tests.functional.api import base, world
@@ -37,6 +39,7 @@ NEW_NAMES = tuple(name for name in ODD_NAMES if "/" not in name)
 class InsideTestCase(world.InstanceTestCase):
     def setUp(self) -> None:
         super().setUp()
+        self.useFixture(fixtures.MonkeyPatch("trove.api.waiting.SECONDS", 0.01))  # nothing goes on by itself
         self.instance_id = self.active(**self.begin)
         self.path = f"/instances/{self.instance_id}"
 

@@ -15,9 +15,7 @@ from trove.tests.fixtures.databases import DIALECTS
 from trove.tests.functional.api import base, world
 
 
-class RacesTest(testscenarios.WithScenarios, world.InstanceTestCase):
-    scenarios = [(dialect, {"dialect": dialect}) for dialect in DIALECTS]
-
+class RacingTestCase(world.InstanceTestCase):
     def at_once(self, *requests: tuple[str, str, Any]) -> Counter[int]:
         """Send all requests at the same moment and return how many got which status."""
         barrier = threading.Barrier(len(requests))
@@ -29,6 +27,10 @@ class RacesTest(testscenarios.WithScenarios, world.InstanceTestCase):
 
         with ThreadPoolExecutor(len(requests)) as pool:
             return Counter(pool.map(send, requests))
+
+
+class RacesTest(testscenarios.WithScenarios, RacingTestCase):
+    scenarios = [(dialect, {"dialect": dialect}) for dialect in DIALECTS]
 
     def limit(self, resource: str, value: int) -> None:
         """Give the project a limit."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import fixtures
 
+from trove.api import waiting
 from trove.common import clock
 from trove.db import models
 from trove.tests.functional.api import world
@@ -58,10 +59,10 @@ class RootTest(world.InstanceTestCase):
         self.assertEqual({"name": "root", "password": "mine"}, self.enable({"password": "mine"}))
         self.assertEqual("mine", self.guests.engines[self.instance_id].root_password)
         for _ in range(2):
-            self.assertEqual("", self.call("DELETE", self.path, status=204).text)
-            self.settle()
-            self.assertFalse(self.enabled())
-        self.assertIsNone(self.guests.engines[self.instance_id].root_password)
+            with self.going_on():
+                self.assertEqual("", self.call("DELETE", self.path, status=204).text)
+                self.assertFalse(self.enabled())
+                self.assertIsNone(self.guests.engines[self.instance_id].root_password)
         (history,) = self.rows(models.RootHistory)
         self.assertEqual((False, "noauth"), (history["enabled"], history["first_enabled_by"]))
 
@@ -89,6 +90,41 @@ class RootTest(world.InstanceTestCase):
         self.settle()
         self.assertTrue(self.enabled())
         self.assertEqual(user["password"], self.guests.engines[self.instance_id].root_password)
+
+    def test_root_is_not_called_disabled_before_it_is(self) -> None:
+        self.enable()
+        self.useFixture(fixtures.MonkeyPatch("trove.api.waiting.SECONDS", 0.1))
+        self.assertEqual("", self.call("DELETE", self.path, status=202).text)
+        self.assertTrue(self.enabled())
+        self.settle()
+        self.assertFalse(self.enabled())
+
+    def test_root_that_cannot_be_disabled(self) -> None:
+        self.enable()
+        self.guests.failures["disable_root"] = ("engine.busy", "The engine has no connection to spare.")
+        with self.going_on():
+            fault = self.fault(self.call("DELETE", self.path, status=422))
+        self.assertEqual("The engine has no connection to spare.", fault["message"])
+        self.assertTrue(self.enabled())
+
+    def test_a_newer_client_gets_the_operation(self) -> None:
+        self.enable()
+        (began,) = self.call("DELETE", self.path, status=202, version="1.3").json["operations"]
+        path = f"/instances/{self.instance_id}/operations/{began['id']}"
+        self.assertEqual(("root.disable", "QUEUED"), (began["kind"], began["state"]))
+        self.settle()
+        self.assertEqual("SUCCEEDED", self.call("GET", path, status=200, version="1.3").json["operation"]["state"])
+
+    def test_with_too_many_who_wait_it_is_accepted(self) -> None:
+        self.enable()
+
+        def full(_req: Any) -> Any:
+            raise waiting.TooManyWaiting
+
+        self.useFixture(fixtures.MonkeyPatch("trove.api.waiting.place", full))
+        self.call("DELETE", self.path, status=202)
+        self.settle()
+        self.assertFalse(self.enabled())
 
     def test_the_password_stands_nowhere(self) -> None:
         self.enable({"password": "s3cret-Pa55word"})

@@ -91,7 +91,8 @@ class Sample:
     def responses(self) -> tuple[str, ...]:
         """Names of the files with the answers."""
         if self.route.response is None:
-            return (f"{self.stem}-response.http",)
+            newer = (f"{self.stem}-response-{self.newer}.json",) if self.newer else ()
+            return (f"{self.stem}-response.http", *newer)
         newer = (f"{self.stem}-response-{self.newer}.json",) if self.newer else ()
         return (f"{self.stem}-response.json", *newer)
 
@@ -152,10 +153,15 @@ class SampleTestCase(world.InstanceTestCase):
         self.names[self.show(instance_id)["ip"][0]] = ADDRESS
         return instance_id
 
-    def record(self, path: str, body: Any = None, **options: Any) -> None:
+    def answer_at_once(self) -> None:
+        """Have the guest answer while the request is still waiting for it."""
+        self.hints.wake = lambda workflow_id: self.settle()  # type: ignore[method-assign]
+
+    def record(self, path: str, body: Any = None, *, again: Any = None, **options: Any) -> None:
         """Send the request that this test documents, and compare with the files.
 
         :param path: as :meth:`call` takes it, of the documented route.
+        :param again: body of a second request, which a newer version answers with operations.
         """
         sample: Sample = getattr(self, self._testMethodName).sample
         route = sample.route
@@ -182,6 +188,10 @@ class SampleTestCase(world.InstanceTestCase):
             if sample.newer is not None:
                 self._compare(sample.responses[1], newest)
             self.assertEqual(sample.newer is not None, newest != text, "whether a newer version answers differently")
+        if again is not None and sample.newer is not None:
+            newer = self.call(route.method, path, again, status=202, version=sample.newer, **options)
+            self.names |= {item["id"]: OPERATION for item in newer.json["operations"]}
+            self._compare(sample.responses[1], self._text(newer))
         if self.changed:
             self.fail(f"differ from what the application says (see {WRITE}): {', '.join(self.changed)}")
 

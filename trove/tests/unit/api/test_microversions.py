@@ -15,8 +15,8 @@ class NegotiateTest(base.UnitTestCase):
             "": "1.0",
             "database 1.0": "1.0",
             "database 1.1": "1.1",
-            "Database latest": "1.2",
-            "database LATEST": "1.2",
+            "Database latest": "1.3",
+            "database LATEST": "1.3",
             "compute 2.90": "1.0",
             "compute 2.90, database 1.1": "1.1",
             "1.1": "1.0",
@@ -24,7 +24,7 @@ class NegotiateTest(base.UnitTestCase):
             self.assertEqual(version, self.negotiate(header), header)
 
     def test_out_of_range(self) -> None:
-        for version in ("0.9", "1.3", "2.0", "99999999999.0", "-1.0"):
+        for version in ("0.9", "1.4", "2.0", "99999999999.0", "-1.0"):
             self.assertRaises(exception.NotAcceptable, self.negotiate, f"database {version}")
 
     def test_unreadable(self) -> None:

@@ -31,4 +31,5 @@ class DocumentTest(base.UnitTestCase):
     def test_what_came_later_needs_the_header(self) -> None:
         operation = self.document["paths"]["/v1.0/{project_id}/instances/{instance_id}/operations"]["get"]
         header = operation["parameters"][0]
-        self.assertEqual((True, ["database 1.1", "database 1.2"]), (header["required"], header["schema"]["enum"]))
+        versions = ["database 1.1", "database 1.2", "database 1.3"]
+        self.assertEqual((True, versions), (header["required"], header["schema"]["enum"]))
