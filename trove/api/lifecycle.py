@@ -14,6 +14,7 @@ must never be told of a row that is not there yet.
 ...     return Reply()
 """
 
+import contextlib
 import functools
 import logging
 import random
@@ -30,7 +31,8 @@ from trove.common import clock, exception, ids
 from trove.domain import notices as domain_notices
 from trove.domain import operations
 from trove.domain.notices import Notice
-from trove.objects import fault, guest_command, heartbeat, instance_module, quota, secret
+from trove.objects import errors, fault, guest_command, heartbeat, instance_module, quota, secret
+from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.wire.command import Command
 from trove.workflow.listing import Operation
@@ -44,8 +46,14 @@ _COLLISIONS = (exception.StaleObject, db_exception.DBDeadlock)
 _ATTEMPTS = 8
 _FIRST_PAUSE = 0.02
 
-#: Seconds a guest has for a change inside its database.
+#: Seconds a guest has to begin a change inside its database, from when it can.
 EDIT_SECONDS = 240.0
+#: Exclusive operations that may wait for the one that is active on an instance.
+MOST_QUEUED = 8
+#: Symbol of an operation that ended because another one has taken its place.
+SUPERSEDED = "workflow.superseded"
+#: Commands that may wait for one guest.
+MOST_EDITS = 500
 
 
 class InstanceBusy(exception.UnprocessableEntity):
@@ -55,6 +63,15 @@ class InstanceBusy(exception.UnprocessableEntity):
 
     def __init__(self, instance_id: str) -> None:
         super().__init__(f"Instance {instance_id} is busy with another operation; try again when it has ended.")
+
+
+class QueueFull(exception.UnprocessableEntity):
+    """Too much was accepted for an instance and is not done yet."""
+
+    symbol = "instance.queue_full"
+
+    def __init__(self, instance_id: str) -> None:
+        super().__init__(f"Too many changes wait for instance {instance_id}; try again when some of them are done.")
 
 
 @dataclass
@@ -88,8 +105,13 @@ class Work:
         :param after: id of the workflow that must end first.
         :param workflow_id: its id, when somebody must know it before; ``None`` makes one.
         :param told: the events that it is announced as; ``None``: those of its kind.
-        :raises InstanceBusy: when another exclusive one is active.
+
+        What existing clients cannot see the instance busy with is waited for.
+
+        :raises InstanceBusy: when another exclusive one is active, or too many wait.
         """
+        if kind.exclusive and after is None:
+            after = self._unseen(instance)
         if told is None:
             told = notices.of_instance(kind, instance, inputs)
         kept = notices.begin(self.req, self.session, told, instance.project_id)
@@ -112,7 +134,12 @@ class Work:
         return submitted
 
     def edit(self, kind: operations.Kind, instance: Instance, command: Command, **inputs: Any) -> str:
-        """Submit a change inside the database: the guest's command and the workflow that waits for it."""
+        """Submit a change inside the database: the guest's command and the workflow that waits for it.
+
+        :raises QueueFull: when too much waits for the guest already.
+        """
+        if guest_command.count_unfinished(self.session, instance.id) >= MOST_EDITS:
+            raise QueueFull(instance.id)
         workflow_id = ids.new_id()
         command_id = guest_command.submit(
             self.session,
@@ -135,7 +162,7 @@ class Work:
         store = self.req.services.store
         active = self._active(instance)
         while active is not None and active.state == State.PARKED:
-            self.abandon(instance, active.id, "workflow.superseded", "a deletion has taken its place")
+            self.abandon(instance, active.id, SUPERSEDED, "a deletion has taken its place")
             # What was queued behind it holds the claim now: maybe a deletion that was accepted before.
             active = self._active(instance)
             self.wakes += [active.id] if active is not None else []
@@ -149,12 +176,12 @@ class Work:
             locked = self._active(instance)
             if locked is not None and locked.state == State.PARKED:
                 return self.delete(instance)
-        self._forget_configuring(active)
+        self._forget_queued(instance, active)
         instance_module.clear(self.session, instance.id)
         instance.process_event(self.session, "delete", configuration_id=None)
         self.submit(operations.INSTANCE_DELETE, instance, {}, after=active.id if active is not None else None)
 
-    def supersede(self, instance: Instance, kind: operations.Kind, why: str) -> bool:
+    def take_over(self, instance: Instance, kind: operations.Kind, why: str) -> bool:
         """End what is in progress on ``instance`` if it is of ``kind``, because something takes its place that does all
         of it and more; the instance keeps its status. Its guest is not told any more what it has not heard.
 
@@ -163,8 +190,10 @@ class Work:
         active = self._active(instance)
         if active is None or active.kind != kind.name:
             return False
-        self.abandon(instance, active.id, "workflow.superseded", why)
-        guest_command.withdraw(self.session, active.id, self.req.services.db.now(self.session))
+        self.abandon(instance, active.id, SUPERSEDED, why)
+        with contextlib.suppress(errors.GuestNotFound):
+            GuestIdentity.hold(self.session, instance.id)
+            guest_command.call_off(self.session, active.id, self.req.services.db.now(self.session))
         return True
 
     def reset(self, instance: Instance) -> None:
@@ -179,11 +208,11 @@ class Work:
         self.announce("instance_reset_status", {"instance_id": instance.id}, instance.project_id)
         heartbeat.reset(self.session, instance.id)
 
-    def abandon(self, instance: Instance, workflow_id: str, symbol: str, detail: str) -> None:
+    def abandon(self, instance: Instance, workflow_id: str, symbol: str, detail: str, *message: str) -> None:
         """End a workflow at once, without undoing anything; give back what its request took and forget its secrets."""
         store = self.req.services.store
         row = store.describe(self.session, workflow_id)
-        if store.abandon(self.session, workflow_id, symbol, detail):
+        if store.abandon(self.session, workflow_id, symbol, detail, *message):
             taken = operations.quota_taken(row["kind"], row["inputs"])
             notices.abandoned(self.req, self.session, row["inputs"].get(domain_notices.INPUT) or (), symbol, detail)
             if taken:
@@ -198,6 +227,36 @@ class Work:
         why = "The creation of the instance was given up before; apply the module again."
         instance_module.failed(self.session, instance.id, left, why, self.req.services.db.now(self.session))
 
+    def queued(self, instance: Instance, kind: operations.Kind) -> list[dict[str, Any]]:
+        """Return whole rows of the workflows of ``kind`` that are active on an instance or wait, in their order, and
+        keep them from ending before this transaction does."""
+        store = self.req.services.store
+        active = self._active(instance)
+        if active is None:
+            return []
+        known = [active, *store.successors(self.session, active.id, lock=True)]
+        return [store.describe(self.session, item.id) for item in known if item.kind == kind.name]
+
+    def supersede(self, instance: Instance, workflow_id: str) -> None:
+        """End a workflow that waits, because what was asked for later takes its place."""
+        detail = "a later request has taken its place"
+        self.abandon(instance, workflow_id, SUPERSEDED, detail, "A later request has taken the place of this one.")
+
+    def _unseen(self, instance: Instance) -> str | None:
+        """Return the operation that is waited for, if the active one is not seen by existing clients."""
+        store = self.req.services.store
+        active = self._active(instance)
+        while active is not None and active.kind in operations.UNSEEN and active.state == State.PARKED:
+            # It would be waited for until an operator comes.
+            self.abandon(instance, active.id, SUPERSEDED, "a later request has taken its place")
+            active = self._active(instance)
+            self.wakes += [active.id] if active is not None else []
+        if active is None or active.kind not in operations.UNSEEN:
+            return None
+        if len(store.successors(self.session, active.id, lock=True)) >= MOST_QUEUED:
+            raise InstanceBusy(instance.id)
+        return str(active.id)
+
     def _active(self, instance: Instance) -> Operation | None:
         return self.req.services.store.active(self.session, operations.instance_claim(instance.id))
 
@@ -205,12 +264,10 @@ class Work:
         following = self.req.services.store.successors(self.session, active.id)
         return operations.INSTANCE_DELETE.name in (active.kind, *(item.kind for item in following))
 
-    def _forget_configuring(self, active: Operation | None) -> None:
-        """End what would configure the engine later: it goes."""
+    def _forget_queued(self, instance: Instance, active: Operation | None) -> None:
+        """End what would change the instance later: it goes."""
         for item in [] if active is None else self.req.services.store.successors(self.session, active.id):
-            if item.kind == operations.INSTANCE_CONFIGURE.name:
-                detail = "a deletion has taken its place"
-                self.req.services.store.abandon(self.session, item.id, "workflow.superseded", detail)
+            self.abandon(instance, item.id, SUPERSEDED, "a deletion has taken its place")
 
 
 def transactional(decide: Callable[[ApiRequest, Work], Reply]) -> Callable[[ApiRequest], Reply]:

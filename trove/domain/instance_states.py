@@ -56,6 +56,10 @@ MACHINE = Machine(
         Transition(UPDATING, "update_failed", ACTIVE),
         Transition(UPDATING, "update_failed_for_restart", RESTART_REQUIRED),
         Transition(RESTART_REQUIRED, "update", UPDATING),
+        # Existing clients take UPDATING for idle, so what they ask for then is accepted, and waits until it has ended.
+        Transition(UPDATING, "update", UPDATING),
+        Transition(UPDATING, "restart", REBOOT),
+        Transition(UPDATING, "resize", RESIZE),
         Transition(RESTART_REQUIRED, "restart", REBOOT),
         Transition(RESTART_REQUIRED, "resize", RESIZE),
         # Deletion is accepted at any time; repeating it changes nothing.

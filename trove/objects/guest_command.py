@@ -273,8 +273,9 @@ def withdraw(session: orm.Session, command_id: str, now: datetime.datetime) -> b
 
 
 def call_off(session: orm.Session, workflow_id: str, now: datetime.datetime) -> None:
-    """Have no guest begin any more what a workflow has asked for, as far as it has not accepted that: what was never sent
-    is EXPIRED, what was sent is UNKNOWN and past its deadline.
+    """Have no guest begin any more what a workflow has asked for, as far as it has not accepted that.
+
+    What was never sent is EXPIRED, what was sent is UNKNOWN and past its deadline.
 
     The caller holds the row of the guest's identity, as a sender does.
     """
@@ -315,7 +316,7 @@ def give_up(
 
 
 def _lose(session: orm.Session, command_id: str, now: datetime.datetime) -> bool:
-    """Make an unfinished command UNKNOWN. A guest that has not accepted it is not to begin it: its deadline has passed."""
+    """Make an unfinished command UNKNOWN and past its deadline: a guest that has not accepted it is not to begin it."""
     lost = sa.update(_TABLE).where(_TABLE.c.id == command_id, _TABLE.c.state.in_(UNFINISHED))
     passed = sa.case((_TABLE.c.deadline > now, now), else_=_TABLE.c.deadline)
     again = now + datetime.timedelta(seconds=ASK_AGAIN)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A change of who may reach an instance: merged with what holds, judged, and left to a workflow."""
+"""A change of who may reach an instance: merged with what holds, or will when what was accepted is done, judged, and
+left to a workflow. One that waits is superseded by the next."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,23 +24,27 @@ def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) 
     :raises NotSupported: naming what the provider cannot do.
     :raises InvalidInstanceState: while the instance is being changed.
     """
-    reach = access.merge(instance.access, wanted)
+    accepted = work.queued(instance, operations.INSTANCE_UPDATE_ACCESS)
+    before = accepted[-1]["inputs"]["new"] if accepted else dict(instance.access)
+    reach = access.merge(before, wanted)
     reasons = access.reasons(reach)
     if reasons:
         raise exception.ValidationFailed(reasons)
     lacking = instance_placement.lacks(work.req, instance_placement.reach_needs(work.req, reach))
     if lacking:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}.")
-    present = access.merge(instance.access, {})
+    present = access.merge(before, {})
     if reach == present:
         return
-    if instance.status in _IDLE and _effect(work, reach) == _effect(work, present):
+    if instance.status in _IDLE and not accepted and _effect(work, reach) == _effect(work, present):
         instance.assign({"access": reach})
         instance.save(work.session)
         return
     waits = instance.status == instance_states.RESTART_REQUIRED
-    before = dict(instance.access)
     instance.process_event(work.session, "update")
+    for row in accepted:
+        if row["claim_key"] is None:
+            work.supersede(instance, row["id"])
     inputs = {"old": before, "new": reach, "restart_required": waits}
     work.submit(operations.INSTANCE_UPDATE_ACCESS, instance, inputs)
 

@@ -3,7 +3,9 @@
 instances get them.
 
 An instance that is idle takes new values over at once, by a workflow of its own. A busy one gets a workflow that waits
-behind what is under way; as that one reads the values only then, one of them is enough for any number of changes.
+behind what is under way; as that one reads the values only then, one of them is enough for any number of changes. Of
+several requests to attach or detach a group the newest wins: one that waits is superseded, one that is at work is
+brought to its end first.
 """
 
 import json
@@ -23,6 +25,7 @@ from trove.objects.catalog import DatastoreVersion
 from trove.objects.configuration import Configuration
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
+from trove.workflow.model import State
 
 #: Most characters that the values of a group may have as JSON; they travel to guests as one message.
 _MOST = 64_000
@@ -117,7 +120,7 @@ def attach(work: lifecycle.Work, instance: Instance, configuration_id: str) -> N
     """Give an instance its group.
 
     :raises ConfigurationAttached: when it has one.
-    :raises InvalidInstanceState: when it is not idle.
+    :raises InvalidInstanceState: when existing clients see that it is not idle.
     """
     version = DatastoreVersion.get(work.session, instance.datastore_version_id)
     plugin = instance_request.find_plugin(work.req, version.manager)
@@ -130,7 +133,7 @@ def attach(work: lifecycle.Work, instance: Instance, configuration_id: str) -> N
 def detach(work: lifecycle.Work, instance: Instance) -> None:
     """Take its group from an instance; one without is left alone.
 
-    :raises InvalidInstanceState: when it is not idle.
+    :raises InvalidInstanceState: when existing clients see that it is not idle.
     """
     if instance.configuration_id is not None:
         group = Configuration.get(work.session, Scope.ALL, instance.configuration_id, for_update=True)
@@ -139,11 +142,17 @@ def detach(work: lifecycle.Work, instance: Instance) -> None:
 
 def _set(work: lifecycle.Work, instance: Instance, configuration_id: str | None, before: Configuration | None) -> None:
     inputs = {
-        "was": instance.status,
         "configuration_id": configuration_id,
         "previous": before.id if before is not None else None,
         "previous_revision": before.revision if before is not None else None,
     }
+    for row in work.queued(instance, operations.INSTANCE_CONFIGURE):
+        waits = row["claim_key"] is None or row["state"] == State.PARKED
+        if waits and "previous" in row["inputs"]:
+            inputs |= {key: row["inputs"][key] for key in ("previous", "previous_revision")}
+            work.supersede(instance, row["id"])
+    if instance.status != instance_states.UPDATING:
+        inputs["was"] = instance.status
     instance.process_event(work.session, "update", configuration_id=configuration_id)
     work.submit(operations.INSTANCE_CONFIGURE, instance, inputs)
 

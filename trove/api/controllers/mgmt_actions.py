@@ -16,8 +16,8 @@ from trove.wire import command
 
 Action = Callable[[lifecycle.Work, Instance, Any], None]
 
-#: In these nothing is in progress on an instance, so its database may be stopped.
-_IDLE = frozenset({instance_states.ACTIVE, instance_states.RESTART_REQUIRED})
+#: In these nothing that stops or starts its database is in progress on an instance, so that may be stopped.
+_IDLE = frozenset({instance_states.ACTIVE, instance_states.RESTART_REQUIRED, instance_states.UPDATING})
 
 
 @lifecycle.transactional
@@ -38,7 +38,7 @@ def _stop(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
 
 def _reboot(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
     _require(work, "reboot-server")
-    if not work.supersede(instance, operations.INSTANCE_RESTART, "a restart of the server has taken its place"):
+    if not work.take_over(instance, operations.INSTANCE_RESTART, "a restart of the server has taken its place"):
         instance.process_event(work.session, "restart")
     work.submit(operations.INSTANCE_REBOOT, instance, {"agent_silent": True} if _is_silent(work, instance) else {})
 

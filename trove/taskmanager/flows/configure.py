@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the engine of an instance to the values of its configuration group, or to none.
 
-The request has written the group into the instance's row; the flow reads the group's values when it comes to them, so
-one that waits behind others takes over all that was changed meanwhile. What the running engine cannot take over makes
-the instance RESTART_REQUIRED.
+The request has written the group into the instance's row, which always has what was asked for last; the flow reads the
+group's values when it comes to them, so one that waits behind others takes over all that was changed meanwhile. What
+the running engine cannot take over makes the instance RESTART_REQUIRED.
 
-Inputs: ``was``, the status that the request moved the instance from; without it the flow had to wait, and moves the
-instance itself. When the request attached or detached: ``configuration_id``, ``previous`` (ids or null) and
-``previous_revision`` of the group before, which a failure puts back, in the engine and in the row.
+Inputs: ``was``, the status that the request moved the instance from, or that it had when it was handed over to one that
+waited; without it the flow moves the instance itself. When the request attached or detached: ``configuration_id``,
+``previous`` (ids or null) and ``previous_revision`` of the group before, which a failure puts back, in the engine and
+in the row. When another request to attach or detach waits already, the row is that one's, and what is to be put back
+too.
 """
 
 from collections.abc import Mapping
@@ -71,10 +73,22 @@ def _failed(ctx: StepContext, session: Session) -> None:
     if instance.deleted or instance.status == instance_states.SHUTDOWN:
         return  # it has no group any more
     if "previous" in ctx.inputs:
-        _put_back(ctx, session, instance)
+        later = _next_wish(ctx, session)
+        if later is None:
+            _put_back(ctx, session, instance)
+        else:  # nothing has come of this, so what it would have put back is what that one finds
+            Store.amend(session, later, {key: ctx.inputs[key] for key in ("previous", "previous_revision")})
     elif ctx.error is not None and ctx.error.symbol.startswith("workflow.cancel"):
         # The group keeps the values that this engine was not given, so the owner must hear of it.
         fault.set_fault(session, instance.id, *operations.CONFIGURATION_UNKNOWN)
+
+
+def _next_wish(ctx: StepContext, session: Session) -> str | None:
+    """Return the workflow that attaches or detaches a group next."""
+    for row in settle.waiting(session, ctx, ctx.resource_id):
+        if row["kind"] == ctx.kind and "previous" in row["inputs"]:
+            return str(row["id"])
+    return None
 
 
 def _put_back(ctx: StepContext, session: Session, instance: Instance) -> None:

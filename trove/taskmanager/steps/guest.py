@@ -40,6 +40,8 @@ ENGINE_TIMEOUT = 900.0
 EDIT_TIMEOUT = 240.0
 #: Seconds until whoever waits for a command looks itself what has become of it.
 LOOK = 30.0
+#: Seconds that a signal may come later than its command expires: a conductor has to be there to say so.
+_MARGIN = 30.0
 #: Seconds an engine has to stop before its server is removed anyway.
 STOP_TIMEOUT = 15.0
 
@@ -94,17 +96,26 @@ def look(ctx: StepContext, command_id: str, what: str) -> Result:
 
 
 def submit(
-    ctx: StepContext, made: command.Command | MakeInTransaction, purpose: str, timeout: float
+    ctx: StepContext,
+    made: command.Command | MakeInTransaction,
+    purpose: str,
+    timeout: float,
+    look: float | None = None,
 ) -> AwaitSignal | Done | None:
     """Have ``made`` submitted at the checkpoint and await its result, unless it was submitted before; ``None`` when
-    there is no guest to ask."""
+    there is no guest to ask.
+
+    :param timeout: seconds until the guest is to begin.
+    :param look: seconds until the step runs again to look itself; ``None``: a while after ``timeout``.
+    """
+    look = timeout + _MARGIN if look is None else look
     env: Environment = ctx.env
     with env.db.reader() as session:
         if not _has_guest(session, ctx.resource_id):
             return None
         command_id, known = _latest(session, ctx.token, purpose)
     if known is not None:
-        return _await(ctx, known, timeout)
+        return _await(ctx, known, look)
 
     def write(session: Session) -> None:
         if isinstance(made, command.Command):
@@ -117,20 +128,15 @@ def submit(
 
     ctx.at_checkpoint(write)
     ctx.after_checkpoint(lambda: env.conductor.deliver(ctx.resource_id))
-    return _signal(command_id, timeout)
+    return AwaitSignal(operations.command_signal(command_id), look)
 
 
-def _await(ctx: StepContext, known: GuestCommand, timeout: float) -> AwaitSignal | Done:
+def _await(ctx: StepContext, known: GuestCommand, look: float) -> AwaitSignal | Done:
     """Await the result of a command that was submitted, unless it is done."""
     if known.state == guest_command.DONE:
         return Done(known.result)
     ctx.after_checkpoint(lambda: ctx.env.conductor.deliver(ctx.resource_id))
-    return _signal(known.id, timeout)
-
-
-def _signal(command_id: str, timeout: float) -> AwaitSignal:
-    # The command expires first and says so; the signal's own time-out is for a conductor that is not there.
-    return AwaitSignal(operations.command_signal(command_id), timeout + 30.0)
+    return AwaitSignal(operations.command_signal(known.id), look)
 
 
 def _has_guest(session: Session, instance_id: str) -> bool:
@@ -242,6 +248,8 @@ class GuestStep:
         self._make = make
         self._what = what
         self._timeout = timeout
+        # Of an outcome that is unknown there is no signal.
+        self._look = LOOK if patient else timeout + _MARGIN
         self._unmake = unmake
         self._keep = keep
 
@@ -259,9 +267,9 @@ class GuestStep:
         if ctx.timed_out and (known is None or not self._patient):
             return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
         if known is not None:  # by an earlier attempt, or ahead: what it says need not be put together again
-            return _await(ctx, known, self._timeout)
+            return _await(ctx, known, self._look)
         made = self._make(ctx, outside.load_instance(ctx))
-        return Done() if made is None else submit(ctx, made, "run", self._timeout) or NO_GUEST
+        return Done() if made is None else submit(ctx, made, "run", self._timeout, self._look) or NO_GUEST
 
     def write_ahead(self, ctx: StepContext, deadline: float) -> None:
         """Have the command written at the checkpoint of an earlier step, whose context this is.

@@ -197,7 +197,8 @@ class OutboxTest(base.UnitTestCase):
         self.world.batcher.flush()
 
     def past(self) -> None:
-        """Let every deadline pass."""
+        """Let every deadline pass, and the conductor know who is silent."""
+        self.listen_since(world.SILENCE + 1)
         table = models.GuestCommand.__table__
         with self.world.db.writer() as session:
             session.execute(sa.update(table).values(deadline=table.c.created_at))
@@ -268,7 +269,7 @@ class OutboxTest(base.UnitTestCase):
         self.assertEqual(1, self.world.outbox.expire())
         payload = self.world.signals(workflow_id)[operations.command_signal(waits)]
         self.assertEqual(("EXPIRED", "command.expired"), (payload["state"], payload["error_symbol"]))
-        self.assertIn("does not report", payload["error_message"])
+        self.assertIn("could not be reached", payload["error_message"])
         self.assertEqual([], self.fetch())
 
     def test_a_guest_that_has_never_reported_is_waited_for(self) -> None:
@@ -298,7 +299,8 @@ class OutboxTest(base.UnitTestCase):
         table = models.GuestCommand.__table__
         with self.world.db.writer() as session:
             moment = self.world.db.now(session) - datetime.timedelta(seconds=seconds)
-            session.execute(sa.update(table).where(table.c.id == command_id).values(created_at=moment))
+            aged = {"created_at": moment, "send_at": moment}
+            session.execute(sa.update(table).where(table.c.id == command_id).values(aged))
 
     def listen_since(self, seconds: float) -> None:
         self.world.outbox._listening_since = clock.monotonic() - seconds

@@ -52,3 +52,9 @@ class JudgeTest(base.UnitTestCase):
 
     def test_progress_of_before_its_creation_does_not_count(self) -> None:
         self.assertEqual([("a", Fate.UNKNOWN)], self.judge(waiting("a", created=500), now=600, progress=10))
+
+    def test_a_guest_that_has_fallen_silent_is_not_waited_for(self) -> None:
+        commands = (waiting("a"), waiting("b", sent=False), waiting("c", created=30))
+        for silent, expected in ((True, [("a", Fate.UNKNOWN), ("b", Fate.EXPIRED)]), (False, [])):
+            found = command_fate.judge(commands, progress=None, silent=silent, now=at(40), lost_before=at(20))
+            self.assertEqual(expected, found)
