@@ -139,8 +139,10 @@ class Outbox:
                 return None
 
     def expire(self) -> int:
-        """Give up commands whose deadline has passed or whose guest has fallen silent, and tell who waits for them; return
-        how many."""
+        """Give up commands whose deadline has passed or whose guest has fallen silent, and tell who waits for them.
+
+        :returns: how many.
+        """
         count = 0
         try:
             with self._db.reader() as session:  # asked every second, and hardly ever true
