@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``trove-manage``: what operators do to the database and to workflows.
 
-``trove-manage [--config-file FILE] db_sync | db_version | seed_local | datastore … | image … | workflow …``, and the
+``trove-manage [--config-file FILE] db_sync | db_version | seed_local | datastore … | guest … | image … | workflow …``, and the
 commands that deployment tools call. One module for each noun.
 """
 
@@ -20,6 +20,7 @@ from trove.cmd import (  # noqa: E402
     manage_association,
     manage_catalog,
     manage_datastore,
+    manage_guest,
     manage_image,
     manage_parameters,
     manage_purge,
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     manage_retired.add_parser(commands)
     manage_datastore.add_parser(commands)
     manage_image.add_parser(commands)
+    manage_guest.add_parser(commands)
     manage_workflow.add_parser(commands)
     return parser
 
@@ -118,6 +120,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return manage_purge.run(conf, db, args)
             if args.command == "datastore":
                 return manage_datastore.run(db, args)
+            if args.command == "guest":
+                return manage_guest.run(db, args)
             return manage_workflow.run(conf, db, args)
     finally:
         db.dispose()

@@ -3,10 +3,10 @@
 
 ``POST /v1/guests/{instance_id}/exchange`` with one envelope as the body. Answers:
 
-* 200: any number of envelopes, each behind its length (:mod:`trove.guestbus.framing`); to a poll that was not held also
-  the header ``X-Trove-Poll-After``, the seconds (with a fraction) after which to poll again;
+* 200: any number of envelopes, each behind its length (:mod:`trove.guestbus.framing`);
 * 400: not a request of this kind; 413: too large; 403: refused, and it will be refused again;
-* 503 with ``Retry-After``: the database does not answer now.
+* 429 with ``Retry-After``: the guest says more than it may;
+* 503 with ``Retry-After``: too much to do, or the database does not answer now.
 
 ``PUT /v1/guests/{instance_id}/uploads/{ticket id}``: see :mod:`trove.conductor.uploads`. ``GET /healthcheck`` and
 ``GET /healthcheck/live``: see :mod:`trove.common.health`.
@@ -15,66 +15,51 @@ TLS hides who speaks and when; what is said is sealed anyway. It is required on 
 nothing on a UNIX socket.
 """
 
+import asyncio
 import logging
+import math
 import re
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from oslo_config import cfg
 
-from trove.common import clock, health, listeners
-from trove.conductor import poll, sealing
-from trove.conductor.gateway_server import GatewayServer, LocalServer, unhurried
-from trove.conductor.intake import Intake, Received
-from trove.conductor.outbox import Outbox, Superseded
+from trove.common import health, listeners
+from trove.conductor import sealing
+from trove.conductor.exchange import Exchange, Malformed
+from trove.conductor.intake import Intake, Throttled
+from trove.conductor.outbox import Outbox
 from trove.conductor.sealing import Refused
 from trove.conductor.uploads import Uploads
+from trove.conductor.workers import Busy, Workers
 from trove.conf.guest import gateway_port
 from trove.guestbus import envelope, framing
+from trove.httpserver import sockets
+from trove.httpserver.application import Accept, BodyReader, Head, Reply, Request
+from trove.httpserver.limits import Limits
+from trove.httpserver.server import Server
 
 LOG = logging.getLogger(__name__)
 
 _PATH = re.compile(r"/v1/guests/([0-9A-Za-z-]{1,36})/exchange\Z")
 _UPLOAD = re.compile(r"/v1/guests/([0-9A-Za-z-]{1,36})/uploads/([0-9A-Za-z-]{1,36})\Z")
-#: A held poll looks at the database this often (seconds), in case the hint was lost.
-_RECHECK = 5.0
-_STATUS = {
-    200: "200 OK",
-    204: "204 No Content",
-    400: "400 Bad Request",
-    403: "403 Forbidden",
-    404: "404 Not Found",
-    405: "405 Method Not Allowed",
-    409: "409 Conflict",
-    413: "413 Content Too Large",
-    503: "503 Service Unavailable",
-}
-
-Headers = list[tuple[str, str]]
-StartResponse = Callable[[str, Headers], object]
+#: Seconds after which to come again, when there is too much to do and when the database does not answer.
+_BUSY_AFTER, _BROKEN_AFTER = "2", "5"
+#: Connections beyond two of each guest, for those that are just being made or just being left.
+_MORE_CONNECTIONS = 1000
+_BINARY = ("Content-Type", framing.CONTENT_TYPE)
 
 
 class InsecureGateway(Exception):
     """The gateway would be reachable from other machines without TLS; the service must not start."""
 
 
-class _Answer(Exception):
-    """Ends a request with a status other than 200 and no body."""
-
-    def __init__(self, status: int, headers: Headers | None = None) -> None:
-        super().__init__(_STATUS[status])
-        self.status = status
-        self.headers = headers or []
-
-
 class Gateway:
-    """The WSGI application and its servers: one on the address of ``gateway_bind_host``, one more with TLS where
-    ``gateway_tls_bind_host`` names another, and one on the UNIX socket ``gateway_socket``.
+    """The application and its server: on the address of ``gateway_bind_host``, with TLS on that of
+    ``gateway_tls_bind_host`` where that names another, and on the UNIX socket ``gateway_socket``.
 
     :param uploads: takes what guests upload; ``None``: uploads are refused.
     :param ready: what probes are told (:mod:`trove.common.health`).
-    :ivar port: where it listens, once started.
     :raises InsecureGateway: without certificate and key on an address that is not loopback.
     """
 
@@ -88,190 +73,166 @@ class Gateway:
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
         options = conf.guest_bus
-        self._health = health.Health(ready)
-        self._uploads = uploads
-        self._intake = intake
-        self._outbox = outbox
-        self._max_wait = float(options.gateway_max_wait)
         self._host = str(options.gateway_bind_host)
-        self.port = gateway_port(conf)
-        self._tls: tuple[str, str] | None = None
-        if options.gateway_cert_file and options.gateway_key_file:
-            self._tls = (options.gateway_cert_file, options.gateway_key_file)
-        elif not framing.is_loopback(self._host):
-            raise InsecureGateway(
-                f"the guest gateway on {self._host} needs TLS: set [guest_bus] gateway_cert_file and gateway_key_file"
-            )
-        threads = int(options.gateway_threads)
-        self._polls = poll.HeldPolls(threads // 2)
-        # Guests on a host's bridge need TLS, while those on its loopback were told a plain address for life.
-        both = self._tls is not None and options.gateway_tls_bind_host is not None
-        self.server = GatewayServer(
-            (self._host, self.port), self.app, threads=threads, tls=None if both else self._tls
+        self._port = gateway_port(conf)
+        addresses = _listeners(options, self._port)
+        self._plain = addresses[0].tls is None
+        places = int(options.gateway_max_guests)
+        self._exchange = Exchange(
+            intake,
+            outbox,
+            places=places,
+            threads=int(options.gateway_threads),
+            max_wait=float(options.gateway_max_wait),
         )
-        self._servers = [self.server]
-        if options.gateway_tls_bind_host is not None:
-            self._servers.append(self._second(options, threads))
-        if options.gateway_socket:
-            self._servers.append(LocalServer(options.gateway_socket, self.app, threads=threads))
-        self._threads: list[threading.Thread] = []
+        self._application = Application(self._exchange, uploads, health.Health(ready))
+        connections = 2 * places + _MORE_CONNECTIONS
+        # Guests may all come from one address, so that one peer gets no fewer than all of them. Which connections have
+        # to go when there are too many, the server decides: not those that hold a poll.
+        limits = Limits(connections=connections, connections_per_peer=connections)
+        self._server = Server(addresses, self._application, limits, name="gateway")
 
-    def _second(self, options: Any, threads: int) -> GatewayServer:
-        if self._tls is None:
-            raise InsecureGateway(
-                "[guest_bus] gateway_tls_bind_host needs gateway_cert_file and gateway_key_file"
-            )
-        if not framing.is_loopback(self._host):
-            raise InsecureGateway("with [guest_bus] gateway_tls_bind_host, gateway_bind_host must be loopback")
-        return GatewayServer((options.gateway_tls_bind_host, self.port), self.app, threads=threads, tls=self._tls)
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        try:
+            return self._server.port
+        except LookupError:
+            return self._port
 
     @property
     def url(self) -> str:
         """Base URL for clients on this host."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'http' if self.server.ssl_adapter is None else 'https'}://{host}:{self.port}"
+        return f"{'http' if self._plain else 'https'}://{host}:{self.port}"
+
+    @property
+    def held(self) -> int:
+        """How many polls are held."""
+        return len(self._exchange.polls)
 
     def start(self) -> None:
         """Bind and serve in a thread of its own.
 
-        :raises CannotListen: when the address cannot be bound.
+        :raises CannotListen: when an address cannot be bound.
         """
-        prepared = []
-        try:
-            for server in self._servers:
-                if self._uploads is not None:
-                    server.max_request_body_size = max(server.max_request_body_size, self._uploads.limit)
-                server.use_port(self.port)  # a free port, once the first has found one
-                with listeners.explained(server.bind_addr, "[guest_bus] gateway_bind_host or gateway_bind_port"):
-                    server.prepare()
-                prepared.append(server)
-                self.port = server.port or self.port
-        except BaseException:
-            for server in prepared:  # they have threads already, which would keep the process from ending
-                server.stop()
-            raise
-        for server in self._servers:
-            server.watchdog.start()
-            self._threads.append(threading.Thread(target=server.serve, name="gateway", daemon=True))
-            self._threads[-1].start()
+        with listeners.explained((self._host, self._port), "[guest_bus] gateway_bind_host or gateway_bind_port"):
+            self._server.start()
+        self._port = self._server.port
         LOG.info("The guests' gateway listens at %s", self.url)
 
     def stop(self) -> None:
-        """End held polls and stop serving, within about ten seconds. Safe to repeat."""
-        self._polls.close()
-        if not self._threads:
-            return
-        for server in self._servers:
-            server.stop()
-            server.watchdog.stop()
-        for thread in self._threads:
-            thread.join(10)
-        self._threads = []
+        """End held polls and stop serving, within about fifteen seconds. Safe to repeat."""
+        self._server.stop()
+        self._application.close()
 
     def deliver(self, instance_id: str) -> None:
         """There may be a command for this guest: look, if its poll is held here."""
-        self._polls.tell(instance_id)
+        self._exchange.deliver(instance_id)
 
-    # -- the application --------------------------------------------------------------------------------------------
 
-    def app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """WSGI entry point."""
-        if self._health.takes(environ):
-            return self._health(environ, start_response)
+class Application:
+    """What the server asks; see :class:`trove.httpserver.application.Application`."""
+
+    def __init__(self, exchange: Exchange, uploads: Uploads | None, probes: health.Health) -> None:
+        self._exchange = exchange
+        self._uploads = uploads
+        self._probes = probes
+        self._started = False
+        slots = 1 if uploads is None else uploads.slots
+        self._upload_workers = Workers("guest-upload", slots, 0)
+
+    def decide(self, head: Head) -> Accept | Reply:
+        """Say whether a request is one of ours, before its body is read."""
+        if self._probes.takes({"PATH_INFO": head.path}):
+            return self._probe(head)
+        if _UPLOAD.match(head.path):
+            if head.method != "PUT":
+                return Reply(405, [("Allow", "PUT")])
+            return Reply(403) if self._uploads is None else Accept(self._uploads.limit, stream=True)
+        if not _PATH.match(head.path):
+            return Reply(404)
+        if head.method != "POST":
+            return Reply(405, [("Allow", "POST")])
+        if head.headers.get("Content-Type", "").partition(";")[0].strip() != framing.CONTENT_TYPE:
+            return Reply(400)
+        if not head.length:  # an envelope comes with its size, not in chunks
+            return Reply(400)
+        return Reply(413) if head.length > envelope.MAX_BYTES else Accept(envelope.MAX_BYTES)
+
+    async def answer(self, request: Request) -> Reply:
+        """Answer a request."""
+        if not self._started:
+            self._started = True
+            self._exchange.start(asyncio.get_running_loop())
         try:
-            upload = _UPLOAD.match(environ.get("PATH_INFO", ""))
+            upload = _UPLOAD.match(request.head.path)
             if upload is not None:
-                body = b""
-                status, headers = self._upload(environ, upload[1], upload[2])
-            else:
-                headers, body = self._exchange(environ)
-                status = 200
-        except _Answer as answer:
-            status, headers, body = answer.status, answer.headers, b""
+                return await self._upload(request, upload[1], upload[2])
+            match = _PATH.match(request.head.path)
+            assert match is not None and isinstance(request.body, bytes)  # it was accepted
+            return Reply(200, [_BINARY], framing.join(await self._exchange.take(match[1], request.body)))
+        except Malformed:
+            return Reply(400)
+        except Refused:
+            return Reply(403)
+        except Throttled as err:
+            return Reply(429, [("Retry-After", str(math.ceil(err.retry_after)))])
+        except Busy:
+            return Reply(503, [("Retry-After", _BUSY_AFTER)])
         except Exception as err:  # boundary: whatever fails here, the guest sends again later
             LOG.error("an exchange failed: %s", sealing.describe(err))
-            status, headers, body = 503, [("Retry-After", "5")], b""
-        if status != 204:
-            headers += [("Content-Type", framing.CONTENT_TYPE), ("Content-Length", str(len(body)))]
-        start_response(_STATUS[status], headers)
-        return [body]
+            return Reply(503, [("Retry-After", _BROKEN_AFTER)])
 
-    def _upload(self, environ: dict[str, Any], instance_id: str, ticket_id: str) -> tuple[int, Headers]:
-        if environ.get("REQUEST_METHOD") != "PUT":
-            raise _Answer(405, [("Allow", "PUT")])
-        if self._uploads is None:
-            raise _Answer(403)
-        return self._uploads.put(instance_id, ticket_id, environ)
+    def refusal(self, status: int, reason: str) -> Reply:
+        """Answer what is no request; guests have no use for a reason."""
+        return Reply(status)
 
-    def _exchange(self, environ: dict[str, Any]) -> tuple[Headers, bytes]:
-        instance_id = _instance_of(environ)
-        data = _read(environ)
-        try:
-            if envelope.peek(data).instance_id != instance_id:
-                raise _Answer(400)
-            received = self._intake.take(data)
-        except envelope.EnvelopeError:
-            raise _Answer(400) from None
-        except Refused:
-            raise _Answer(403) from None
-        self._polls.end_older(instance_id, received.boot)
-        if received.poll_wait is None:
-            return [], framing.join(received.replies)
-        try:
-            return self._commands(received, min(received.poll_wait, self._max_wait))
-        finally:
-            self._intake.wake(received.wake)
+    def stopping(self) -> None:
+        """End what is held."""
+        self._exchange.stop()
 
-    def _commands(self, received: Received, wait: float) -> tuple[Headers, bytes]:
-        """Answer a poll: what is due now, or what becomes due while it is held.
+    def close(self) -> None:
+        """Take no more work."""
+        self._exchange.close()
+        self._upload_workers.stop()
 
-        A poll may outlive the agent that asked. It takes nothing once the next agent has said hello, to whichever
-        conductor that was, and ends when that is noticed.
-        """
-        try:
-            return self._commands_of_boot(received, wait)
-        except Superseded:
-            return [], framing.join(received.replies)
+    def _probe(self, head: Head) -> Reply:
+        said: list[Any] = []
+        environ = {"PATH_INFO": head.path, "REQUEST_METHOD": head.method}
+        body = b"".join(self._probes(environ, lambda status, headers: said.extend((status, headers))))
+        return Reply(int(said[0].partition(" ")[0]), said[1], body)
 
-    def _commands_of_boot(self, received: Received, wait: float) -> tuple[Headers, bytes]:
-        instance_id, boot = received.instance_id, received.boot
-        found = self._outbox.envelopes_for(instance_id, boot=boot, enrolled=received.enrolled)
-        if found or received.replies or wait <= 0:
-            return [], framing.join([*received.replies, *found])
-        place = self._polls.hold(instance_id, boot)
-        if place is None:
-            return [("X-Trove-Poll-After", f"{self._polls.poll_after():.2f}")], b""
-        until = clock.monotonic() + wait
-        with unhurried(), place as ticket:
-            # Looked before the place was taken; a command committed in between gave its hint to nobody.
-            found = self._outbox.envelopes_for(instance_id, boot=boot)
-            while not found and not ticket.over and (left := until - clock.monotonic()) > 0:
-                ticket.wait(min(left, _RECHECK))
-                if not ticket.over:
-                    found = self._outbox.envelopes_for(instance_id, boot=boot)
-        return [], framing.join(found)
+    async def _upload(self, request: Request, instance_id: str, ticket_id: str) -> Reply:
+        assert self._uploads is not None and isinstance(request.body, BodyReader)  # it was accepted
+        status, headers = await self._upload_workers.run(
+            self._uploads.put, instance_id, ticket_id, request.head.headers, request.body
+        )
+        return Reply(status, headers)
 
 
-def _instance_of(environ: dict[str, Any]) -> str:
-    match = _PATH.match(environ.get("PATH_INFO", ""))
-    if match is None:
-        raise _Answer(404)
-    if environ.get("REQUEST_METHOD") != "POST":
-        raise _Answer(405, [("Allow", "POST")])
-    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != framing.CONTENT_TYPE:
-        raise _Answer(400)
-    return match.group(1)
+def _listeners(options: Any, port: int) -> list[sockets.Listener]:
+    """Return where to listen, the main address first.
 
-
-def _read(environ: dict[str, Any]) -> bytes:
-    """Return the body; it must come with its length."""
-    try:
-        length = int(environ.get("CONTENT_LENGTH") or "")
-    except ValueError:
-        raise _Answer(400) from None
-    if length > envelope.MAX_BYTES:
-        raise _Answer(413)
-    data: bytes = environ["wsgi.input"].read(length) if length > 0 else b""
-    if len(data) != length or not data:
-        raise _Answer(400)
-    return data
+    :raises InsecureGateway: see :class:`Gateway`.
+    """
+    host = str(options.gateway_bind_host)
+    tls: tuple[str, str] | None = None
+    if options.gateway_cert_file and options.gateway_key_file:
+        tls = (options.gateway_cert_file, options.gateway_key_file)
+    elif not framing.is_loopback(host):
+        raise InsecureGateway(
+            f"the guest gateway on {host} needs TLS: set [guest_bus] gateway_cert_file and gateway_key_file"
+        )
+    second = options.gateway_tls_bind_host
+    # Guests on a host's bridge need TLS, while those on its loopback were told a plain address for life.
+    found: list[sockets.Listener] = [sockets.TCP(host, port, None if tls and second is not None else tls)]
+    if second is not None:
+        if tls is None:
+            raise InsecureGateway("[guest_bus] gateway_tls_bind_host needs gateway_cert_file and gateway_key_file")
+        if not framing.is_loopback(host):
+            raise InsecureGateway("with [guest_bus] gateway_tls_bind_host, gateway_bind_host must be loopback")
+        found.append(sockets.TCP(second, port, tls))
+    if options.gateway_socket:
+        found.append(sockets.Unix(options.gateway_socket))
+    return found

@@ -4,14 +4,17 @@
 They are authenticated as they come; their replay positions are judged again and stored together with their effect, in
 one transaction for up to a few hundred guests. What does not pass then has no effect, and of two heartbeats that
 different conductors took, the one received later stays. Nothing here is acknowledged: when a batch is lost, the next
-heartbeat says more than the lost one.
+heartbeat says more than the lost one. Who took a poll looks what became of it (:attr:`Item.outcome`), because a poll
+that was taken before must get no commands.
 """
 
 import datetime
+import enum
+import itertools
 import logging
 import threading
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from oslo_db import exception as db_exc
 
@@ -26,7 +29,7 @@ from trove.wire import report
 LOG = logging.getLogger(__name__)
 
 #: Rows of one transaction.
-BATCH = 200
+BATCH = 500
 #: Messages kept while the database does not answer; beyond them the newest are dropped.
 _MAX_PENDING = 20 * BATCH
 #: Guests whose last service status is remembered.
@@ -35,7 +38,17 @@ _MAX_STATUSES = 20000
 _IDLE = 60.0
 
 
-class Item(NamedTuple):
+class Outcome(enum.Enum):
+    """What became of an item."""
+
+    WAITS = "waits"
+    RECORDED = "recorded"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+@dataclass(slots=True, eq=False)
+class Item:
     """An authenticated message whose position is not recorded yet; ``message`` is ``None`` for one that only counts (a
     poll).
 
@@ -47,6 +60,7 @@ class Item(NamedTuple):
     message: report.Heartbeat | None
     enrolled_at: datetime.datetime | None
     received: float
+    outcome: Outcome = Outcome.WAITS
 
 
 class HeartbeatBatcher:
@@ -54,11 +68,13 @@ class HeartbeatBatcher:
 
     :param interval: seconds an item waits for others at most. Nothing waits when :data:`BATCH` have come, or when a
         guest says another service status than before: somebody may be waiting for that.
+    :ivar on_written: called with the items of each batch once their outcome is known; must not raise.
     """
 
     def __init__(self, db: Database, *, interval: float = 2.0) -> None:
         self._db = db
         self._interval = interval
+        self.on_written: Callable[[Sequence[Item]], None] = lambda items: None
         self._lock = threading.Lock()
         self._pending: dict[tuple[str, int, int], Item] = {}
         self._statuses: dict[str, str] = {}
@@ -67,20 +83,33 @@ class HeartbeatBatcher:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
-    def add(self, header: Header, message: report.Heartbeat | None, enrolled_at: datetime.datetime | None) -> bool:
+    def add(
+        self, header: Header, message: report.Heartbeat | None, enrolled_at: datetime.datetime | None
+    ) -> Item | None:
         """Take one item for the next batch; for the arguments see :class:`Item`.
 
-        :returns: whether it was taken; not when the same position already waits (a replay) or too much is waiting.
+        :returns: ``None`` when the same position already waits (a replay) or too much is waiting.
         """
         key = (header.instance_id, header.boot, header.sequence)
         with self._lock:
-            if key in self._pending or len(self._pending) >= _MAX_PENDING:
-                return False
-            self._pending[key] = Item(header, message, enrolled_at, clock.monotonic())
-            if self._is_news(header.instance_id, message) or len(self._pending) >= BATCH:
-                self._urgent.set()
-        self._some.set()
-        return True
+            if key in self._pending or self.full:
+                return None
+            item = self._pending[key] = Item(header, message, enrolled_at, clock.monotonic())
+            urgent = self._is_news(header.instance_id, message) or len(self._pending) >= BATCH
+        if urgent:
+            self._urgent.set()
+        if not self._some.is_set():
+            self._some.set()
+        return item
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing is taken, because too much waits."""
+        return len(self._pending) >= _MAX_PENDING
+
+    def hurry(self) -> None:
+        """Somebody waits for what becomes of an item."""
+        self._urgent.set()
 
     def flush(self) -> None:
         """Write everything that waits. Called by the own thread, and by tests."""
@@ -92,6 +121,10 @@ class HeartbeatBatcher:
             except Exception as err:  # boundary: one guest's row must not spoil the others'
                 LOG.warning("a batch of %d heartbeats failed: %s", len(items), sealing.describe(err))
                 self._write_each(items)
+            for item in items:
+                if item.outcome is Outcome.WAITS:
+                    item.outcome = Outcome.LOST
+            self.on_written(items)
 
     def start(self) -> None:
         """Start the thread that flushes."""
@@ -130,7 +163,7 @@ class HeartbeatBatcher:
 
     def _next(self) -> list[Item]:
         with self._lock:
-            chosen = list(self._pending)[:BATCH]
+            chosen = list(itertools.islice(self._pending, BATCH))
             return [self._pending.pop(key) for key in chosen]
 
     def _write_each(self, items: Sequence[Item]) -> None:
@@ -144,26 +177,39 @@ class HeartbeatBatcher:
 
     @retry_on_conflict
     def _write(self, items: Sequence[Item]) -> None:
+        # In the order they were sent: of several heartbeats of one guest the last one counts.
+        ordered = sorted(items, key=lambda item: (item.header.boot, item.header.sequence))
         with self._db.writer() as session:
             now, here = self._db.now(session), clock.monotonic()
             held = guest_position.hold(session, {item.header.instance_id for item in items})
             records: list[heartbeat.HeartbeatRecord] = []
-            moved: dict[str, guest_position.PositionRow] = {}
-            # In the order they were sent: of several heartbeats of one guest the last one counts.
-            for item in sorted(items, key=lambda item: (item.header.boot, item.header.sequence)):
+            moved: dict[str, Position] = {}
+            refused = []
+            for item in ordered:
                 header = item.header
-                row = moved.get(header.instance_id) or held.get(header.instance_id)
+                row = held.get(header.instance_id)
                 if row is None or (row.generation, row.enrolled_at) != (header.generation, item.enrolled_at):
-                    continue  # deleted, or given a new identity, since it was opened
-                position = Position.load(row.boot, row.sequence, row.window).accept(header.boot, header.sequence)
-                if position is None:
-                    LOG.warning("refused a '%s' of %s: replayed", header.name, header.instance_id)
+                    refused.append(item)  # deleted, or given a new identity, since it was opened
                     continue
-                moved[header.instance_id] = row._replace(
-                    boot=position.boot, sequence=position.sequence, window=position.window
-                )
+                before = moved.get(header.instance_id) or Position.load(row.boot, row.sequence, row.window)
+                after = before.accept(header.boot, header.sequence)
+                if after is None:
+                    LOG.warning("refused a '%s' of %s: replayed", header.name, header.instance_id)
+                    refused.append(item)
+                    continue
+                moved[header.instance_id] = after
                 if item.message is not None:
                     received_at = now - datetime.timedelta(seconds=here - item.received)
                     records.append(reports.heartbeat_record(header.instance_id, item.message, received_at))
-            guest_position.advance(session, moved.values())
+            guest_position.advance(
+                session,
+                (
+                    held[name]._replace(boot=position.boot, sequence=position.sequence, window=position.window)
+                    for name, position in moved.items()
+                ),
+            )
             heartbeat.record(session, records)
+        for item in items:
+            item.outcome = Outcome.RECORDED
+        for item in refused:
+            item.outcome = Outcome.REFUSED

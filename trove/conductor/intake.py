@@ -1,24 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """What comes from guests: prove who speaks, let the report take effect once, answer.
 
-``peek`` → identity → open → {replay position, effect} in one transaction → acknowledgement. The guest sends a report
-again until it is acknowledged, each time in a new envelope; a lost answer therefore costs a repetition, and repeating
-is harmless (see
-:mod:`trove.conductor.reports`). Whatever cannot be proven raises :class:`Refused`: the peer learns nothing but that,
-and the log gets one line without content.
+``peek`` → who that would be → :meth:`Intake.prove` → {replay position, effect} in one transaction → acknowledgement.
+The guest sends a report again until it is acknowledged, each time in a new envelope; a lost answer therefore costs a
+repetition, and repeating is harmless (see :mod:`trove.conductor.reports`). Whatever cannot be proven raises
+:class:`Refused`: the peer learns nothing but that, and the log gets one line without content.
+
+A message is proven by what is remembered of its guest (:mod:`trove.conductor.identities`), which needs no database.
+Heartbeats and polls (:meth:`Intake.frequent`) then wait for a batch, which judges again; everything else
+(:meth:`Intake.effective`) is judged again in its own transaction. :meth:`Intake.take` is all of it for who may wait; the
+gateway, which may not, goes through the parts.
 """
 
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from sqlalchemy.orm import Session
 
 from trove.common import exception
 from trove.conductor import enrolment, sealing
-from trove.conductor.heartbeats import HeartbeatBatcher
+from trove.conductor.budgets import Budgets
+from trove.conductor.heartbeats import HeartbeatBatcher, Item
+from trove.conductor.identities import Identities, Known
+from trove.conductor.inventories import Overtaken, Writing
 from trove.conductor.reports import Outcome, Reports, known_commands
-from trove.conductor.sealing import Refused
+from trove.conductor.sealing import RefusalLog, Refused
 from trove.db.api import Database, retry_on_conflict
 from trove.guestbus import envelope, keys
 from trove.guestbus.envelope import EnvelopeError, Header
@@ -31,6 +39,40 @@ LOG = logging.getLogger(__name__)
 
 #: Messages that may begin a new boot of a guest.
 _OPENING = (report.Enrol.name, report.Hello.name)
+#: Messages that wait for a batch.
+FREQUENT = (report.Heartbeat.name, report.Poll.name)
+#: Seconds after which to send a heartbeat again when too many wait to be written.
+_FULL_WAIT = 5.0
+
+
+class Throttled(Exception):
+    """The message had no effect: its guest has used up its budget, or too much waits to be written.
+
+    :ivar retry_after: seconds after which it may be sent again.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"to be sent again in {retry_after:.0f} s")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message that is a guest's.
+
+    :ivar plain: its body.
+    :ivar master: the key of its guest that opened it.
+    """
+
+    header: Header
+    plain: bytes
+    known: Known
+    master: bytes
+
+    @property
+    def frequent(self) -> bool:
+        """Whether it is for :meth:`Intake.frequent`."""
+        return self.header.name in FREQUENT
 
 
 @dataclass
@@ -43,6 +85,7 @@ class Received:
         answer.
     :ivar enrolled: whether the guest got its key with this; it can open what is sealed under that in the same answer.
     :ivar wake: workflows to be told of it once the guest has its answer, see :meth:`Intake.wake`.
+    :ivar item: what waits for the batch, of a poll.
     """
 
     instance_id: str
@@ -51,22 +94,33 @@ class Received:
     poll_wait: float | None = None
     enrolled: bool = False
     wake: tuple[str, ...] = ()
+    item: Item | None = None
 
 
 class Intake:
     """Takes envelopes from any transport. Thread-safe.
 
     :param batcher: takes heartbeats and the positions of polls.
+    :param budgets: what each guest may send.
     :param wake: hint that a workflow has something to do; called after the commit and must not raise.
     """
 
     def __init__(
-        self, db: Database, reports: Reports, *, batcher: HeartbeatBatcher, wake: Callable[[str], None]
+        self,
+        db: Database,
+        reports: Reports,
+        *,
+        batcher: HeartbeatBatcher,
+        budgets: Budgets,
+        wake: Callable[[str], None],
     ) -> None:
         self._db = db
         self._reports = reports
-        self._batcher = batcher
+        self.batcher = batcher
+        self._budgets = budgets
         self._wake = wake
+        self._refusals = RefusalLog()
+        self.identities = Identities(db)
 
     def receive(self, data: bytes) -> list[bytes]:
         """Take one envelope and return the sealed answers; see :meth:`take`."""
@@ -75,48 +129,116 @@ class Intake:
         return received.replies
 
     def take(self, data: bytes) -> Received:
-        """Take one envelope.
+        """Take one envelope; waits for the database.
 
         :raises Refused: when it is not a fresh message of one of our guests; it had no effect.
+        :raises Throttled: when its guest may not say more now; it had no effect.
         :raises Exception: whatever the database raises; nothing was written and the guest will send again.
         """
-        claimed = "somebody"
         try:
-            header = envelope.peek(data)
-            claimed = f"'{header.instance_id}'"
-            return self._take(header, data)
-        except (Refused, EnvelopeError) as err:
-            LOG.warning("refused a message in the name of %s: %s", claimed, err)
-            raise Refused(str(err)) from None
+            claimed = envelope.peek(data)
+        except EnvelopeError as err:
+            self.refuse(None, err)
+        known = self.identities.recall(claimed.instance_id)
+        if known is None:
+            known = self.identities.load([claimed.instance_id])[claimed.instance_id]
+        try:
+            opened = self.prove(known, data)
+        except Refused as err:
+            if not known.may_look():
+                self.refuse(claimed, err)
+            opened = self.prove_again(self.identities.load([claimed.instance_id])[claimed.instance_id], data)
+        self.admit(opened, len(data))
+        return self.frequent(opened) if opened.frequent else self.effective(opened)
 
-    def _take(self, claimed: Header, data: bytes) -> Received:
-        with self._db.reader() as session:  # a message that proves nothing must not get as far as a write lock
-            identity = _identity(session, claimed.instance_id, for_update=False)
-            master = sealing.key_for(identity, claimed.generation)
-            header, body = envelope.open_envelope(
-                data, master, instance_id=identity.instance_id, direction=keys.TO_CONTROL
+    def prove(self, known: Known, data: bytes) -> Opened:
+        """Open an envelope with what is known of its guest. Asks no database.
+
+        :raises Refused: when it is not a fresh message of that guest, as far as is known.
+        """
+        identity = known.row
+        if identity is None:
+            raise Refused("no such guest")
+        claimed = envelope.peek(data)
+        master = sealing.key_for(identity, claimed.generation)
+        try:
+            header, plain = envelope.unseal(
+                data,
+                known.derived(master, claimed.generation),
+                instance_id=identity.instance_id,
+                direction=keys.TO_CONTROL,
             )
-            sealing.check_allowed(identity, header)
-            try:
-                message = base.decode(report.TO_CONTROL, header.name, header.version, body)
-            except base.MalformedMessage as err:
-                LOG.warning("a '%s' of %s cannot be read: %s", header.name, header.instance_id, err)
-                return Received(header.instance_id, header.boot, self._refuse_report(session, identity, header, body))
-        if isinstance(message, report.Heartbeat | report.Poll):
-            return self._frequent(header, message, identity)
-        return self._effective(header, message, master)
+        except EnvelopeError as err:
+            raise Refused(str(err)) from None
+        sealing.check_allowed(identity, header)
+        if header.name in FREQUENT:
+            verdict = known.position.judge(header.boot, header.sequence)
+            if known.position.accept(header.boot, header.sequence) is None:
+                raise Refused(f"'{header.name}': {verdict.value}")
+        return Opened(header, plain, known, master)
 
-    def _frequent(self, header: Header, message: report.Heartbeat | report.Poll, identity: GuestIdentity) -> Received:
-        """Judge now by what is known; the batch judges again when it records the position."""
-        position = Position.load(identity.boot, identity.sequence, identity.window)
+    def prove_again(self, known: Known, data: bytes) -> Opened:
+        """The same with what the database says now; what does not pass is logged.
+
+        :raises Refused: see :meth:`prove`.
+        """
+        try:
+            return self.prove(known, data)
+        except Refused as err:
+            self.refuse(envelope.peek(data), err)
+
+    def admit(self, opened: Opened, size: int) -> None:
+        """Count a message of ``size`` bytes against its guest's budget.
+
+        :raises Throttled: when it is used up.
+        """
+        wait = self._budgets.admit(opened.header.instance_id, size)
+        if wait:
+            raise Throttled(wait)
+
+    def frequent(self, opened: Opened) -> Received:
+        """Take a heartbeat or poll: judged by what is known, and again by the batch that records its position. Asks no
+        database, but for a body that nobody can read.
+
+        :raises Refused: when it was taken before.
+        :raises Throttled: when too many wait to be written.
+        """
+        header = opened.header
+        message = self._decoded(opened)
+        if isinstance(message, Received):
+            return message
+        if self.identities.accept(opened.known, header.boot, header.sequence) is None:
+            self.refuse(header, Refused(f"'{header.name}': seen before"))
+        assert opened.known.row is not None
         kept = message if isinstance(message, report.Heartbeat) else None
-        fresh = position.accept(header.boot, header.sequence) is not None
-        if not fresh or not self._batcher.add(header, kept, identity.enrolled_at):
-            raise Refused(f"'{header.name}': {position.judge(header.boot, header.sequence).value}")
-        return Received(header.instance_id, header.boot, poll_wait=None if kept else getattr(message, "wait", None))
+        item = self.batcher.add(header, kept, opened.known.row.enrolled_at)
+        if item is None:
+            if self.batcher.full:  # the database does not answer
+                raise Throttled(_FULL_WAIT)
+            self.refuse(header, Refused(f"'{header.name}': seen before"))
+        wait = None if kept else getattr(message, "wait", None)
+        return Received(header.instance_id, header.boot, poll_wait=wait, item=item)
 
-    def _effective(self, header: Header, message: report.Report, master: bytes) -> Received:
-        outcome, sealed = self._commit(header, message, master)
+    def effective(self, opened: Opened) -> Received:
+        """Take any other report; waits for the database.
+
+        :raises Refused: when it was taken before or may not be said any more.
+        """
+        message = self._decoded(opened)
+        if isinstance(message, Received):
+            return message
+        try:
+            return self._effective(opened, message)
+        except Refused as err:
+            self.refuse(opened.header, err)
+        finally:
+            self.identities.expire(opened.header.instance_id)
+
+    def _effective(self, opened: Opened, message: report.Report) -> Received:
+        header = opened.header
+        if isinstance(message, report.Inventory):
+            return Received(header.instance_id, header.boot, self._inventory(opened, message))
+        outcome, sealed = self._commit(opened, message, self._apply)
         if isinstance(message, report.Hello):
             # It gets what waits for it with the answer, without a poll of its own; the workflow, which waits for much
             # more than this, is told after that.
@@ -131,24 +253,69 @@ class Intake:
         for workflow_id in workflow_ids:
             self._wake(workflow_id)
 
+    def refuse(self, claimed: Header | None, reason: Exception) -> NoReturn:
+        """Log that a message is refused.
+
+        :param claimed: its header, as far as there is one.
+        :raises Refused: always.
+        """
+        self._refusals.note("somebody" if claimed is None else f"'{claimed.instance_id}'", str(reason))
+        raise Refused(str(reason)) from None
+
+    def _decoded(self, opened: Opened) -> report.Report | Received:
+        """Return the message, or the answer to one that cannot be read."""
+        header = opened.header
+        try:
+            body = envelope.decode_body(opened.plain)
+        except EnvelopeError as err:
+            self.refuse(header, err)
+        try:
+            return base.decode(report.TO_CONTROL, header.name, header.version, body)
+        except base.MalformedMessage as err:
+            LOG.warning("a '%s' of %s cannot be read: %s", header.name, header.instance_id, err)
+            return Received(header.instance_id, header.boot, self._refuse_report(opened, body))
+
     @retry_on_conflict  # a taskmanager locks the workflow first and the guest second
-    def _commit(self, header: Header, message: report.Report, master: bytes) -> tuple[Outcome, list[bytes]]:
-        """Record the position and let the report take effect, in one transaction."""
+    def _commit(
+        self,
+        opened: Opened,
+        message: report.Report,
+        effect: Callable[[Session, GuestIdentity, report.Report], Outcome],
+        *,
+        fresh: bool = True,
+    ) -> tuple[Outcome, list[bytes]]:
+        """Record the position and let the report take effect, in one transaction.
+
+        :param fresh: the message has not been counted yet: not so for the later parts of one with several transactions.
+        """
+        header = opened.header
         with self._db.writer() as session:
-            identity = _identity(session, header.instance_id, for_update=True)
+            identity = _identity(session, header.instance_id)
             # Another message may have changed the keys since the envelope was opened.
-            if sealing.key_for(identity, header.generation) != master:
+            if sealing.key_for(identity, header.generation) != opened.master:
                 raise Refused("the key was replaced meanwhile")
             sealing.check_allowed(identity, header)
-            _advance(identity, header)
-            outcome = self._apply(session, identity, message)
+            if fresh:
+                _advance(identity, header)
+            outcome = effect(session, identity, message)
             identity.save(session)
             replies = outcome.replies
-            if header.generation != keys.ONE_TIME:
+            if header.generation != keys.ONE_TIME and outcome.acknowledge:
                 replies = [command.Acknowledge(report_ids=[message.report_id]), *replies]
             now = self._db.now(session)
             sealed = [sealing.seal(identity, reply, now, generation=header.generation) for reply in replies]
         return outcome, sealed
+
+    def _inventory(self, opened: Opened, message: report.Inventory) -> list[bytes]:
+        """Write what differs from the stored inventory, in short transactions, as far as the guest's budget goes."""
+        writing = Writing(self._db, self._budgets, opened.header, message)
+        sealed: list[bytes] = []
+        for number, effect in enumerate(writing.effects()):
+            try:
+                _outcome, sealed = self._commit(opened, message, effect, fresh=number == 0)
+            except Overtaken:
+                return []  # a newer one is being written, and will be acknowledged
+        return sealed
 
     def _apply(self, session: Session, identity: GuestIdentity, message: report.Report) -> Outcome:
         if isinstance(message, report.Enrol):
@@ -159,25 +326,27 @@ class Intake:
             return Outcome(replies=[answer], enrolled=isinstance(answer, command.Enrolled))
         return self._reports.handlers[type(message)](session, identity, message)
 
-    def _refuse_report(
-        self, session: Session, identity: GuestIdentity, header: Header, body: dict[str, object]
-    ) -> list[bytes]:
+    def _refuse_report(self, opened: Opened, body: dict[str, object]) -> list[bytes]:
         """Tell an authenticated guest that a report will never be understood here, so that it stops sending it."""
+        header = opened.header
         try:
             stub = base.decode({("stub", 1): report.Report}, "stub", 1, body)
         except base.MalformedMessage:
-            raise Refused(f"'{header.name}' without a report id") from None
+            self.refuse(header, Refused(f"'{header.name}' without a report id"))
         refusal = command.Refused(
             symbol="guest.report",
             remedy=f"The control plane does not understand this '{header.name}' (version {header.version}).",
             report_id=stub.report_id,
         )
-        return [sealing.seal(identity, refusal, self._db.now(session), generation=header.generation)]
+        with self._db.reader() as session:
+            now = self._db.now(session)
+        assert opened.known.row is not None
+        return [sealing.seal(opened.known.row, refusal, now, generation=header.generation)]
 
 
-def _identity(session: Session, instance_id: str, *, for_update: bool) -> GuestIdentity:
+def _identity(session: Session, instance_id: str) -> GuestIdentity:
     try:
-        return GuestIdentity.get(session, instance_id, for_update=for_update)
+        return GuestIdentity.get(session, instance_id, for_update=True)
     except exception.NotFound:
         raise Refused("no such guest") from None
 

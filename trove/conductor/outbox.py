@@ -77,19 +77,30 @@ class Outbox:
         """
         if not enrolled and not self._waits(instance_id, boot):
             return []
+        return self.send(instance_id, limit, boot=boot, enrolled=enrolled)
+
+    def send(
+        self, instance_id: str, limit: int = 32, *, boot: int | None = None, enrolled: bool = False
+    ) -> list[bytes]:
+        """The same for who has looked (:meth:`waiting`) whether there is anything."""
         states = (guest_identity.ENROLLED, guest_identity.EXCHANGING) if enrolled else (guest_identity.ENROLLED,)
         envelopes, wake = self._send(instance_id, limit, boot, states)
         self._wake_all(wake)
         return envelopes
 
-    def _waits(self, instance_id: str, boot: int | None) -> bool:
+    def waiting(self, instance_ids: Collection[str]) -> dict[str, guest_command.Waiting]:
+        """Return for each of these guests whether anything is to be sent now; one query. Those that do not exist are
+        left out."""
         with self._db.reader() as session:  # the usual answer of a poll must not take a write lock
-            found = guest_command.waiting(session, instance_id, self._db.now(session))
+            return guest_command.waiting(session, instance_ids, self._db.now(session))
+
+    def _waits(self, instance_id: str, boot: int | None) -> bool:
+        found = self.waiting([instance_id]).get(instance_id)
         if found is None:
             return False
-        if boot not in (None, found[0]):
+        if boot not in (None, found.boot):
             raise Superseded
-        return found[1]
+        return found.due
 
     @retry_on_conflict
     def _send(
@@ -125,10 +136,11 @@ class Outbox:
             guest_command.mark_sent(session, [item for item in sent if item in asked], later)
         return envelopes, wake
 
-    def due(self, transport: str, limit: int) -> list[str]:
-        """Return ids of instances with an enrolled guest on ``transport`` that have something to be sent now."""
+    def due(self, transport: str, limit: int, after: str = "") -> list[str]:
+        """Return ids of instances with an enrolled guest on ``transport`` that have something to be sent now: up to
+        ``limit`` above ``after``, in order."""
         with self._db.reader() as session:
-            return guest_command.due_instances(session, self._db.now(session), limit, transport)
+            return guest_command.due_instances(session, self._db.now(session), limit, transport, after)
 
     def transport_of(self, instance_id: str) -> str | None:
         """Return the transport an instance's guest was made with; ``None`` when there is no such guest."""

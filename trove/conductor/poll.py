@@ -1,41 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Polls that are held until there is a command, without letting them take all threads.
+"""Polls that are held until there is a command. A held poll is an entry in a table and a timer; it costs neither a
+thread nor a query.
 
-A held poll occupies a thread, so only so many are held; a guest beyond that is answered at once and told when to poll
-again. The more are turned away, the longer the wait they are told, so that their polls stay near :data:`TARGET_RATE`
-however many guests there are.
+Everything here is for the thread of one event loop.
 """
 
-import random
-import threading
-from types import TracebackType
+import asyncio
+from collections.abc import Sequence
 
-from trove.common import clock
-
-#: Polls per second that are answered without being held, in one process.
-TARGET_RATE = 50.0
-_MIN_AFTER = 0.5
-_MAX_AFTER = 30.0
+from trove.conductor.heartbeats import Item, Outcome
 
 
-class Ticket:
-    """One held poll. :meth:`wait` returns when there may be something; :attr:`over` tells that it must end
-    regardless."""
+class HeldPoll:
+    """One poll. :meth:`wait` returns when there may be something for its guest; :attr:`over` tells that it must end
+    regardless.
 
-    def __init__(self, boot: int = 0) -> None:
+    :ivar item: its position, on the way into the database.
+    :ivar hurried: whether it must be told when that is recorded.
+    """
+
+    __slots__ = ("_told", "_waiter", "boot", "hurried", "item", "over")
+
+    def __init__(self, boot: int, item: Item | None = None) -> None:
         self.boot = boot
+        self.item = item
         self.over = False
-        self._event = threading.Event()
+        self.hurried = False
+        self._told = False
+        self._waiter: asyncio.Future[None] | None = None
 
-    def wait(self, seconds: float) -> None:
-        """Wait until told or ``seconds`` have passed."""
-        clock.wait(self._event, seconds)
-        self._event.clear()
+    async def wait(self, until: float) -> bool:
+        """Wait until told, or until the loop's time ``until``; return whether it was told."""
+        loop = asyncio.get_running_loop()
+        if not self._told and not self.over:
+            waiter = self._waiter = loop.create_future()
+            timer = loop.call_at(until, _wake, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        told, self._told = self._told, False
+        return told or self.over
 
     def tell(self, *, over: bool = False) -> None:
-        """Wake the thread that holds the poll."""
+        """Let it look, or end."""
         self.over = self.over or over
-        self._event.set()
+        self._told = True
+        if self._waiter is not None:
+            _wake(self._waiter)
 
 
 class HeldPolls:
@@ -46,86 +59,67 @@ class HeldPolls:
 
     def __init__(self, places: int) -> None:
         self._places = places
-        self._lock = threading.Lock()
-        self._tickets: dict[str, Ticket] = {}
+        self._polls: dict[str, HeldPoll] = {}
         self._closed = False
-        self._after = _MIN_AFTER
-        self._window_start = clock.monotonic()
-        self._window_count = 0
 
-    def hold(self, instance_id: str, boot: int = 0) -> "Held | None":
-        """Return a place for a guest's poll, to be used in a ``with`` statement; ``None`` when there is none.
+    def __len__(self) -> int:
+        return len(self._polls)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no poll is held any more."""
+        return self._closed
+
+    def hold(self, instance_id: str, boot: int, item: Item | None = None) -> HeldPoll | None:
+        """Enter a guest's poll and return it, to be given to :meth:`release`; ``None`` when there is no place.
 
         :param boot: which start of the guest's agent polls.
 
         An older poll of the same guest is ended: the guest has dialled again, so nobody listens to that one.
         """
-        with self._lock:
-            older = self._tickets.pop(instance_id, None)
-            if older is not None:
-                older.tell(over=True)
-            if self._closed or len(self._tickets) >= self._places:
-                return None
-            ticket = self._tickets[instance_id] = Ticket(boot)
-        return Held(self, instance_id, ticket)
+        older = self._polls.pop(instance_id, None)
+        if older is not None:
+            older.tell(over=True)
+        if self._closed or len(self._polls) >= self._places:
+            return None
+        poll = self._polls[instance_id] = HeldPoll(boot, item)
+        return poll
 
     def tell(self, instance_id: str) -> None:
-        """Wake the guest's held poll, if it is held here."""
-        with self._lock:
-            ticket = self._tickets.get(instance_id)
-        if ticket is not None:
-            ticket.tell()
+        """Let the guest's held poll look, if it is held here."""
+        poll = self._polls.get(instance_id)
+        if poll is not None:
+            poll.tell()
 
     def end_older(self, instance_id: str, boot: int) -> None:
         """End the guest's held poll if an agent before ``boot`` asked: that one does not listen any more."""
-        with self._lock:
-            ticket = self._tickets.get(instance_id)
-        if ticket is not None and ticket.boot < boot:
-            ticket.tell(over=True)
+        poll = self._polls.get(instance_id)
+        if poll is not None and poll.boot < boot:
+            poll.tell(over=True)
+
+    def recorded(self, items: Sequence[Item]) -> None:
+        """What became of these is known: those that were refused or lost end."""
+        for item in items:
+            poll = self._polls.get(item.header.instance_id)
+            if poll is None or poll.item is not item:
+                continue
+            if item.outcome is not Outcome.RECORDED:
+                poll.tell(over=True)
+            elif poll.hurried:
+                poll.tell()
 
     def close(self) -> None:
         """End all held polls and hold no more."""
-        with self._lock:
-            self._closed = True
-            tickets = list(self._tickets.values())
-        for ticket in tickets:
-            ticket.tell(over=True)
+        self._closed = True
+        for poll in self._polls.values():
+            poll.tell(over=True)
 
-    def poll_after(self) -> float:
-        """Return the seconds after which a guest that was turned away shall poll again; call it once for each."""
-        with self._lock:
-            now = clock.monotonic()
-            elapsed = now - self._window_start
-            self._window_count += 1
-            if elapsed >= 1.0:
-                # With N guests turned away the rate is N / after: multiply by how far it is off, at most by two at a
-                # time.
-                factor = self._window_count / elapsed / TARGET_RATE
-                self._after = min(_MAX_AFTER, max(_MIN_AFTER, self._after * min(2.0, max(0.5, factor))))
-                self._window_start, self._window_count = now, 0
-            after = self._after
-        # Spread out, so that guests that came together do not come together again.
-        return after * random.uniform(0.5, 1.5)
-
-    def release(self, instance_id: str, ticket: Ticket) -> None:
+    def release(self, instance_id: str, poll: HeldPoll) -> None:
         """Give a place back."""
-        with self._lock:
-            if self._tickets.get(instance_id) is ticket:
-                del self._tickets[instance_id]
+        if self._polls.get(instance_id) is poll:
+            del self._polls[instance_id]
 
 
-class Held:
-    """A place, for the time of a ``with`` statement."""
-
-    def __init__(self, polls: HeldPolls, instance_id: str, ticket: Ticket) -> None:
-        self._polls = polls
-        self._instance_id = instance_id
-        self._ticket = ticket
-
-    def __enter__(self) -> Ticket:
-        return self._ticket
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._polls.release(self._instance_id, self._ticket)
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

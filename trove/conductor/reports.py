@@ -4,7 +4,7 @@ position.
 
 A handler takes ``(session, identity, report)``. Who speaks is in ``identity``, which the envelope has proven; what a
 report says of itself is never believed. Each handler names the columns it may write. Every report may come twice and
-out of order, so each is harmless to repeat.
+out of order, so each is harmless to repeat. The inventory, which may be large, has :mod:`trove.conductor.inventories`.
 """
 
 import datetime
@@ -18,7 +18,7 @@ from trove.common import redact
 from trove.conductor import enrolment
 from trove.db.api import Database
 from trove.domain import command_fate, instance_states, operations
-from trove.objects import fault, guest_command, guest_identity, guest_log, heartbeat, inventory, root_history
+from trove.objects import fault, guest_command, guest_identity, guest_log, heartbeat
 from trove.objects.base import clip
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
@@ -48,11 +48,13 @@ class Outcome:
     :ivar wake: workflows that have something to do now.
     :ivar replies: messages for the guest, in addition to the acknowledgement.
     :ivar enrolled: whether a new key was agreed on.
+    :ivar acknowledge: whether the guest may forget the report.
     """
 
     wake: list[str] = field(default_factory=list)
     replies: list[base.Message] = field(default_factory=list)
     enrolled: bool = False
+    acknowledge: bool = True
 
 
 Handler = Callable[[Session, GuestIdentity, Any], Outcome]
@@ -70,7 +72,6 @@ class Reports:
         self.handlers: Mapping[type[report.Report], Handler] = {
             report.Hello: self.hello,
             report.CommandResult: self.command_result,
-            report.Inventory: self.inventory,
             report.Logs: self.logs,
         }
 
@@ -124,12 +125,6 @@ class Reports:
         if self._signals.correct(session, done.workflow_id, command_fate.UNKNOWN_SYMBOL, told):
             shown = None if done.state == guest_command.DONE else (told.symbol, redact.mask_text(told.message))
             fault.correct_fault(session, done.instance_id, command_fate.UNKNOWN_SYMBOL, shown)
-
-    def inventory(self, session: Session, identity: GuestIdentity, message: report.Inventory) -> Outcome:
-        """What is in the engine: ``inventory_databases``, ``inventory_users``, ``root_history`` enabled."""
-        inventory.replace(session, identity.instance_id, message.databases, message.users)
-        root_history.set_enabled(session, identity.instance_id, message.root_enabled, None)
-        return Outcome()
 
     def logs(self, session: Session, identity: GuestIdentity, message: report.Logs) -> Outcome:
         """What logs there are: ``guest_logs`` type, status, enabled, file, size_bytes, pending_bytes, updated_at."""

@@ -15,14 +15,19 @@ who holds the one-time key has the other half of the exchange.
 """
 
 import datetime
+import logging
+import threading
 import traceback
 
-from trove.common import ids
+from trove.common import clock, ids
+from trove.domain.token_bucket import TokenBucket
 from trove.guestbus import envelope, keys
 from trove.guestbus.envelope import Header
 from trove.objects import guest_identity
-from trove.objects.guest_identity import GuestIdentity
+from trove.objects.guest_identity import GuestIdentity, KeyRow
 from trove.wire import base, report
+
+LOG = logging.getLogger(__name__)
 
 #: How long an answer means anything. Guests judge it by the control plane's own times, which may differ by this much.
 REPLY_LIFETIME = datetime.timedelta(minutes=10)
@@ -32,7 +37,29 @@ class Refused(Exception):
     """A message that has no effect and gets no answer. The text is for one line of the log and holds no content."""
 
 
-def key_for(identity: GuestIdentity, generation: int) -> bytes:
+class RefusalLog:
+    """One line for each refused message, as long as there are few: anybody can send what does not open. Thread-safe."""
+
+    _RATE, _AT_ONCE = 5.0, 50.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bucket = TokenBucket.full(self._RATE, self._AT_ONCE, clock.monotonic())
+        self._left_out = 0
+
+    def note(self, claimed: str, reason: str) -> None:
+        """Log that a message in the name of ``claimed`` is refused."""
+        with self._lock:
+            if self._bucket.take(1, clock.monotonic()):
+                self._left_out += 1
+                return
+            left_out, self._left_out = self._left_out, 0
+        if left_out:
+            LOG.warning("refused %d more messages, which are not listed", left_out)
+        LOG.warning("refused a message in the name of %s: %s", claimed, reason)
+
+
+def key_for(identity: GuestIdentity | KeyRow | KeyRow, generation: int) -> bytes:
     """Return the master key of ``generation``.
 
     :raises Refused: when that key is not in use in the identity's state.
@@ -48,7 +75,7 @@ def key_for(identity: GuestIdentity, generation: int) -> bytes:
     return bytes.fromhex(text)
 
 
-def check_allowed(identity: GuestIdentity, header: Header) -> None:
+def check_allowed(identity: GuestIdentity | KeyRow | KeyRow, header: Header) -> None:
     """Check that an authenticated message may be said in the identity's state under its key.
 
     :raises Refused: when not.
@@ -61,7 +88,7 @@ def check_allowed(identity: GuestIdentity, header: Header) -> None:
 
 
 def seal(
-    identity: GuestIdentity,
+    identity: GuestIdentity | KeyRow,
     message: base.Message,
     now: datetime.datetime,
     *,

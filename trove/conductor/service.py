@@ -15,11 +15,13 @@ from oslo_config import cfg
 
 from trove.common import clock, service
 from trove.conductor import sealing
+from trove.conductor.budgets import Budgets
 from trove.conductor.gateway import Gateway
 from trove.conductor.heartbeats import HeartbeatBatcher
-from trove.conductor.intake import Intake
+from trove.conductor.intake import Intake, Throttled
 from trove.conductor.outbox import Outbox
 from trove.conductor.reports import Reports, Signals
+from trove.conductor.slowed import SlowedGuests
 from trove.conductor.uploads import Sweeper, Uploads
 from trove.db.api import Database
 from trove.objectstore.registry import open_store
@@ -59,7 +61,9 @@ class Conductor:
         store = open_store(conf)
         self._sweeper = Sweeper(store)
         self._batcher = HeartbeatBatcher(db)
-        self.intake = Intake(db, Reports(db, signals), batcher=self._batcher, wake=wake)
+        budgets = Budgets(conf)
+        self._slowed = SlowedGuests(conf, db, budgets)
+        self.intake = Intake(db, Reports(db, signals), batcher=self._batcher, budgets=budgets, wake=wake)
         self.outbox = Outbox(
             db,
             signals,
@@ -71,7 +75,8 @@ class Conductor:
         self._database_at = clock.monotonic()
         self.gateway: Gateway | None = None
         if options.transport == "gateway" or options.gateway_url:
-            uploads = Uploads(conf, db, store, slots=max(1, int(options.gateway_threads) // 4))
+            slots = max(1, int(options.gateway_threads) // 4)
+            uploads = Uploads(conf, db, store, budgets=budgets, slots=slots)
             self.gateway = Gateway(conf, self.intake, self.outbox, uploads, ready=self.ready)
         self.messaging: MessagingControl | None = None
         if options.transport_url:
@@ -132,8 +137,8 @@ class Conductor:
         """One envelope from the broker."""
         try:
             received = self.intake.take(data)
-        except sealing.Refused:
-            return  # logged there
+        except (sealing.Refused, Throttled):
+            return  # noted there; what must not be lost, the guest sends again
         except Exception as err:  # boundary: nothing was written, and the guest will send again
             LOG.error("a report could not be taken: %s", sealing.describe(err))
             return
@@ -157,6 +162,7 @@ class Conductor:
         if service.attempt("ending commands that are late", self.outbox.expire):
             self._database_at = clock.monotonic()
         service.attempt("sweeping the object store", self._sweeper.look)
+        service.attempt("telling of guests that report too much", self._slowed.look)
         if self.messaging is None:
             return  # the gateway's guests come and ask
         for instance_id in self.outbox.due("messaging", _PER_ROUND):

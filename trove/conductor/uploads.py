@@ -8,6 +8,7 @@ that a command brought it: one log of one instance, so many bytes, for some minu
 * 204: stored; the position is now ``X-Trove-Log-After``;
 * 409: the log is published up to ``X-Trove-Log-Position``, and an upload must begin there; nothing was stored;
 * 403: no such ticket, or it is over; 413: the object, or all of them together, are too large; 400: malformed;
+* 429 with ``Retry-After``: the guest sends more than it may;
 * 503 with ``Retry-After``: too many uploads at once, or the store does not answer.
 
 An object is received whole, into a temporary file, before the store sees any of it: a slow or broken guest holds no
@@ -18,14 +19,16 @@ repeated, or that two conductors get, counts once; it writes the same object aga
 import datetime
 import json
 import logging
+import math
 import tempfile
 import threading
-from collections.abc import Iterator
-from typing import IO, Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import IO, Protocol
 
 from oslo_config import cfg
 
 from trove.common import clock
+from trove.conductor.budgets import Budgets
 from trove.db.api import Database, retry_on_conflict
 from trove.domain import guest_logs
 from trove.guestbus import upload_client
@@ -56,56 +59,72 @@ class Body(Protocol):
 class Uploads:
     """Takes uploads. Thread-safe; several conductors may share one database and store.
 
-    :param slots: uploads at once; each occupies a thread of the gateway.
+    :param budgets: what each guest may send; an upload counts as a message.
+    :param slots: uploads at once; each occupies a thread.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, db: Database, store: stores.ObjectStore | None, *, slots: int) -> None:
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        db: Database,
+        store: stores.ObjectStore | None,
+        *,
+        budgets: Budgets,
+        slots: int,
+    ) -> None:
+        self._budgets = budgets
         self._db = db
         self._store = store
         self._container = str(conf.guest_log_container_name)
         self._expiry = int(conf.guest_log_expiry)
         self.limit = int(conf.guest_log_limit)
-        self._slots = threading.BoundedSemaphore(slots)
+        self.slots = slots
+        self._free = threading.BoundedSemaphore(slots)
 
-    def put(self, instance_id: str, ticket_id: str, environ: dict[str, Any]) -> Answer:
+    def put(self, instance_id: str, ticket_id: str, headers: Mapping[str, str], body: Body) -> Answer:
         """Answer one request.
 
+        :param headers: names as in :mod:`trove.guestbus.upload_client`, and ``Content-Length``.
         :raises Exception: whatever the database raises; the guest will repeat.
         """
         if self._store is None:
             return 403, []
-        if not self._slots.acquire(blocking=False):
+        if not self._free.acquire(blocking=False):
             return 503, [("Retry-After", _RETRY_AFTER)]
         try:
-            return self._put(self._store, instance_id, ticket_id, environ)
+            return self._put(self._store, instance_id, ticket_id, headers, body)
         except (stores.StoreError, OSError) as err:
             LOG.error("an upload of %s cannot be stored: %s", instance_id, err)
             return 503, [("Retry-After", _RETRY_AFTER)]
         finally:
-            self._slots.release()
+            self._free.release()
 
-    def _put(self, store: stores.ObjectStore, instance_id: str, ticket_id: str, environ: dict[str, Any]) -> Answer:
+    def _put(
+        self, store: stores.ObjectStore, instance_id: str, ticket_id: str, headers: Mapping[str, str], body: Body
+    ) -> Answer:
         with self._db.reader() as session:
             now = self._db.now(session)
-            secret = _header(environ, upload_client.TICKET)
+            secret = headers.get(upload_client.TICKET, "")
             row = guest_log.admitted(session, instance_id, ticket_id, secret, now)
             if row is None:
                 LOG.warning("refused an upload in the name of %s: no such ticket", instance_id)
                 return 403, []
             project_id = str(Instance.get(session, Scope.ALL, instance_id).project_id)
-        size, after = _size(environ), _header(environ, upload_client.AFTER)
+        if wait := self._budgets.admit(instance_id, 0):
+            return 429, [("Retry-After", str(math.ceil(wait)))]
+        size, after = _size(headers), headers.get(upload_client.AFTER, "")
         if size is None or size < 1 or not 0 < len(after) <= _MAX_POSITION or not after.isascii():
             return 400, []
         if size > self.limit or guest_logs.cost(size) > row.ticket_bytes or row.ticket_objects >= MAX_OBJECTS:
             return 413, []
-        if (_header(environ, upload_client.BEFORE) or None) != row.position:
+        if (headers.get(upload_client.BEFORE) or None) != row.position:
             return 409, [(upload_client.POSITION, row.position or "")]
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as content:
-            lines = _receive(environ["wsgi.input"], content, size)
+            lines = _receive(body, content, size)
             if lines is None:
                 return 400, []
             expires_at = now + datetime.timedelta(seconds=self._expiry)
-            done = Uploaded(size, after, bool(_header(environ, upload_client.RESTARTED)), self._container, expires_at)
+            done = Uploaded(size, after, bool(headers.get(upload_client.RESTARTED)), self._container, expires_at)
             self._store_object(store, project_id, row, content, lines, done)
         return self._advance(row, done)
 
@@ -143,13 +162,9 @@ class Uploads:
         return 409, [(upload_client.POSITION, current.position or "")]
 
 
-def _header(environ: dict[str, Any], name: str) -> str:
-    return str(environ.get(f"HTTP_{name.upper().replace('-', '_')}", ""))
-
-
-def _size(environ: dict[str, Any]) -> int | None:
+def _size(headers: Mapping[str, str]) -> int | None:
     try:
-        return int(environ.get("CONTENT_LENGTH") or "")
+        return int(headers.get("Content-Length", ""))
     except ValueError:
         return None
 

@@ -71,11 +71,35 @@ OPTS = [
         "gateway_threads",
         default=16,
         min=2,
-        help="Threads that answer guests. Up to half of them hold long polls; guests "
-        "beyond that are told to poll again shortly.",
+        help="Threads that write what guests report and seal what is sent to them. Heartbeats and polls that are held "
+        "need none, so the number does not depend on how many guests there are; more of them help where the database "
+        "is far away. A quarter of them takes uploads.",
     ),
     cfg.FloatOpt(
         "gateway_max_wait", default=20.0, min=0.0, max=60.0, help="Longest time in seconds that a poll is held."
+    ),
+    cfg.IntOpt(
+        "gateway_max_guests",
+        default=10000,
+        min=1,
+        help="Guests whose polls one conductor holds. Each takes one or two connections, and each of those a file "
+        "handle: where the system grants the process fewer handles, idle connections are closed and dialled again. "
+        "A guest beyond the number is told to come back; start another conductor then.",
+    ),
+    cfg.FloatOpt(
+        "guest_message_rate",
+        default=10.0,
+        min=1.0,
+        help="Messages per second that one guest may send to one conductor, and ten times as many at once; each 64 KiB "
+        "of a message count as one more. A guest needs less than one in normal operation and some for each command. "
+        "One that sends more is told to wait, and its instance says so.",
+    ),
+    cfg.IntOpt(
+        "guest_rows_per_minute",
+        default=12000,
+        min=1000,
+        help="Rows per minute of the inventory of one guest (databases and users that came, went or changed) that one "
+        "conductor writes. What is beyond waits, and the instance says so.",
     ),
     cfg.FloatOpt(
         "heartbeat_interval",

@@ -174,3 +174,17 @@ def service_reason(
         f"The agent has not reported since {reported_at:%Y-%m-%dT%H:%M:%S}, so nobody knows what the database does. An "
         "agent that has hung is restarted by itself."
     )
+
+
+#: Seconds for which a guest counts as slowed after a conductor has last slowed it. That is written down once a minute.
+SLOWED_SECONDS = 180
+
+
+def slowed_reason(slowed_at: datetime.datetime | None, now: datetime.datetime) -> str | None:
+    """Return what is to be said of a guest that reports more than it may; ``None`` of any other.
+
+    :param slowed_at: when a conductor has last slowed it.
+    """
+    if slowed_at is None or (now - slowed_at).total_seconds() > SLOWED_SECONDS:
+        return None
+    return "The guest reports more than the service takes from one instance; what it reports is taken in late."

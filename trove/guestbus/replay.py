@@ -50,6 +50,15 @@ class Position:
         """The bitmap as at most 64 hexadecimal digits."""
         return f"{self.bitmap:x}"
 
+    def joined(self, other: "Position") -> "Position":
+        """Return a position at which everything counts as seen that does at either of the two."""
+        if self.boot != other.boot:
+            return max(self, other, key=lambda position: position.boot)
+        low, high = sorted((self, other), key=lambda position: position.sequence)
+        behind = high.sequence - low.sequence
+        seen = (low.bitmap << behind) & _MASK if behind < WINDOW else 0
+        return Position(high.boot, high.sequence, high.bitmap | seen)
+
     def judge(self, boot: int, sequence: int, *, opens: bool = False) -> Verdict:
         """Say whether a message may count, without recording it.
 

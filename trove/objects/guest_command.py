@@ -8,7 +8,7 @@ nobody waits for the command any more.
 """
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, TypedDict, Unpack
 
 import sqlalchemy as sa
@@ -113,6 +113,21 @@ _RECORD = sa.update(_TABLE).where(
 )
 
 
+_GUESTS = GuestIdentity.table()
+# SELECT instance_id, boot, EXISTS (SELECT * FROM guest_commands WHERE instance_id = guest_identities.instance_id AND
+# state = 'PENDING' AND send_at <= :now AND deadline > :now) FROM guest_identities WHERE instance_id IN :ids
+_WAITING = sa.select(
+    _GUESTS.c.instance_id,
+    _GUESTS.c.boot,
+    sa.exists().where(
+        _TABLE.c.instance_id == _GUESTS.c.instance_id,
+        _TABLE.c.state == PENDING,
+        _TABLE.c.send_at <= sa.bindparam("now"),
+        _TABLE.c.deadline > sa.bindparam("now"),
+    ),
+).where(_GUESTS.c.instance_id.in_(sa.bindparam("ids", expanding=True)))
+
+
 def submit(
     session: orm.Session,
     *,
@@ -181,23 +196,32 @@ def pending(session: orm.Session, instance_id: str, by: datetime.datetime, limit
     return [GuestCommand.from_row(row) for row in session.execute(query).mappings()]
 
 
-def waiting(session: orm.Session, instance_id: str, now: datetime.datetime) -> tuple[int, bool] | None:
-    """Return the latest boot of a guest's agent and whether :func:`pending` would find anything; ``None`` for no guest.
+class Waiting(NamedTuple):
+    """Whether something waits for a guest, and which start of its agent is the latest."""
 
-    One query that reads no arguments: polls ask this again and again.
+    boot: int
+    due: bool
+
+
+def waiting(session: orm.Session, instance_ids: Collection[str], now: datetime.datetime) -> dict[str, Waiting]:
+    """Return the latest boot of each of these guests and whether :func:`pending` would find anything for it.
+
+    One query that reads no arguments: many polls ask this again and again. A guest that does not exist is left out.
     """
-    guests = GuestIdentity.table()
-    due = sa.exists().where(_TABLE.c.instance_id == instance_id, *_due(now))
-    row = session.execute(sa.select(guests.c.boot, due).where(guests.c.instance_id == instance_id)).one_or_none()
-    return None if row is None else (int(row[0]), bool(row[1]))
+    rows = session.execute(_WAITING, {"ids": list(instance_ids), "now": now})
+    return {row[0]: Waiting(int(row[1]), bool(row[2])) for row in rows}
 
 
-def due_instances(session: orm.Session, now: datetime.datetime, limit: int, transport: str | None = None) -> list[str]:
-    """Return the ids of up to ``limit`` instances that have something to be sent now.
+def due_instances(
+    session: orm.Session, now: datetime.datetime, limit: int, transport: str | None = None, after: str = ""
+) -> list[str]:
+    """Return the ids of up to ``limit`` instances that have something to be sent now, in order.
 
     :param transport: only those whose guest has enrolled and uses this transport.
+    :param after: only ids above this one, to go on after a page.
     """
-    query = sa.select(_TABLE.c.instance_id).where(*_due(now)).distinct().limit(limit)
+    query = sa.select(_TABLE.c.instance_id).where(*_due(now), _TABLE.c.instance_id > after)
+    query = query.distinct().order_by(_TABLE.c.instance_id).limit(limit)
     if transport is not None:
         guests = GuestIdentity.table()
         query = query.join(guests, guests.c.instance_id == _TABLE.c.instance_id)

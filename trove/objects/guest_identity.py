@@ -2,7 +2,10 @@
 """Keys and replay position of a guest. Whoever advances either holds the row (``for_update=True``) until its
 transaction ends."""
 
+import datetime
 import secrets
+from collections.abc import Collection
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from oslo_versionedobjects import base as ovo_base
@@ -29,7 +32,8 @@ class GuestIdentity(base.TroveObject):
     ``repr``."""
 
     # Version 1.0: Initial version
-    VERSION = "1.0"
+    # Version 1.1: Added inventory_boot and inventory_sequence
+    VERSION = "1.1"
 
     model = models.GuestIdentity
 
@@ -44,6 +48,8 @@ class GuestIdentity(base.TroveObject):
         "window": fields.StringField(),
         "commands": base.JSONField(nullable=True),
         "sent_sequence": fields.IntegerField(),
+        "inventory_boot": fields.IntegerField(),
+        "inventory_sequence": fields.IntegerField(),
         "enrolled_at": base.Moment(nullable=True),
         "created_at": base.Moment(),
     }
@@ -80,6 +86,8 @@ class GuestIdentity(base.TroveObject):
             "sequence": 0,
             "window": "",
             "commands": None,
+            "inventory_boot": 0,
+            "inventory_sequence": 0,
             "enrolled_at": None,
             "created_at": clock.utcnow(),
         }
@@ -138,3 +146,28 @@ _MINE = _TABLE.c.instance_id == sa.bindparam("key")
 _HOLD = sa.select(_TABLE.c.instance_id).where(_MINE).with_for_update()
 _COUNT_UP = sa.update(_TABLE).where(_MINE).values(sent_sequence=_TABLE.c.sent_sequence + 1)
 _COUNT = sa.select(_TABLE.c.sent_sequence).where(_MINE)
+
+
+class KeyRow(NamedTuple):
+    """What is needed to tell whether a message is a guest's; see :class:`GuestIdentity`. It never shows its keys."""
+
+    instance_id: str
+    state: str
+    keys: dict[str, str]
+    boot: int
+    sequence: int
+    window: str
+    enrolled_at: datetime.datetime | None
+
+    def __repr__(self) -> str:
+        return f"<KeyRow {self.instance_id} {self.state}>"
+
+
+_KEY_COLUMNS = [_TABLE.c[name] for name in KeyRow._fields]
+_KEY_ROWS = sa.select(*_KEY_COLUMNS).where(_TABLE.c.instance_id.in_(sa.bindparam("ids", expanding=True)))
+
+
+def key_rows(session: orm.Session, instance_ids: Collection[str]) -> dict[str, KeyRow]:
+    """Return what is known of these guests, by instance; those that no identity was issued for are left out."""
+    rows = session.execute(_KEY_ROWS, {"ids": list(instance_ids)})
+    return {row.instance_id: KeyRow._make(row) for row in rows}

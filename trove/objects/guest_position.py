@@ -31,6 +31,19 @@ class PositionRow(NamedTuple):
 
 
 _COLUMNS = [_TABLE.c[name] for name in PositionRow._fields]
+# Built once: to build them takes longer than to run them.
+_HOLD = (
+    sa.select(*_COLUMNS)
+    .where(_TABLE.c.instance_id.in_(sa.bindparam("ids", expanding=True)), _TABLE.c.state == ENROLLED)
+    .order_by(_TABLE.c.instance_id)
+    .with_for_update()
+)
+# UPDATE guest_identities SET boot = ?, sequence = ?, "window" = ? WHERE instance_id = ?          (many at once)
+_ADVANCE = (
+    sa.update(_TABLE)
+    .where(_TABLE.c.instance_id == sa.bindparam("row_id"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("boot", "sequence", "window")})
+)
 
 
 def hold(session: orm.Session, instance_ids: Collection[str]) -> dict[str, PositionRow]:
@@ -38,19 +51,15 @@ def hold(session: orm.Session, instance_ids: Collection[str]) -> dict[str, Posit
 
     Rows are locked in the order of their ids, so that two such transactions cannot wait for each other.
     """
-    query = sa.select(*_COLUMNS).where(_TABLE.c.instance_id.in_(instance_ids), _TABLE.c.state == ENROLLED)
-    rows = session.execute(query.order_by(_TABLE.c.instance_id).with_for_update())
+    rows = session.execute(_HOLD, {"ids": list(instance_ids)})
     return {row.instance_id: PositionRow._make(row) for row in rows}
 
 
 def advance(session: orm.Session, positions: Iterable[PositionRow]) -> None:
     """Write positions of rows that the caller holds."""
-    # UPDATE guest_identities SET boot = ?, sequence = ?, "window" = ? WHERE instance_id = ?      (many at once)
-    statement = sa.update(_TABLE).where(_TABLE.c.instance_id == sa.bindparam("row_id"))
-    values = {name: sa.bindparam(f"new_{name}") for name in ("boot", "sequence", "window")}
     rows = [
         {"row_id": p.instance_id, "new_boot": p.boot, "new_sequence": p.sequence, "new_window": p.window}
         for p in positions
     ]
     if rows:
-        session.connection().execute(statement.values(values), rows)
+        session.connection().execute(_ADVANCE, rows)

@@ -2,7 +2,7 @@
 """What guests said last of themselves: one narrow row per instance, many written per transaction."""
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -51,6 +51,19 @@ def get(session: orm.Session, instance_id: str) -> HeartbeatRecord | None:
     """Return the last heartbeat, or ``None`` when the guest has never reported."""
     row = session.execute(sa.select(*_COLUMNS).where(_TABLE.c.instance_id == instance_id)).one_or_none()
     return None if row is None else HeartbeatRecord._make(row)
+
+
+def slow(session: orm.Session, instance_ids: Collection[str], now: datetime.datetime) -> None:
+    """Note that these guests report more than they may and were slowed down; ``now`` is the database's clock."""
+    statement = sa.update(_TABLE).where(_TABLE.c.instance_id.in_(instance_ids))
+    session.execute(statement.values(slowed_at=now))
+
+
+def slowed_since(session: orm.Session, moment: datetime.datetime, limit: int) -> list[tuple[str, datetime.datetime]]:
+    """Return id and moment of up to ``limit`` guests that were slowed down at ``moment`` or later, the latest first."""
+    query = sa.select(_TABLE.c.instance_id, _TABLE.c.slowed_at).where(_TABLE.c.slowed_at >= moment)
+    query = query.order_by(_TABLE.c.slowed_at.desc(), _TABLE.c.instance_id).limit(limit)
+    return [(row[0], row[1]) for row in session.execute(query)]
 
 
 def reset(session: orm.Session, instance_id: str) -> None:

@@ -65,6 +65,7 @@ class InstanceRow(NamedTuple):
     volume_used_bytes: int | None
     volume_total_bytes: int | None
     wal_bytes: int | None
+    guest_slowed_at: datetime.datetime | None
     fault_symbol: str | None
     fault_message: str | None
     fault_details: str | None
@@ -96,6 +97,7 @@ _JOINED: dict[str, Any] = {
     "volume_used_bytes": _BEAT.c.volume_used_bytes,
     "volume_total_bytes": _BEAT.c.volume_total_bytes,
     "wal_bytes": _BEAT.c.wal_bytes,
+    "guest_slowed_at": _BEAT.c.slowed_at,
     "fault_symbol": _FAULT.c.symbol,
     "fault_message": _FAULT.c.message,
     "fault_details": _FAULT.c.details,

@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Databases and users of each instance, as its guest reported them last. API reads are served from here, never by
-asking. Changes are judged by what is :func:`expected`: that, and what was accepted since."""
+asking. Changes are judged by what is :func:`expected`: that, and what was accepted since.
 
-from collections.abc import Iterable, Mapping, Sequence
+An inventory may have thousands of rows, and a guest decides how often it is another one. It is compared with what is
+stored outside of any write transaction (:func:`compare`), and what differs is written in parts, each small enough for a
+short transaction (:func:`apply`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -37,30 +42,68 @@ class UserRow(NamedTuple):
 
 _DATABASE_COLUMNS = [_DATABASES.c[name] for name in DatabaseRow._fields]
 _USER_COLUMNS = [_USERS.c[name] for name in UserRow._fields]
+#: What tells two rows of an instance apart.
+_KEYS = {_DATABASES.name: ("name",), _USERS.name: ("name", "host")}
 
 
-def replace(
+class Part(NamedTuple):
+    """Some of the rows in which a reported inventory differs from the stored one, of one table.
+
+    :ivar gone: keys of rows to delete.
+    :ivar changed: rows to insert or to overwrite.
+    """
+
+    table: sa.Table
+    gone: Sequence[tuple[str, ...]]
+    changed: Sequence[DatabaseRow | UserRow]
+
+    @property
+    def rows(self) -> int:
+        """How many rows it writes."""
+        return len(self.gone) + len(self.changed)
+
+
+def compare(
     session: orm.Session,
     instance_id: str,
     databases: Iterable[report.InventoryDatabase],
     users: Iterable[report.InventoryUser],
-) -> None:
-    """Make the stored inventory equal to what the guest reported; rows that did not change are not written.
+    limit: int,
+) -> list[Part]:
+    """Return how the stored inventory differs from what the guest reported, in parts of up to ``limit`` rows.
 
     Names with a NUL character are left out: no engine has them and PostgreSQL cannot store them.
     """
-    new_databases: dict[tuple[str, ...], DatabaseRow] = {
+    new_databases: dict[tuple[str, ...], Any] = {
         (d.name,): DatabaseRow(d.name, base.clip(d.character_set, 64), base.clip(d.collate, 64))
         for d in databases
         if "\x00" not in d.name
     }
-    new_users: dict[tuple[str, ...], UserRow] = {
+    new_users: dict[tuple[str, ...], Any] = {
         (u.name, u.host): UserRow(u.name, u.host, list(u.databases)) for u in users if "\x00" not in u.name + u.host
     }
-    old = session.execute(sa.select(*_DATABASE_COLUMNS).where(_DATABASES.c.instance_id == instance_id))
-    _synchronise(session, instance_id, _DATABASES, ({(r.name,): DatabaseRow._make(r) for r in old}, new_databases))
-    old = session.execute(sa.select(*_USER_COLUMNS).where(_USERS.c.instance_id == instance_id))
-    _synchronise(session, instance_id, _USERS, ({(r.name, r.host): UserRow._make(r) for r in old}, new_users))
+    rows = session.execute(sa.select(*_DATABASE_COLUMNS).where(_DATABASES.c.instance_id == instance_id))
+    old_databases: dict[tuple[str, ...], Any] = {(row.name,): DatabaseRow._make(row) for row in rows}
+    rows = session.execute(sa.select(*_USER_COLUMNS).where(_USERS.c.instance_id == instance_id))
+    old_users: dict[tuple[str, ...], Any] = {(row.name, row.host): UserRow._make(row) for row in rows}
+    return [
+        *_parts(_DATABASES, old_databases, new_databases, limit),
+        *_parts(_USERS, old_users, new_users, limit),
+    ]
+
+
+def apply(session: orm.Session, instance_id: str, part: Part) -> None:
+    """Write one part of a difference. Safe to repeat."""
+    columns = _KEYS[part.table.name]
+    if part.gone:
+        # DELETE FROM t WHERE instance_id = ? AND (name, host) IN ((?, ?), ...)
+        key = sa.tuple_(*(part.table.c[name] for name in columns)) if len(columns) > 1 else part.table.c[columns[0]]
+        gone = part.gone if len(columns) > 1 else [name for (name,) in part.gone]
+        session.execute(sa.delete(part.table).where(part.table.c.instance_id == instance_id, key.in_(gone)))
+    # MySQL compares 'a' and 'a ' as equal; the later one wins there instead of failing the report.
+    rows = [{"instance_id": instance_id, **row._asdict()} for row in part.changed]
+    if rows:
+        upsert.upsert(session, part.table, rows, [n for n in rows[0] if n not in ("instance_id", *columns)])
 
 
 def clear(session: orm.Session, instance_id: str) -> None:
@@ -146,18 +189,12 @@ def get_user(session: orm.Session, instance_id: str, name: str, host: str = "%")
     return UserRow._make(row)
 
 
-def _synchronise(
-    session: orm.Session,
-    instance_id: str,
-    table: sa.Table,
-    change: tuple[Mapping[tuple[str, ...], Any], Mapping[tuple[str, ...], Any]],
-) -> None:
-    old, new = change
-    columns = ("name",) if table is _DATABASES else ("name", "host")
-    for key in sorted(set(old) - set(new)):
-        where = [table.c[column] == value for column, value in zip(columns, key, strict=True)]
-        session.execute(sa.delete(table).where(table.c.instance_id == instance_id, *where))
-    # MySQL compares 'a' and 'a ' as equal; the later one wins there instead of failing the report.
-    rows = [{"instance_id": instance_id, **row._asdict()} for key, row in new.items() if old.get(key) != row]
-    if rows:
-        upsert.upsert(session, table, rows, [n for n in rows[0] if n not in ("instance_id", *columns)])
+def _parts(
+    table: sa.Table, old: Mapping[tuple[str, ...], Any], new: Mapping[tuple[str, ...], Any], limit: int
+) -> Iterator[Part]:
+    gone = sorted(set(old) - set(new))
+    for start in range(0, len(gone), limit):
+        yield Part(table, gone[start : start + limit], ())
+    changed = [new[key] for key in sorted(new) if old.get(key) != new[key]]
+    for start in range(0, len(changed), limit):
+        yield Part(table, (), changed[start : start + limit])

@@ -17,6 +17,7 @@ Rows are sorted by key first: two transactions that write overlapping sets then 
 deadlocking.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-#: Rows in one statement; SQLite allows 32,766 variables.
+#: Rows in one statement, where it names each of them.
 _CHUNK = 500
 
 
@@ -44,8 +45,15 @@ def upsert(
     """
     keys = [column.name for column in table.primary_key]
     ordered = sorted(rows, key=lambda row: [row[k] for k in keys])
+    dialect = session.get_bind().dialect.name
+    if dialect != "mysql":
+        # One statement for any number of rows: to build and compile one that names each row takes SQLAlchemy ten times
+        # as long as SQLite needs to run it. The driver of PostgreSQL is given many rows at once all the same.
+        if ordered:
+            session.execute(_for_each(dialect, table, tuple(update), unless_newer), ordered)
+        return
     for start in range(0, len(ordered), _CHUNK):
-        session.execute(_statement(session, table, ordered[start : start + _CHUNK], (keys, update), unless_newer))
+        session.execute(_statement(dialect, table, ordered[start : start + _CHUNK], (keys, update), unless_newer))
 
 
 def insert_missing(
@@ -53,22 +61,29 @@ def insert_missing(
 ) -> None:
     """Insert the ``rows`` whose ``key`` (a unique constraint; the primary key unless given) does not exist yet."""
     keys = list(key or [column.name for column in table.primary_key])
+    dialect = session.get_bind().dialect.name
     for row in sorted(rows, key=lambda item: [item[k] for k in keys]):
-        session.execute(_statement(session, table, [row], (keys, ())))
+        session.execute(_statement(dialect, table, [row], (keys, ())))
+
+
+@functools.cache
+def _for_each(dialect: str, table: sa.Table, update: tuple[str, ...], unless_newer: str | None) -> sa.Insert:
+    """Return the statement for one row; the columns are those that its parameters name."""
+    keys = [column.name for column in table.primary_key]
+    return _statement(dialect, table, None, (keys, update), unless_newer)
 
 
 def _statement(
-    session: orm.Session,
+    dialect: str,
     table: sa.Table,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, Any]] | None,
     conflict: tuple[Sequence[str], Sequence[str]],
     unless_newer: str | None = None,
 ) -> sa.Insert:
     keys, update = conflict
-    values = [dict(row) for row in rows]
-    dialect = session.get_bind().dialect.name
     if dialect == "mysql":
-        insert = mysql.insert(table).values(values)
+        assert rows is not None
+        insert = mysql.insert(table).values([dict(row) for row in rows])
         if unless_newer is not None:
             wins = _not_newer(table.c[unless_newer], insert.inserted[unless_newer])
             ordered = sorted(update, key=lambda name: name == unless_newer)
@@ -78,7 +93,9 @@ def _statement(
         # An assignment to itself changes nothing; INSERT IGNORE would hide every other error too.
         return insert.on_duplicate_key_update({n: insert.inserted[n] for n in update} or {keys[0]: table.c[keys[0]]})
     maker = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = maker(table).values(values)
+    statement = maker(table)
+    if rows is not None:
+        statement = statement.values([dict(row) for row in rows])
     if not update:
         return statement.on_conflict_do_nothing(index_elements=list(keys))
     condition = None if unless_newer is None else _not_newer(table.c[unless_newer], statement.excluded[unless_newer])

@@ -83,9 +83,13 @@ def detail(req: ApiRequest, row: InstanceRow, *, with_usage: bool = False) -> di
         shown["volume"].update(usage(row))
     if req.version >= microversions.STRICT:
         expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
-        reason = instance_states.service_reason(row.service_reason, row.reported_at, clock.utcnow(), expiry)
-        if reason is not None:
-            shown["service_status_reason"] = reason
+        now = clock.utcnow()
+        reasons = (
+            instance_states.service_reason(row.service_reason, row.reported_at, now, expiry),
+            instance_states.slowed_reason(row.guest_slowed_at, now),
+        )
+        if any(reasons):
+            shown["service_status_reason"] = " ".join(reason for reason in reasons if reason)
     return shown
 
 

@@ -32,6 +32,9 @@ class GuestIdentity(base.Base):
     commands: Mapped[dict[str, list[int]] | None] = mapped_column(types.JSONText)
     #: Last sequence used towards the guest.
     sent_sequence: Mapped[int] = mapped_column(sa.BigInteger)
+    #: Boot and sequence of the newest inventory that was taken: an older one must not be written over it.
+    inventory_boot: Mapped[int] = mapped_column(server_default="0")
+    inventory_sequence: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     enrolled_at: Mapped[base.Moment | None]
     created_at: Mapped[base.Moment]
 
@@ -53,6 +56,8 @@ class Heartbeat(base.Base):
     volume_used_bytes: Mapped[int | None] = mapped_column(sa.BigInteger)
     volume_total_bytes: Mapped[int | None] = mapped_column(sa.BigInteger)
     wal_bytes: Mapped[int | None] = mapped_column(sa.BigInteger)
+    #: When a conductor last slowed the guest down, because it reports more than its budget.
+    slowed_at: Mapped[base.Moment | None]
 
 
 class InventoryDatabase(base.Base):

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from trove.conductor.budgets import Budgets
 from trove.conductor.uploads import Uploads
 from trove.datastores import spi
 from trove.guestagent.log_watch import LogWatch
@@ -32,9 +33,8 @@ class DirectClient:
         self, ticket_id: str, headers: Mapping[str, str], content: Iterator[bytes], size: int
     ) -> upload_client.Answer:
         """See :class:`trove.guestbus.upload_client.UploadClient`."""
-        environ: dict[str, Any] = {f"HTTP_{name.upper().replace('-', '_')}": text for name, text in headers.items()}
-        environ |= {"CONTENT_LENGTH": str(size), "wsgi.input": io.BytesIO(b"".join(content))}
-        status, found = self._uploads.put(self._instance_id, ticket_id, environ)
+        sent = {**headers, "Content-Length": str(size)}
+        status, found = self._uploads.put(self._instance_id, ticket_id, sent, io.BytesIO(b"".join(content)))
         self.answers.append(status)
         return upload_client.Answer(status, dict(found).get(upload_client.POSITION) or None, None)
 
@@ -50,7 +50,7 @@ class PlayedLogs:
         self._id = instance_id
         self.directory: Path = test.tempdir()
         self.enabled = False
-        self.uploads = Uploads(test.conf, test.db, test.objects, slots=1)
+        self.uploads = Uploads(test.conf, test.db, test.objects, budgets=Budgets(test.conf), slots=1)
         self.client = DirectClient(self.uploads, instance_id)
         self._settings: dict[str, Any] = {}
         handler: Any = SimpleNamespace(commands=lambda: {"set_log": None}, logs=self._engine_logs)

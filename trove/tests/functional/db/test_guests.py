@@ -112,12 +112,15 @@ class Heartbeats(case.EveryDatabase):
 class Inventory(case.EveryDatabase):
     def _replace(self, databases: list[str], users: list[tuple[str, str, list[str]]]) -> None:
         with self.db.writer() as session:
-            inventory.replace(
+            parts = inventory.compare(
                 session,
                 self.instance_id,
                 [report.InventoryDatabase(name=n) for n in databases],
                 [report.InventoryUser(name=n, host=h, databases=d) for n, h, d in users],
+                limit=1000,
             )
+            for part in parts:
+                inventory.apply(session, self.instance_id, part)
 
     def setUp(self) -> None:
         super().setUp()

@@ -9,7 +9,6 @@ from typing import Any
 from trove.common import clock
 from trove.conductor.heartbeats import HeartbeatBatcher
 from trove.conductor.intake import Intake
-from trove.conductor.reports import Reports
 from trove.conductor.sealing import Refused
 from trove.db.api import Database
 from trove.domain import operations
@@ -51,8 +50,7 @@ class OnSQLiteTest(base.FunctionalTestCase):
         """Another conductor process, as far as the database can tell."""
         db = Database(self.world.db.url.render_as_string(hide_password=False))
         self.addCleanup(db.dispose)
-        batcher = HeartbeatBatcher(db)
-        return Intake(db, Reports(db, self.world.store), batcher=batcher, wake=self.world.woken.append)
+        return self.world.make_intake(HeartbeatBatcher(db), db)
 
     def test_a_whole_conversation(self) -> None:
         guest = self.world.enrolled()
@@ -94,12 +92,12 @@ class OnSQLiteTest(base.FunctionalTestCase):
         first.receive(other.session.seal_report(world.heartbeat(service_status="healthy", volume_used_bytes=2)))
         clock.sleep(0.05)
         second.receive(overtaken.session.seal_report(world.heartbeat(service_status="crashed", volume_used_bytes=3)))
-        second._batcher.flush()
-        first._batcher.flush()
+        second.batcher.flush()
+        first.batcher.flush()
         self.assertEqual([("crashed", 3), ("healthy", 2)], [status(overtaken), status(other)])
         clock.sleep(0.05)
         first.receive(overtaken.session.seal_report(world.heartbeat(service_status="healthy", volume_used_bytes=4)))
-        first._batcher.flush()
+        first.batcher.flush()
         self.assertEqual(("healthy", 4), status(overtaken))
 
     def test_heartbeats_with_hostile_values(self) -> None:

@@ -11,14 +11,18 @@ from collections.abc import Callable
 from typing import Any
 
 import fixtures
+import sqlalchemy as sa
 
 from trove.common import clock
-from trove.conductor import gateway, gateway_server
+from trove.conductor import exchange
 from trove.conductor.service import Conductor
 from trove.guestbus.gateway_client import GatewayClient
 from trove.guestbus.session import Phase
 from trove.guestbus.transport import PeerRefused, TransportError
-from trove.objects import heartbeat
+from trove.db import models
+from trove.httpserver.limits import Limits
+from trove.objects import heartbeat, instance_listing, inventory
+from trove.objects.scope import Scope
 from trove.tests import base
 from trove.tests.fixtures.certificates import Authority
 from trove.tests.unit.conductor import world
@@ -82,13 +86,13 @@ class GatewayCase(base.FunctionalTestCase):
 
     def held(self) -> int:
         assert self.gateway is not None
-        return len(self.gateway._polls._tickets)
+        return self.gateway.held
 
 
 class ConversationTest(GatewayCase):
     def test_from_enrolment_to_result(self) -> None:
         # Nothing but the hint wakes a poll: without it this one would end with nothing.
-        self.useFixture(fixtures.MockPatchObject(gateway, "_RECHECK", 60.0))
+        self.useFixture(fixtures.MockPatchObject(exchange, "RECHECK", 60.0))
         conductor = self.conductor()
         guest = self.world.guest()
         client = self.client(guest)
@@ -166,23 +170,61 @@ class ConversationTest(GatewayCase):
         self.wait_for(lambda: self.world.command(command_id).state == "EXPIRED")
 
     def test_many_guests_and_few_threads(self) -> None:
-        """Held polls leave room: reports are answered at once, and guests that find no place are told to come back."""
-        conductor = self.conductor(guest_bus__gateway_threads=4, guest_bus__gateway_max_wait=60.0)
-        guests = [self.world.enrolled() for _ in range(8)]
+        """A held poll costs no thread: all are held, reports are answered meanwhile, and each guest gets its own."""
+        self.useFixture(fixtures.MockPatchObject(exchange, "RECHECK", 600.0))
+        conductor = self.conductor(guest_bus__gateway_threads=2, guest_bus__gateway_max_wait=60.0)
+        guests = [self.world.enrolled() for _ in range(20)]
         clients = [self.client(guest) for guest in guests]
-        waiting = [self.in_thread(self.poll, *pair, 60) for pair in zip(guests[:2], clients[:2], strict=True)]
-        self.wait_for(lambda: self.held() == 2)
-        for guest, client in zip(guests[2:], clients[2:], strict=True):
-            self.assertEqual([], self.poll(guest, client, 15))
-            self.assertTrue(0 < client.poll_after < 30)
+        waiting = [self.in_thread(self.poll, *pair, 60) for pair in zip(guests, clients, strict=True)]
+        self.wait_for(lambda: self.held() == 20)
+        for guest, client in zip(guests, clients, strict=True):
             client.exchange(guest.session.seal_report(world.heartbeat()), 0)
-        commands = [self.world.submit(guest.id, command.Restart()) for guest in guests]
-        for guest in guests[:2]:
+        chosen = self.world.submit(guests[7].id, command.Restart())
+        conductor.deliver(guests[7].id)
+        self.assertEqual([chosen], [frame.id for frame in waiting[7].get(timeout=30)])
+        self.assertEqual(19, self.held())
+        rest = [guest for guest in guests if guest is not guests[7]]
+        commands = [self.world.submit(guest.id, command.Restart()) for guest in rest]
+        for guest in rest:
             conductor.deliver(guest.id)
-        got = [frame.id for results in waiting for frame in results.get(timeout=30)]
-        for guest, client in zip(guests[2:], clients[2:], strict=True):
-            got += [frame.id for frame in self.poll(guest, client)]
-        self.assertEqual(commands, got)
+        del waiting[7]
+        self.assertEqual(commands, [frame.id for results in waiting for frame in results.get(timeout=30)])
+
+    def test_no_place_for_a_poll(self) -> None:
+        """It is told to come back, and its reports are taken all the same."""
+        self.conductor(guest_bus__gateway_max_guests=1)
+        first, second = self.world.enrolled(), self.world.enrolled()
+        self.in_thread(self.poll, first, self.client(first), 20)
+        self.wait_for(self.held)
+        client = self.client(second)
+        error = self.assertRaises(TransportError, self.poll, second, client, 20)
+        self.assertEqual(2.0, error.retry_after)
+        client.exchange(second.session.seal_report(world.heartbeat()), 0)
+
+    def test_lost_hints_cost_one_query_for_all(self) -> None:
+        self.useFixture(fixtures.MockPatchObject(exchange, "RECHECK", 0.3))
+        self.conductor()
+        guests = [self.world.enrolled() for _ in range(5)]
+        waiting = [self.in_thread(self.poll, guest, self.client(guest), 60) for guest in guests]
+        self.wait_for(lambda: self.held() == 5)
+        commands = [self.world.submit(guest.id, command.Restart()) for guest in guests]
+        self.assertEqual(commands, [frame.id for results in waiting for frame in results.get(timeout=30)])
+
+    def test_repeated_poll_takes_nothing_at_another_conductor(self) -> None:
+        """That one remembers the guest as it was before the poll was taken, and holds it; what is recorded decides."""
+        first = self.conductor()
+        guest = self.world.enrolled()
+        here = self.client(guest)
+        here.exchange(guest.session.seal_report(world.heartbeat()), 0)
+        self.conductor()
+        there = self.client(guest)
+        there.exchange(guest.session.seal_report(world.heartbeat()), 0)  # now both remember it
+        data = guest.session.seal_report(world.poll())
+        self.assertEqual([], here.exchange(data, 0))
+        first._batcher.flush()
+        command_id = self.world.submit(guest.id, command.Restart())
+        self.assertRaises(PeerRefused, there.exchange, data, 0)
+        self.assertEqual([command_id], [frame.id for frame in self.poll(guest, there)])
 
     def test_guest_that_dials_again_ends_its_old_poll(self) -> None:
         self.conductor()
@@ -410,20 +452,17 @@ class TLSTest(GatewayCase):
         self.assertRaises(TransportError, client.exchange, self.guest.session.seal_enrol("1", "1"), 0)
 
     def test_silent_handshakes_do_not_stop_the_others(self) -> None:
-        """cheroot itself shakes hands in the thread that accepts: one silent peer would stop the whole gateway."""
-        assert self.gateway is not None
-        self.gateway.server.watchdog._limit = 600.0  # it does not come to the rescue
-        for _ in range(30):
+        for _ in range(60):
             self.addCleanup(socket.create_connection(("127.0.0.1", self.gateway.port)).close)
         self.enrol(self.guest, self.client(self.guest))
 
 
 class SlowPeersTest(GatewayCase):
+    """What hostile peers send does not keep the others waiting."""
+
     def setUp(self) -> None:
         super().setUp()
         self.conductor(guest_bus__gateway_threads=2)
-        assert self.gateway is not None
-        self.gateway.server.watchdog._limit = 3.0
         self.guest = self.world.enrolled()
 
     def connect(self) -> socket.socket:
@@ -432,51 +471,72 @@ class SlowPeersTest(GatewayCase):
         self.addCleanup(sock.close)
         return sock
 
-    def test_silent_connections_hold_no_thread(self) -> None:
-        assert self.gateway is not None
-        self.gateway.server.watchdog._limit = 600.0  # it does not come to the rescue
-        for _ in range(20):
-            self.connect()
-        self.client(self.guest).exchange(self.guest.session.seal_report(world.heartbeat()), 0)
-
-    def test_half_a_request(self) -> None:
-        """All threads get half a header or half a body; they are free again when the limit has passed."""
-        path = f"/v1/guests/{self.guest.id}/exchange"
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\n"
-        slow = [self.connect(), self.connect()]
-        slow[0].sendall(head.encode())
-        slow[1].sendall(f"{head}Content-Length: 500\r\n\r\nabc".encode())
-        self.client(self.guest).exchange(self.guest.session.seal_report(world.heartbeat()), 0)
-        for sock in slow:
-            received = b"".join(iter(lambda s=sock: s.recv(4096), b""))
-            self.assertNotIn(b" 200 ", received)
-
-    def test_drip(self) -> None:
-        """One byte at a time satisfies any time-out of a single read, but not that of the whole."""
-        sock = self.connect()
+    def beat(self, client: GatewayClient, seconds: float = 1.0) -> None:
+        """Exchange a heartbeat, in time."""
         started = clock.monotonic()
+        client.exchange(self.guest.session.seal_report(world.heartbeat()), 0)
+        self.assertLess(clock.monotonic() - started, seconds)
 
-        def drip() -> None:
-            while clock.monotonic() - started < 60:
-                sock.sendall(b"A")
-                clock.sleep(0.1)
+    def test_slow_bodies_that_dial_again(self) -> None:
+        head = (
+            f"POST /v1/guests/{self.guest.id}/exchange HTTP/1.1\r\nHost: x\r\n"
+            f"Content-Type: application/octet-stream\r\nContent-Length: 500000\r\n\r\n"
+        )
+        client = self.client(self.guest)
+        for _round in range(3):
+            slow = [self.connect() for _ in range(40)]
+            for sock in slow:
+                sock.sendall(head.encode() + b"abc")
+            self.beat(client, 5.0)
+            for sock in slow:
+                sock.close()
+        self.beat(client, 5.0)
 
-        self.assertRaises(OSError, drip)
-        self.assertLess(clock.monotonic() - started, 45)  # three, and the watchdog's round
+    def test_silent_connections(self) -> None:
+        for _ in range(50):
+            self.connect()
+        self.beat(self.client(self.guest), 5.0)
+
+    def test_flood_of_garbage(self) -> None:
+        """What opens under no key costs the database next to nothing, and the log a few lines."""
+        looks: list[int] = []
+        load = self.world.db  # the memory of the gateway asks this one
+        real = load.reader
+
+        def counted() -> Any:
+            looks.append(1)
+            return real()
+
+        self.useFixture(fixtures.MockPatchObject(load, "reader", counted))
+        client = self.client(self.guest, timeout=60.0)
+        self.beat(client, 5.0)
+        stranger = self.world.guest()
+        data = bytearray(self.guest.session.seal_report(world.heartbeat()))
+        data[-1] ^= 1
+        unknown = bytes(data).replace(self.guest.id.encode(), stranger.id.encode())
+        before = len(looks)
+        for _ in range(150):
+            self.assertRaises(PeerRefused, client.exchange, bytes(data), 0)
+            self.assertRaises(PeerRefused, self.client(stranger).exchange, unknown, 0)
+        self.assertLess(len(looks) - before, 60)
+        self.assertLess(self.logs.text().count("refused a message"), 120)
+        self.beat(client, 5.0)
 
     def test_limits_of_the_server(self) -> None:
         assert self.gateway is not None
         for headers, expected in (
-            ({"X": "y" * 50_000}, 413),
+            ({"X": "y" * 50_000}, 431),
             ({"Content-Length": str(2**21)}, 413),
             ({"Content-Length": "x"}, 400),
+            ({"Content-Length": "0"}, 400),
+            ({"Transfer-Encoding": "chunked"}, 400),
         ):
             connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
             self.addCleanup(connection.close)
             connection.request("POST", f"/v1/guests/{self.guest.id}/exchange", headers={
                 "Content-Type": "application/octet-stream", **headers
             })  # fmt: skip
-            self.assertEqual(expected, connection.getresponse().status)
+            self.assertEqual(expected, connection.getresponse().status, headers)
         self.client(self.guest).exchange(self.guest.session.seal_report(world.heartbeat()), 0)
 
     def test_held_poll_is_not_slow(self) -> None:
@@ -487,7 +547,85 @@ class SlowPeersTest(GatewayCase):
     def test_idle_connections_outlive_those_of_clients(self) -> None:
         from trove.guestbus import gateway_client
 
-        self.assertGreater(gateway_server.IDLE_SECONDS, gateway_client.IDLE_SECONDS)
+        self.assertGreater(Limits().idle_seconds, gateway_client.IDLE_SECONDS)
+
+
+class BudgetTest(GatewayCase):
+    """One guest cannot occupy the database."""
+
+    def inventory(self, prefix: str, count: int = 10_000) -> report.Inventory:
+        databases = [report.InventoryDatabase(name=f"{prefix}{number:05}") for number in range(count)]
+        return report.Inventory(report_id=prefix, databases=databases, users=[], root_enabled=False)
+
+    def test_alternating_inventories(self) -> None:
+        """Others write within a second meanwhile, and what the guest said comes true as far as its budget goes."""
+        self.conductor()
+        hostile, honest = self.world.enrolled(), self.world.enrolled()
+        stop = threading.Event()
+
+        def flood() -> int:
+            client, sent = self.client(hostile, timeout=60.0), 0
+            while not stop.is_set():
+                try:
+                    client.exchange(hostile.session.seal_report(self.inventory("ab"[sent % 2])), 0)
+                except TransportError:
+                    clock.sleep(0.1)
+                sent += 1
+            return sent
+
+        flooding = self.in_thread(flood)
+        longest, until = 0.0, clock.monotonic() + 8.0
+        while clock.monotonic() < until:
+            started = clock.monotonic()
+            with self.world.db.writer() as session:
+                session.execute(
+                    sa.update(models.Instance).where(models.Instance.id == honest.id).values(name=f"n{started}")
+                )
+            longest = max(longest, clock.monotonic() - started)
+            clock.sleep(0.02)
+        stop.set()
+        self.assertGreater(flooding.get(timeout=60), 5)
+        self.assertLess(longest, 1.0)
+
+    def test_guest_beyond_its_budget_is_slowed_alone_and_shown(self) -> None:
+        conductor = self.conductor(guest_bus__guest_message_rate=1.0)
+        hostile, honest = self.world.enrolled(), self.world.enrolled()
+        client = self.client(hostile)
+        for _ in range(10):
+            client.exchange(hostile.session.seal_report(world.heartbeat()), 0)
+        error = self.assertRaises(TransportError, self.flood, hostile, client)
+        self.assertTrue(1 <= (error.retry_after or 0) <= 30)
+        for _ in range(5):
+            self.client(honest).exchange(honest.session.seal_report(world.heartbeat()), 0)
+        conductor._slowed.look()
+        self.assertIn(f"The guest of instance {hostile.id} reports more", self.logs.text())
+        self.assertNotIn(f"The guest of instance {honest.id}", self.logs.text())
+        with self.world.db.reader() as session:
+            rows = {i: instance_listing.get_row(session, Scope.ALL, i) for i in (hostile.id, honest.id)}
+            (told,) = session.execute(sa.select(models.Notification.event_type, models.Notification.payload)).all()
+        self.assertEqual([True, False], [rows[g.id].guest_slowed_at is not None for g in (hostile, honest)])
+        self.assertEqual(("dbaas.guest.slowed", hostile.id), (told[0], told[1]["instance_id"]))
+
+    def flood(self, guest: world.Guest, client: GatewayClient) -> None:
+        for _ in range(100):
+            client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+
+    def test_inventory_beyond_the_budget_comes_true_later(self) -> None:
+        """It is not acknowledged until the whole of it is stored; the agent sends it again until then."""
+        self.conductor(guest_bus__guest_rows_per_minute=1000)
+        guest = self.world.enrolled()
+        client = self.client(guest)
+        message = self.inventory("d", 1400)
+        self.assertEqual([], client.exchange(guest.session.seal_report(message), 0))
+        client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+
+        def acknowledged() -> bool:
+            clock.sleep(1.0)
+            return bool(client.exchange(guest.session.seal_report(message), 0))
+
+        self.wait_for(acknowledged)
+        with self.world.db.reader() as session:
+            self.assertEqual(1400, len(inventory.list_databases(session, guest.id, limit=2000)))
 
 
 class SecondAddressTest(GatewayCase):

@@ -33,7 +33,7 @@ class UploadsTest(base.FunctionalTestCase):
         self.conf = trove.conf.new(files=[])
         self.conf.set_override("guest_log_limit", LIMIT)
         self.conf.set_override("gateway_bind_port", 0, "guest_bus")
-        self.uploads = Uploads(self.conf, self.world.db, self.store, slots=1)
+        self.uploads = Uploads(self.conf, self.world.db, self.store, budgets=self.world.budgets, slots=1)
         self.gateway = Gateway(self.conf, self.world.intake, self.world.outbox, self.uploads)
         self.gateway.start()
         self.addCleanup(self.gateway.stop)

@@ -6,6 +6,7 @@ from oslo_db import exception as db_exc
 
 from trove.common import ids
 from trove.conductor import heartbeats
+from trove.conductor.intake import Throttled
 from trove.conductor.sealing import Refused
 from trove.guestbus.replay import Position
 from trove.objects import guest_position, heartbeat
@@ -158,7 +159,7 @@ class HeartbeatBatcherTest(base.UnitTestCase):
         for number in range(heartbeats._MAX_PENDING + 10):
             self.world.batcher.add(item.header.__replace__(instance_id=str(number)), None, None)
         self.assertEqual(heartbeats._MAX_PENDING, len(self.world.batcher._pending))
-        self.assertRaises(Refused, self.world.intake.receive, guest.session.seal_report(world.heartbeat()))
+        self.assertRaises(Throttled, self.world.intake.receive, guest.session.seal_report(world.heartbeat()))
 
     def test_thread_flushes_what_is_left_when_it_stops(self) -> None:
         guest = self.world.enrolled()

@@ -136,7 +136,9 @@ class KnownCommandsTest(base.UnitTestCase):
         """A new report needs a handler, unless the intake takes it itself."""
         w = self.useFixture(world.World())
         handled = set(reports.Reports(w.db, w.store).handlers)
-        self.assertEqual(set(report.TO_CONTROL.values()), handled | {report.Enrol, report.Heartbeat, report.Poll})
+        self.assertEqual(
+            set(report.TO_CONTROL.values()), handled | {report.Enrol, report.Heartbeat, report.Poll, report.Inventory}
+        )
 
     def test_states_of_wire_and_table_agree(self) -> None:
         self.assertEqual({"PENDING", "ACCEPTED", *guest_command.FINAL}, set(command.CommandState.__args__))

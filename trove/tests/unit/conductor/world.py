@@ -9,12 +9,15 @@ from typing import Any
 import fixtures
 import sqlalchemy as sa
 
+import trove.conf
 from trove.common import ids
+from trove.conductor.budgets import Budgets
 from trove.conductor.heartbeats import HeartbeatBatcher
 from trove.conductor.intake import Intake
 from trove.conductor.outbox import Outbox
 from trove.conductor.reports import Reports
 from trove.db import models
+from trove.db.api import Database
 from trove.domain import operations
 from trove.guestbus.key_store import FileKeyStore
 from trove.guestbus.session import GuestSession
@@ -30,7 +33,7 @@ SILENCE = 90.0
 
 
 class World(fixtures.Fixture):
-    """Attributes: ``db``, ``store``, ``batcher``, ``intake``, ``outbox``, and ``woken``, the ids of workflows that were
+    """Attributes: ``db``, ``store``, ``batcher``, ``budgets``, ``intake``, ``outbox``, and ``woken``, the ids of workflows that were
     hinted."""
 
     def __init__(self, dialect: str = "sqlite") -> None:
@@ -43,14 +46,21 @@ class World(fixtures.Fixture):
         self.store = Store(self.db)
         self.woken: list[str] = []
         self.batcher = HeartbeatBatcher(self.db)
-        reports = Reports(self.db, self.store)
-        self.intake = Intake(self.db, reports, batcher=self.batcher, wake=self.woken.append)
+        self.budgets = Budgets(trove.conf.new(files=[]))
+        self.intake = self.make_intake()
         self.outbox = Outbox(
             self.db, self.store, resend_interval=RESEND, wake=self.woken.append, silence=SILENCE
         )  # fmt: skip
         with self.db.writer() as session:
             version = catalog.register_version(session, datastore="postgresql", name="17", manager="postgresql")
         self._version_id = version.id
+
+    def make_intake(self, batcher: HeartbeatBatcher | None = None, db: Database | None = None) -> Intake:
+        """Return an intake as another conductor would have it, with its own memory."""
+        reports = Reports(db or self.db, self.store)
+        return Intake(
+            db or self.db, reports, batcher=batcher or self.batcher, budgets=self.budgets, wake=self.woken.append
+        )
 
     def db_path(self) -> pathlib.Path:
         """Return the file of an SQLite database."""
