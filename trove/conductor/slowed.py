@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from trove.common import clock
 from trove.conductor.budgets import Budgets
 from trove.db.api import Database, retry_on_conflict
-from trove.objects import heartbeat, instance_listing, notification
+from trove.objects import errors, heartbeat, instance_listing, notification
+from trove.objects.instance_listing import InstanceRow
 from trove.objects.scope import Scope
 
 LOG = logging.getLogger(__name__)
@@ -62,10 +63,16 @@ class SlowedGuests:
     def _write(self, slowed: list[str], news: list[str]) -> None:
         with self._db.writer() as session:
             heartbeat.slow(session, slowed, self._db.now(session))
-            payloads = [self._payload(session, instance_id) for instance_id in news]
+            payloads = [_payload(row) for row in (_find(session, item) for item in news) if row is not None]
             notification.add(session, "dbaas.guest.slowed", self._conf.host, payloads)
 
-    @staticmethod
-    def _payload(session: Session, instance_id: str) -> dict[str, str]:
-        row = instance_listing.get_row(session, Scope.ALL, instance_id, include_deleted=True)
-        return {"tenant_id": row.project_id, "instance_id": row.id, "instance_name": row.name}
+
+def _find(session: Session, instance_id: str) -> InstanceRow | None:
+    try:
+        return instance_listing.get_row(session, Scope.ALL, instance_id, include_deleted=True)
+    except errors.InstanceNotFound:
+        return None  # purged meanwhile
+
+
+def _payload(row: InstanceRow) -> dict[str, str]:
+    return {"tenant_id": row.project_id, "instance_id": row.id, "instance_name": row.name}

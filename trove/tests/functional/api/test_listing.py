@@ -11,7 +11,7 @@ from oslo_middleware import http_proxy_to_wsgi
 from trove.common import clock, ids
 from trove.db import models
 from trove.domain import instance_states
-from trove.objects import fault
+from trove.objects import fault, heartbeat
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
 from trove.tests.functional.api import base, world
@@ -134,6 +134,18 @@ class ShownTest(world.InstanceTestCase):
         shown = self.show(instance_id, version="1.1")
         self.assertEqual([{"address": shown["ip"][0], "port": 5432}], shown["endpoints"])
         self.assertEqual("recovering", shown["service_status_reason"])
+
+    def test_guest_that_reports_too_much(self) -> None:
+        instance_id = self.active()
+        with self.db.writer() as session:
+            heartbeat.slow(session, [instance_id], self.db.now(session))
+        self.assertNotIn("service_status_reason", self.show(instance_id))
+        shown = self.show(instance_id, version="1.1")
+        self.assertIn("reports more than the service takes", shown["service_status_reason"])
+        self.assertEqual("HEALTHY", shown["operating_status"])
+        with self.db.writer() as session:
+            session.execute(sa.update(models.Heartbeat).values(slowed_at=clock.utcnow() - datetime.timedelta(hours=1)))
+        self.assertNotIn("service_status_reason", self.show(instance_id, version="1.1"))
 
     def test_a_fault_is_shown_while_there_is_one(self) -> None:
         instance_id = self.active()

@@ -66,3 +66,22 @@ class PositionTest(base.UnitTestCase):
             if after is not None:
                 seen.add(sequence)
                 position = Position.load(after.boot, after.sequence, after.window)
+
+    @hypothesis.settings(max_examples=200, deadline=None)
+    @hypothesis.given(*[st.lists(st.integers(1, 2 * WINDOW), max_size=100)] * 2)
+    def test_joined_positions_have_seen_what_either_has(self, here: list[int], there: list[int]) -> None:
+        positions = []
+        for sequences in (here, there):
+            position = Position(boot=1)
+            for sequence in sequences:
+                position = position.accept(1, sequence) or position
+            positions.append(position)
+        joined = positions[0].joined(positions[1])
+        self.assertEqual(joined, positions[1].joined(positions[0]))
+        for sequence in range(1, 2 * WINDOW + 2):
+            fresh = all(position.judge(1, sequence) is Verdict.FRESH for position in positions)
+            self.assertEqual(fresh, joined.judge(1, sequence) is Verdict.FRESH, sequence)
+
+    def test_later_boot_wins_a_join(self) -> None:
+        early, late = Position(1, 9, 1), Position(2, 1, 1)
+        self.assertEqual([late, late], [early.joined(late), late.joined(early)])
