@@ -78,7 +78,7 @@ class Channel(asyncio.Protocol):
         lowered = head.lower()
         at = lowered.find(b"content-length:")
         size = int(lowered[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-        if len(rest) >= size and self._answer is not None:
+        if len(rest) >= size and self._answer is not None and not self._answer.done():
             self._data = b""
             self._answer.set_result((int(head[9:12]), rest))
             if b"connection: close" in lowered:

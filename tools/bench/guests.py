@@ -22,6 +22,7 @@ threads.use_native_threads()
 import argparse  # noqa: E402
 import asyncio  # noqa: E402
 import contextlib  # noqa: E402
+import gc  # noqa: E402
 import json  # noqa: E402
 import multiprocessing  # noqa: E402
 import os  # noqa: E402
@@ -39,6 +40,7 @@ import sqlalchemy as sa  # noqa: E402
 from guest_swarm import Seen  # noqa: E402
 
 import trove.conf  # noqa: E402
+from trove.cmd.conductor import GC_THRESHOLDS  # noqa: E402
 from trove.common import clock, ids  # noqa: E402
 from trove.db import crypto, migration, models  # noqa: E402
 from trove.db.api import Database  # noqa: E402
@@ -87,6 +89,7 @@ class Floor:
 
 def serve_floor(port: int, connections: int) -> None:
     """Serve until killed."""
+    gc.set_threshold(*GC_THRESHOLDS)
     limits = Limits(connections=connections, connections_per_peer=connections)
     Server([sockets.TCP("127.0.0.1", port)], Floor(), limits, name="floor").start()
     while True:
