@@ -3,8 +3,8 @@
 in one process.
 
 Each guest has two connections, as an agent has: one with a held poll, one for reports. A process of them obeys a pipe:
-``("dial", port)``, ``("steady", seconds)``, ``("saturate", seconds, connections)``, ``("attack", seconds)``, ``("end",)``;
-each but the last is answered with a :class:`Seen` when it is done.
+``("dial", port)``, ``("steady", seconds)``, ``("saturate", seconds, connections)``, ``("attack", seconds)``,
+``("end",)``; each but the last is answered with a :class:`Seen` when it is done.
 """
 
 import asyncio
@@ -113,9 +113,8 @@ class Guest:
         self.sequence = 1
         self.polls: Channel | None = None
         self.beats: Channel | None = None
-        self.head = (
-            f"POST /v1/guests/{instance_id}/exchange HTTP/1.1\r\nHost: gateway\r\nContent-Type: {framing.CONTENT_TYPE}\r\n"
-        ).encode()
+        path, kind = f"/v1/guests/{instance_id}/exchange", framing.CONTENT_TYPE
+        self.head = f"POST {path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: {kind}\r\n".encode()
 
     def seal(self, message: report.Report) -> bytes:
         """Return the next envelope."""
@@ -129,20 +128,17 @@ class Guest:
 
     def beat(self) -> bytes:
         """Return a heartbeat."""
-        return self.seal(
-            report.Heartbeat(
-                report_id=ids.new_id(), service_status="healthy", agent_version="20.1", handler_version="17",
-                volume_used_bytes=random.randrange(2**30), volume_total_bytes=2**31, wal_bytes=2**24,
-            )  # fmt: skip
-        )
+        message = report.Heartbeat(
+            report_id=ids.new_id(), service_status="healthy", agent_version="20.1", handler_version="17",
+            volume_used_bytes=random.randrange(2**30), volume_total_bytes=2**31, wal_bytes=2**24,
+        )  # fmt: skip
+        return self.seal(message)
 
     def commands(self, body: bytes) -> list[str]:
         """Return the ids of commands in an answer."""
         found = []
         for data in framing.split(body):
-            header, fields = envelope.open_envelope(
-                data, self.master, instance_id=self.id, direction=keys.TO_GUEST
-            )
+            header, fields = envelope.open_envelope(data, self.master, instance_id=self.id, direction=keys.TO_GUEST)
             if header.name == "command":
                 found.append(str(fields["id"]))
         return found
@@ -233,7 +229,7 @@ class Swarm:
                 if guest.beats is None or guest.beats.closed:
                     guest.beats = await self._connect()
                 started = time.monotonic()
-                guest.beats, status, _body = await self._ask(guest, guest.beats, data)
+                guest.beats, _status, _body = await self._ask(guest, guest.beats, data)
                 self._seen.latencies.append(time.monotonic() - started)
             await asyncio.sleep(INTERVAL * (1 - JITTER * random.random()))
 

@@ -188,9 +188,7 @@ class Bench:
         """Run ``trove-conductor`` for a while."""
         program = Path(sys.executable).with_name("trove-conductor")
         with self._log.open("wb") as log:
-            process = subprocess.Popen(
-                [program, "--config-file", self._config], stdout=log, stderr=subprocess.STDOUT
-            )
+            process = subprocess.Popen([program, "--config-file", self._config], stdout=log, stderr=subprocess.STDOUT)
             try:
                 until = time.monotonic() + 60
                 while not _answers(self.port):

@@ -16,11 +16,10 @@ from trove.rpc import conductor as rpc  # noqa: E402
 from trove.rpc.taskmanager import TaskManagerClient  # noqa: E402
 from trove.workflow.store import Store  # noqa: E402
 
-
 #: When the interpreter looks for cycles of garbage. A look at everything visits all objects of all connections, which
-#: takes half a second with those of ten thousand guests, and with the usual numbers they made it look every few seconds:
-#: a third of the processor time, and nobody answered meanwhile. What dies young, as nearly everything here does, is still
-#: found by the first two of the three kinds of looks.
+#: takes half a second with those of ten thousand guests. With the usual numbers it looked every few seconds: a third of
+#: the processor time, and nobody was answered meanwhile. What dies young, as nearly everything here does, is found by
+#: the first two of the three kinds of looks.
 GC_THRESHOLDS = (50_000, 20, 100)
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one guest may ask of the service: so many messages, and so many rows of its inventory.
 
-A guest is hostile, and what it reports is written into a database that all share. Each has a budget of messages (token
-bucket, :mod:`trove.domain.token_bucket`) and one of rows. Beyond the first its message is not looked at and it is told
-when to come again; beyond the second an inventory is written as far as the budget goes and not acknowledged, so that the
-guest sends it again and the rest follows. Nobody else notices. Whoever is slowed is remembered (:meth:`Budgets.slowed`),
-for the log, the instance's owner and whoever is notified: see :mod:`trove.conductor.slowed`.
+A guest is hostile, and what it reports is written into a database that all share. Each has a budget of messages and one
+of rows (:mod:`trove.domain.token_bucket`). Beyond the first its message is not looked at, and it is told when to come
+again. Beyond the second an inventory is written as far as the budget goes and not acknowledged, so that the guest sends
+it again and the rest follows. Nobody else notices. Whoever is slowed is remembered (:meth:`Budgets.slowed`), for the
+log, the instance's owner and whoever is notified: see :mod:`trove.conductor.slowed`.
 
 The budgets are this process's: a guest that talks to several conductors has one at each.
 """

@@ -144,9 +144,7 @@ class Exchange:
             if received.poll_wait is None:
                 return received.boot, received.replies
             try:
-                found = self._outbox.envelopes_for(
-                    received.instance_id, boot=received.boot, enrolled=received.enrolled
-                )
+                found = self._outbox.envelopes_for(received.instance_id, boot=received.boot, enrolled=received.enrolled)
             except Superseded:
                 found = []
             finally:

@@ -2,10 +2,10 @@
 """Keys and positions of guests, remembered for a while: what tells at once whether a message is a guest's.
 
 Nothing is written by what is remembered here. Whatever a message does is decided once more in its transaction, by the
-rows (:mod:`trove.conductor.heartbeats`, :meth:`trove.conductor.intake.Intake.effective`), so an identity that was
-replaced or removed a moment ago costs an answer too kindly worded and nothing else. A message that does not pass by what
-is remembered is judged once more by the database; how often that happens is bounded for each guest, because anybody can
-send what does not open.
+rows (:mod:`trove.conductor.heartbeats`, :meth:`trove.conductor.intake.Intake.effective`). So a guest whose identity was
+replaced or removed a moment ago may get a kinder answer than it deserves, and nothing else. A message that does not
+pass by what is remembered is judged once more by the database; how often that happens is bounded for each guest,
+because anybody can send what does not open.
 """
 
 import threading
@@ -43,7 +43,7 @@ class Known:
         self._looks = TokenBucket.full(_LOOKS, _LOOKS_AT_ONCE, now)
 
     def derived(self, master: bytes, generation: int) -> bytes:
-        """Return the key that seals what this guest says; HKDF takes longer than everything else about a heartbeat."""
+        """Return the key that seals what this guest says; HKDF takes as long as all the rest of opening a heartbeat."""
         key = self._derived.get(master)
         if key is None and self.row is not None:
             key = keys.derive(master, self.row.instance_id, keys.TO_CONTROL, generation)

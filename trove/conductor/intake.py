@@ -8,8 +8,8 @@ repetition, and repeating is harmless (see :mod:`trove.conductor.reports`). What
 
 A message is proven by what is remembered of its guest (:mod:`trove.conductor.identities`), which needs no database.
 Heartbeats and polls (:meth:`Intake.frequent`) then wait for a batch, which judges again; everything else
-(:meth:`Intake.effective`) is judged again in its own transaction. :meth:`Intake.take` is all of it for who may wait; the
-gateway, which may not, goes through the parts.
+(:meth:`Intake.effective`) is judged again in its own transaction. :meth:`Intake.take` does all of it, for callers that
+may wait; the gateway, which may not, calls the parts.
 """
 
 import logging

@@ -75,7 +75,8 @@ class StaleMemoryTest(StaleCase):
         self.assertRaises(Refused, self.stale.receive, self.guest.session.seal_report(world.heartbeat()))
 
     def test_superseded_boot(self) -> None:
-        heart, poll = (self.guest.session.seal_report(m) for m in (world.heartbeat(service_status="failed"), world.poll()))
+        heart = self.guest.session.seal_report(world.heartbeat(service_status="failed"))
+        poll = self.guest.session.seal_report(world.poll())
         self.guest.restart()
         self.other.receive(self.guest.session.seal_report(world.hello()))
         self.stale.receive(heart)

@@ -33,8 +33,8 @@ SILENCE = 90.0
 
 
 class World(fixtures.Fixture):
-    """Attributes: ``db``, ``store``, ``batcher``, ``budgets``, ``intake``, ``outbox``, and ``woken``, the ids of workflows that were
-    hinted."""
+    """Attributes: ``db``, ``store``, ``batcher``, ``budgets``, ``intake``, ``outbox``, and ``woken``, the ids of
+    workflows that were hinted."""
 
     def __init__(self, dialect: str = "sqlite") -> None:
         super().__init__()

@@ -6,4 +6,5 @@ from trove.tests import base
 
 class Record(base.UnitTestCase):
     def test_a_record_has_every_column(self) -> None:
-        self.assertEqual({c.name for c in models.Heartbeat.__table__.columns}, {*heartbeat.HeartbeatRecord._fields, "slowed_at"})
+        columns = {c.name for c in models.Heartbeat.__table__.columns}
+        self.assertEqual(columns - {"slowed_at"}, set(heartbeat.HeartbeatRecord._fields))
