@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 RECHECK = 5.0
 #: Guests of one page of that query.
 _PAGE = 1000
+#: A report of more bytes is a large one.
+LARGE = 64 * 1024
 #: Reports that may wait for a thread.
 _WAITING = 500
 
@@ -41,7 +43,8 @@ class Exchange:
     """Takes envelopes in one event loop; :meth:`deliver` may be called by any thread.
 
     :param places: polls held at the same time.
-    :param threads: for reports; half as many more seal commands, and one looks things up.
+    :param threads: for reports; a quarter as many more for large ones, which take their time and must not keep the
+        others waiting, half as many to seal commands, and one to look things up.
     :param max_wait: longest time in seconds that a poll is held.
     """
 
@@ -51,6 +54,7 @@ class Exchange:
         self._max_wait = max_wait
         self.polls = poll.HeldPolls(places)
         self._reports = Workers("guest-report", threads, _WAITING)
+        self._bulk = Workers("guest-bulk", max(1, threads // 4), _WAITING)
         self._sending = Workers("guest-send", max(1, threads // 2), places)
         self._looking = Workers("guest-look", 1, 4)
         self._known: Lookup[Known] = Lookup(intake.identities.load, self._looking, keys=200, waiting=2 * places)
@@ -78,8 +82,9 @@ class Exchange:
         opened = await self._prove(claimed, data)
         self._intake.admit(opened, len(data))
         if not opened.frequent:
-            return await self._report(opened)
+            return await self._report(opened, self._bulk if len(data) > LARGE else self._reports)
         received = self._intake.frequent(opened)
+        del opened, claimed  # a poll is held for long, and there are many
         self.polls.end_older(instance_id, received.boot)
         if received.poll_wait is None:
             return received.replies
@@ -99,7 +104,7 @@ class Exchange:
 
     def close(self) -> None:
         """Take no more work; after :meth:`stop`, from any thread."""
-        for workers in (self._reports, self._sending, self._looking):
+        for workers in (self._reports, self._bulk, self._sending, self._looking):
             workers.stop()
 
     def deliver(self, instance_id: str) -> None:
@@ -124,13 +129,13 @@ class Exchange:
 
     # -- reports ------------------------------------------------------------------------------------------------------
 
-    async def _report(self, opened: Opened) -> list[bytes]:
+    async def _report(self, opened: Opened, workers: Workers) -> list[bytes]:
         instance_id = opened.header.instance_id
         if instance_id in self._busy:  # its guest has dialled again while the one before is being written
             raise Busy
         self._busy.add(instance_id)
         try:
-            boot, envelopes = await self._reports.run(self._write, opened)
+            boot, envelopes = await workers.run(self._write, opened)
         except Busy:
             self._busy.discard(instance_id)
             raise

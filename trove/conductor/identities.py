@@ -36,24 +36,25 @@ class Known:
     __slots__ = ("_derived", "_looks", "position", "row", "until")
 
     def __init__(self, row: KeyRow | None, now: float) -> None:
-        self._derived: dict[bytes, bytes] = {}
+        self._derived: tuple[bytes, bytes] | None = None
         self.row = row
         self.until = now + (LIFETIME if row is not None else ABSENT_LIFETIME)
         self.position = Position() if row is None else Position.load(row.boot, row.sequence, row.window)
-        self._looks = TokenBucket.full(_LOOKS, _LOOKS_AT_ONCE, now)
+        self._looks: TokenBucket | None = None  # most never need one
 
     def derived(self, master: bytes, generation: int) -> bytes:
         """Return the key that seals what this guest says; HKDF takes as long as all the rest of opening a heartbeat."""
-        key = self._derived.get(master)
-        if key is None and self.row is not None:
-            key = keys.derive(master, self.row.instance_id, keys.TO_CONTROL, generation)
-            self._derived[master] = key
-        assert key is not None
-        return key
+        if self._derived is None or self._derived[0] != master:
+            assert self.row is not None
+            self._derived = master, keys.derive(master, self.row.instance_id, keys.TO_CONTROL, generation)
+        return self._derived[1]
 
     def may_look(self) -> bool:
         """Tell whether the database may be asked because a message did not pass; call it once for each."""
-        return not self._looks.take(1, clock.monotonic())
+        now = clock.monotonic()
+        if self._looks is None:
+            self._looks = TokenBucket.full(_LOOKS, _LOOKS_AT_ONCE, now)
+        return not self._looks.take(1, now)
 
     def follows(self, former: "Known") -> None:
         """Keep of what was remembered what still holds: positions that are not written yet, and how often was

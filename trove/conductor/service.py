@@ -75,7 +75,7 @@ class Conductor:
         self._database_at = clock.monotonic()
         self.gateway: Gateway | None = None
         if options.transport == "gateway" or options.gateway_url:
-            slots = max(1, int(options.gateway_threads) // 4)
+            slots = max(1, int(options.gateway_threads) // 2)
             uploads = Uploads(conf, db, store, budgets=budgets, slots=slots)
             self.gateway = Gateway(conf, self.intake, self.outbox, uploads, ready=self.ready)
         self.messaging: MessagingControl | None = None

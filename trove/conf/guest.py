@@ -69,11 +69,11 @@ OPTS = [
     cfg.StrOpt("gateway_key_file", help="PEM private key of the gateway."),
     cfg.IntOpt(
         "gateway_threads",
-        default=16,
+        default=8,
         min=2,
         help="Threads that write what guests report and seal what is sent to them. Heartbeats and polls that are held "
         "need none, so the number does not depend on how many guests there are; more of them help where the database "
-        "is far away. A quarter of them takes uploads.",
+        "is far away. Half as many more take uploads.",
     ),
     cfg.FloatOpt(
         "gateway_max_wait", default=20.0, min=0.0, max=60.0, help="Longest time in seconds that a poll is held."

@@ -29,7 +29,7 @@ class Verdict(enum.Enum):
     NOT_OPENED = "from a boot that has not said hello"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Position:
     """What is remembered of one sender. Bit ``n`` of ``bitmap``: sequence ``sequence - n`` was accepted."""
 

@@ -14,6 +14,7 @@ from trove.guestbus.gateway_client import GatewayClient
 from trove.guestbus.transport import PeerRefused, TransportError
 from trove.objects import heartbeat
 from trove.tests.fixtures.certificates import Authority
+from trove.tests.functional.guestbus import case
 from trove.tests.unit.conductor import world
 from trove.wire import command, report
 

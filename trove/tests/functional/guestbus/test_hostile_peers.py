@@ -176,10 +176,10 @@ class BudgetTest(case.GatewayCase):
 
     def test_inventory_beyond_the_budget_comes_true_later(self) -> None:
         """It is not acknowledged until the whole of it is stored; the agent sends it again until then."""
-        self.conductor(guest_bus__guest_rows_per_minute=1000)
+        self.conductor(guest_bus__guest_rows_per_minute=6000)
         guest = self.world.enrolled()
         client = self.client(guest)
-        message = self.inventory("d", 1400)
+        message = self.inventory("d", 6200)
         self.assertEqual([], client.exchange(guest.session.seal_report(message), 0))
         client.exchange(guest.session.seal_report(world.heartbeat()), 0)
 
@@ -189,4 +189,4 @@ class BudgetTest(case.GatewayCase):
 
         self.wait_for(acknowledged)
         with self.world.db.reader() as session:
-            self.assertEqual(1400, len(inventory.list_databases(session, guest.id, limit=2000)))
+            self.assertEqual(6200, len(inventory.list_databases(session, guest.id, limit=9000)))
