@@ -118,14 +118,14 @@ class Exchange:
         known = self._intake.identities.recall(instance_id) or await self._known.get(instance_id)
         assert known is not None  # of one that does not exist it is known that it does not
         try:
-            return self._intake.prove(known, data)
+            return self._intake.prove(known, claimed, data)
         except Refused as err:
             if not known.may_look():
                 self._intake.refuse(claimed, err)
         # What is remembered may be out of date.
         known = await self._known.get(instance_id)
         assert known is not None
-        return self._intake.prove_again(known, data)
+        return self._intake.prove_again(known, claimed, data)
 
     # -- reports ------------------------------------------------------------------------------------------------------
 

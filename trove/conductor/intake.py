@@ -143,23 +143,25 @@ class Intake:
         if known is None:
             known = self.identities.load([claimed.instance_id])[claimed.instance_id]
         try:
-            opened = self.prove(known, data)
+            opened = self.prove(known, claimed, data)
         except Refused as err:
             if not known.may_look():
                 self.refuse(claimed, err)
-            opened = self.prove_again(self.identities.load([claimed.instance_id])[claimed.instance_id], data)
+            known = self.identities.load([claimed.instance_id])[claimed.instance_id]
+            opened = self.prove_again(known, claimed, data)
         self.admit(opened, len(data))
         return self.frequent(opened) if opened.frequent else self.effective(opened)
 
-    def prove(self, known: Known, data: bytes) -> Opened:
+    def prove(self, known: Known, claimed: Header, data: bytes) -> Opened:
         """Open an envelope with what is known of its guest. Asks no database.
+
+        :param claimed: its header.
 
         :raises Refused: when it is not a fresh message of that guest, as far as is known.
         """
         identity = known.row
         if identity is None:
             raise Refused("no such guest")
-        claimed = envelope.peek(data)
         master = sealing.key_for(identity, claimed.generation)
         try:
             header, plain = envelope.unseal(
@@ -177,15 +179,15 @@ class Intake:
                 raise Refused(f"'{header.name}': {verdict.value}")
         return Opened(header, plain, known, master)
 
-    def prove_again(self, known: Known, data: bytes) -> Opened:
+    def prove_again(self, known: Known, claimed: Header, data: bytes) -> Opened:
         """The same with what the database says now; what does not pass is logged.
 
         :raises Refused: see :meth:`prove`.
         """
         try:
-            return self.prove(known, data)
+            return self.prove(known, claimed, data)
         except Refused as err:
-            self.refuse(envelope.peek(data), err)
+            self.refuse(claimed, err)
 
     def admit(self, opened: Opened, size: int) -> None:
         """Count a message of ``size`` bytes against its guest's budget.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Migrations make the schema that the models describe, keep data, and tolerate each other."""
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +9,7 @@ from alembic import autogenerate, command, script
 from alembic.migration import MigrationContext
 
 from trove.common import clock, ids
-from trove.db import api, migration, models
+from trove.db import api, crypto, migration, models
 from trove.objects import catalog, instance_listing
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.scope import Scope
@@ -74,18 +75,32 @@ class Walk(case.EveryDatabase):
         with db.writer() as session:
             for table, values in _first_rows().items():
                 session.execute(sa.insert(tables.tables[table]).values(values))
-            Walk.instance_id = _INSTANCE_ID
-            Walk.key = GuestIdentity.issue(session, Walk.instance_id, "gateway")
 
     def rows_are_unharmed(self, db: api.Database) -> None:
+        tables = sa.MetaData()
+        tables.reflect(db.engine)
+        instances, guests = tables.tables["instances"].c, tables.tables["guest_identities"].c
         with db.reader() as session:
-            row = instance_listing.get_row(session, Scope.project("p"), Walk.instance_id)
+            row = session.execute(sa.select(instances.name, instances.access, instances.status)).one()
+            self.assertEqual(("Bücher 📚", '{"is_public": false}', "BUILD"), tuple(row))
+            keys = crypto.current().open(session.scalars(sa.select(guests["keys"])).one(), _PURPOSE)
+        self.assertEqual({"one_time": _KEY}, json.loads(keys))
+
+    def objects_read_them(self, db: api.Database) -> None:
+        """Once all columns are there."""
+        self.rows_are_unharmed(db)
+        with db.reader() as session:
+            row = instance_listing.get_row(session, Scope.project("p"), _INSTANCE_ID)
             self.assertEqual(("Bücher 📚", {"is_public": False}, "BUILD"), (row.name, row.access, row.status))
-            identity = GuestIdentity.get(session, Walk.instance_id, for_update=False)
-            self.assertEqual({"one_time": Walk.key}, identity.keys)
+            identity = GuestIdentity.get(session, _INSTANCE_ID, for_update=False)
+            self.assertEqual(({"one_time": _KEY}, 0, 0), (
+                identity.keys, identity.inventory_boot, identity.inventory_sequence
+            ))  # fmt: skip
 
 
 _INSTANCE_ID = ids.new_id()
+_KEY = "5a" * 32
+_PURPOSE = "guest_identities.keys"
 
 
 def _first_rows() -> dict[str, dict[str, Any]]:
@@ -107,6 +122,15 @@ def _first_rows() -> dict[str, dict[str, Any]]:
             **numbers,
             **times,
         },
+        "guest_identities": {
+            "instance_id": _INSTANCE_ID,
+            "state": "ISSUED",
+            "transport": "gateway",
+            "keys": crypto.current().seal(json.dumps({"one_time": _KEY}).encode(), _PURPOSE),
+            "window": "",
+            "created_at": times["created_at"],
+            **dict.fromkeys(("generation", "boot", "sequence", "sent_sequence"), 0),
+        },
     }
 
 
@@ -115,7 +139,8 @@ _AFTER: dict[str, Any] = {
     "expand_0002": Walk.rows_are_unharmed,
     "expand_0003": Walk.rows_are_unharmed,
     "expand_0004": Walk.rows_are_unharmed,
-    "contract_0001": Walk.rows_are_unharmed,
+    "expand_0005": Walk.objects_read_them,
+    "contract_0001": Walk.objects_read_them,
 }
 
 

@@ -6,8 +6,8 @@ from alembic import op
 
 from trove.db.types import UTCDateTime
 
-revision = "expand_0004"
-down_revision = "expand_0003"
+revision = "expand_0005"
+down_revision = "expand_0004"
 branch_labels = None
 depends_on = None
 
