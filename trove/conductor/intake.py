@@ -156,7 +156,6 @@ class Intake:
         """Open an envelope with what is known of its guest. Asks no database.
 
         :param claimed: its header.
-
         :raises Refused: when it is not a fresh message of that guest, as far as is known.
         """
         identity = known.row

@@ -20,7 +20,7 @@ from trove.datastores.postgresql.plugin import PostgreSQL
 from trove.db import models
 from trove.db.api import Database
 from trove.domain import instance_states
-from trove.objects import guest_command, guest_identity, heartbeat
+from trove.objects import guest_command, guest_identity, heartbeat, inventory, root_history
 from trove.objects.guest_identity import GuestIdentity
 from trove.wire import base, command, report
 from trove.workflow.store import Store
@@ -90,8 +90,9 @@ class Guests:
             root_enabled=engine.root_password is not None,
         )
         with self._db.writer() as session:
-            identity = GuestIdentity.get(session, instance_id, for_update=True)
-            self._reports.inventory(session, identity, message)
+            for part in inventory.compare(session, instance_id, message.databases, message.users, limit=1000):
+                inventory.apply(session, instance_id, part)
+            root_history.set_enabled(session, instance_id, message.root_enabled, None)
 
     def report(self, instance_id: str, message: report.Logs) -> None:
         """Report the logs."""
