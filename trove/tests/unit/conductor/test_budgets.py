@@ -100,7 +100,7 @@ class SlowedGuestsTest(base.UnitTestCase):
             now = self.world.db.now(session)
             rows = [instance_listing.get_row(session, Scope.ALL, guest.id) for guest in self.guests]
             since = heartbeat.slowed_since(session, rows[0].created_at, 10)
-        reasons = [instance_states.service_reason(row.service_reason, row.guest_slowed_at, now) for row in rows]
+        reasons = [instance_states.slowed_reason(row.guest_slowed_at, now) for row in rows]
         self.assertIn("more than the service takes", reasons[0] or "")
         self.assertEqual([None, None], reasons[1:])
         self.assertEqual([self.guests[0].id], [item for item, _moment in since])
