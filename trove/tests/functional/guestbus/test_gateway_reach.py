@@ -7,7 +7,7 @@ import os
 from trove.common import clock
 from trove.common.listeners import CannotListen
 from trove.guestbus import reach
-from trove.tests.functional.guestbus.test_gateway import GatewayCase
+from trove.tests.functional.guestbus.case import GatewayCase
 
 
 class GatewayReachTest(GatewayCase):
