@@ -113,18 +113,17 @@ _RECORD = sa.update(_TABLE).where(
 )
 
 
+def _due(by: datetime.datetime | sa.BindParameter[datetime.datetime]) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_TABLE.c.state.in_(_SENT), _TABLE.c.send_at <= by)
+
+
 _GUESTS = GuestIdentity.table()
 # SELECT instance_id, boot, EXISTS (SELECT * FROM guest_commands WHERE instance_id = guest_identities.instance_id AND
-# state = 'PENDING' AND send_at <= :now AND deadline > :now) FROM guest_identities WHERE instance_id IN :ids
+# state IN ('PENDING', 'UNKNOWN') AND send_at <= :now) FROM guest_identities WHERE instance_id IN :ids
 _WAITING = sa.select(
     _GUESTS.c.instance_id,
     _GUESTS.c.boot,
-    sa.exists().where(
-        _TABLE.c.instance_id == _GUESTS.c.instance_id,
-        _TABLE.c.state == PENDING,
-        _TABLE.c.send_at <= sa.bindparam("now"),
-        _TABLE.c.deadline > sa.bindparam("now"),
-    ),
+    sa.exists().where(_TABLE.c.instance_id == _GUESTS.c.instance_id, *_due(sa.bindparam("now"))),
 ).where(_GUESTS.c.instance_id.in_(sa.bindparam("ids", expanding=True)))
 
 
@@ -369,10 +368,6 @@ def _fates(
 
 def _unfinished(instance_id: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (_TABLE.c.instance_id == instance_id, _TABLE.c.state.in_(UNFINISHED))
-
-
-def _due(by: datetime.datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    return (_TABLE.c.state.in_(_SENT), _TABLE.c.send_at <= by)
 
 
 def _find(session: orm.Session, command_id: str) -> GuestCommand | None:
