@@ -28,7 +28,7 @@ FORBIDDEN = (
     "requests",
     "yaml",
     "eventlet",
-    "cheroot",
+    "tornado",
 )
 #: Every other module that is loaded comes with Python.
 ALLOWED = {"trove", "msgspec", "cryptography", "psycopg2", "_cffi_backend", "cffi", "_openssl"}
