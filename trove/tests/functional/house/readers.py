@@ -173,7 +173,7 @@ READERS: Mapping[str, Read] = {
     "mysql: said": lambda text: mysql_configuration._SAID.sub("", text),
     "postgresql: error": lambda text: postgresql_connection.reason(postgresql_connection.psycopg2.Error(text)),
     "postgresql: encoding": postgresql.canonical_encoding,
-    "postgresql: collation": postgresql.is_collation_name,
+    "postgresql: collation": lambda text: postgresql.encoding_reasons(text, text),
     "postgresql: configuration": lambda text: postgresql_config.parse(f"x = '{text}'"),
     "postgresql: password": scram.saslprep,
     "redis: name": redis.name_problem,
