@@ -315,6 +315,31 @@ def _take_back(ctx: StepContext, session: Session, command_id: str) -> None:
     guest_command.withdraw(session, command_id, ctx.env.db.now(session))
 
 
+def at_work(ctx: StepContext, timeout: float) -> AwaitSignal | None:
+    """Return what to wait for when the guest has accepted the step's command less than ``timeout`` seconds after it was
+    submitted; ``None`` when the guest has not taken it up, or had its time."""
+    env: Environment = ctx.env
+    with env.db.reader() as session:
+        command_id, known = _latest(session, ctx.token, "run")
+        if known is None or known.state != guest_command.ACCEPTED:
+            return None
+        left = timeout - (env.db.now(session) - known.created_at).total_seconds()
+    return AwaitSignal(operations.command_signal(command_id), left) if left > 0 else None
+
+
+def call_off(ctx: StepContext) -> None:
+    """Have the guest not begin any more what this workflow has asked for, as far as it has not accepted that."""
+
+    def write(session: Session) -> None:
+        try:
+            GuestIdentity.hold(session, ctx.resource_id)
+        except errors.GuestNotFound:
+            return
+        guest_command.call_off(session, ctx.workflow_id, ctx.env.db.now(session))
+
+    ctx.at_checkpoint(write)
+
+
 class StopDatastore:
     """Give a reachable engine the chance to stop cleanly before its server goes; nothing here can fail a deletion."""
 
@@ -323,7 +348,7 @@ class StopDatastore:
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None or ctx.timed_out or not self._reachable(ctx):
             return Done()
-        return submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
+        return submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT, STOP_TIMEOUT) or Done()
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()

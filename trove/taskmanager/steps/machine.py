@@ -12,6 +12,8 @@ from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
 
 #: Seconds a running engine has to stop cleanly before its machine goes down with it.
 STOP_TIMEOUT = 60.0
+#: Seconds its guest has to take the command up: one that hangs does not, and is why the machine is restarted.
+TAKE_UP_TIMEOUT = 15.0
 
 
 class StopEngine:
@@ -27,9 +29,14 @@ class StopEngine:
         self._machine = machine
 
     def run(self, ctx: StepContext) -> Result:
-        if ctx.signal is not None or ctx.timed_out or ctx.inputs.get("agent_silent"):
+        if ctx.signal is not None or ctx.inputs.get("agent_silent"):
             return Done()
-        return guest.submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT) or Done()
+        if not ctx.timed_out:
+            return guest.submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT, TAKE_UP_TIMEOUT) or Done()
+        if (waits := guest.at_work(ctx, STOP_TIMEOUT)) is not None:
+            return waits
+        guest.call_off(ctx)
+        return Done()
 
     def undo(self, ctx: StepContext) -> Result:
         asked = ctx.signal is not None or ctx.timed_out

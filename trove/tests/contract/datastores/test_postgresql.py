@@ -307,7 +307,7 @@ class Supervision(PostgreSQLTestCase):
         directory = one.handler.log_files()[-1].parent
         for number in range(20):
             (directory / f"postgresql-20200101-0000{number:02}.log").touch()
-        one.handler.supervise()
+        one.handler.limit_logs()
         self.assertTrue(len(one.handler.log_files()) <= 6)
 
     def test_status_before_and_after(self) -> None:

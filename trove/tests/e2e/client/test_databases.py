@@ -120,7 +120,7 @@ class DatabaseCommandsTest(ClientTestCase):
     def test_an_engine_without_databases(self) -> None:
         self.world.instance("redis")
         says = "The datastore 'redis' does not have the capability 'databases'."
-        self.fails("database db list", "redis", says=says, status=501)
+        self.assertEqual([], self.ask("database db list", "redis"))
         self.fails("database db create", "redis", "shop", says=says, status=501)
         self.fails("database db delete", "redis", "shop", says=says, status=501)
         self.ask("database user create", "redis", "reader", "secret-5")
