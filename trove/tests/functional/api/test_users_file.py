@@ -8,6 +8,7 @@ import sys
 
 from trove.common import redact
 from trove.db import migration
+from trove.standalone import pidfile
 from trove.standalone.layout import Layout
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
@@ -98,4 +99,4 @@ class StandaloneProcessTest(Case):
                     port = str(free_port())
                     words = ("--data-dir", str(self.layout.root), "up", "--port", port, *detached)
                     self.assert_one_line(*self.run_it("-m", "trove.standalone", *words), expected)
-                    self.assertFalse(self.layout.pid.exists() and self.layout.pid.read_text().strip())
+                    self.assertFalse(pidfile.running(self.layout.pid))

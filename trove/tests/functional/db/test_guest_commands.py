@@ -222,34 +222,6 @@ class GuestCommands(case.EveryDatabase):
             self.assertEqual("EXPIRED" if not sent else state, state)
             self.assertIn(state, ("PENDING", "UNKNOWN") if sent else ("EXPIRED",))
 
-    def test_nobody_waits_for_a_guest_that_has_fallen_silent(self) -> None:
-        made, done = self._submit(), self._submit()
-        self._record(done, "DONE")
-        now, silent_since = NOW + 40 * SECOND, NOW + 10 * SECOND
-        with self.db.writer() as session:
-            self.assertFalse(guest_command.any_late(session, now, silent_since))  # it has never reported
-            heartbeat.record(session, [heartbeat.HeartbeatRecord(self.instance_id, "healthy", NOW + 5 * SECOND)])
-            self.assertFalse(guest_command.any_late(session, now))
-            self.assertFalse(guest_command.any_late(session, now, NOW - SECOND))
-            self.assertTrue(guest_command.any_late(session, now, silent_since))
-            self.assertEqual([made], [c.id for c in guest_command.expire(session, now, silent_since)])
-            heartbeat.record(session, [heartbeat.HeartbeatRecord(self.instance_id, "healthy", NOW + 15 * SECOND)])
-        again = self._submit()
-        with self.db.writer() as session:
-            self.assertEqual([], guest_command.expire(session, now, silent_since))
-        self.assertEqual("PENDING", self._get(again).state)
-
-    def test_what_a_workflow_has_asked_for_is_withdrawn_unless_it_was_accepted(self) -> None:
-        workflow_id = ids.new_id()
-        waits, accepted = (self._submit(workflow_id=workflow_id) for _ in range(2))
-        other = self._submit(workflow_id=ids.new_id())
-        self._record(accepted, "ACCEPTED")
-        with self.db.writer() as session:
-            guest_command.withdraw(session, workflow_id, NOW)
-        states = [self._get(item).state for item in (waits, accepted, other)]
-        self.assertEqual(["EXPIRED", "ACCEPTED", "PENDING"], states)
-        self.assertIsNone(self._get(waits).args)
-
     def test_without_a_guest_nothing_can_be_submitted(self) -> None:
         self.instance_id = self.make_instance().id
         self.assertRaises(errors.GuestNotFound, self._submit)
