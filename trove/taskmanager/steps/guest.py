@@ -315,18 +315,6 @@ def _take_back(ctx: StepContext, session: Session, command_id: str) -> None:
     guest_command.withdraw(session, command_id, ctx.env.db.now(session))
 
 
-def at_work(ctx: StepContext, timeout: float) -> AwaitSignal | None:
-    """Return what to wait for when the guest has accepted the step's command less than ``timeout`` seconds after it was
-    submitted; ``None`` when the guest has not taken it up, or had its time."""
-    env: Environment = ctx.env
-    with env.db.reader() as session:
-        command_id, known = _latest(session, ctx.token, "run")
-        if known is None or known.state != guest_command.ACCEPTED:
-            return None
-        left = timeout - (env.db.now(session) - known.created_at).total_seconds()
-    return AwaitSignal(operations.command_signal(command_id), left) if left > 0 else None
-
-
 def call_off(ctx: StepContext) -> None:
     """Have the guest not begin any more what this workflow has asked for, as far as it has not accepted that."""
 

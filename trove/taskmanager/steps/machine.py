@@ -12,8 +12,6 @@ from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
 
 #: Seconds a running engine has to stop cleanly before its machine goes down with it.
 STOP_TIMEOUT = 60.0
-#: Seconds its guest has to take the command up: one that hangs does not, and is why the machine is restarted.
-TAKE_UP_TIMEOUT = 15.0
 
 
 class StopEngine:
@@ -31,12 +29,10 @@ class StopEngine:
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None or ctx.inputs.get("agent_silent"):
             return Done()
-        if not ctx.timed_out:
-            return guest.submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT, TAKE_UP_TIMEOUT) or Done()
-        if (waits := guest.at_work(ctx, STOP_TIMEOUT)) is not None:
-            return waits
-        guest.call_off(ctx)
-        return Done()
+        if ctx.timed_out:
+            guest.call_off(ctx)
+            return Done()
+        return guest.submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT, STOP_TIMEOUT) or Done()
 
     def undo(self, ctx: StepContext) -> Result:
         asked = ctx.signal is not None or ctx.timed_out

@@ -65,7 +65,8 @@ class HangingTest(base.EndToEndTestCase):
         began = clock.monotonic()
         self.act(f"/mgmt/instances/{self.instance_id}/action", {"reboot": {}})
         self.client.wait_active(self.instance_id)
-        self.assertLess(clock.monotonic() - began, MINUTE)
+        # The agent is asked to stop its engine, for a minute; one that is known to be silent is not.
+        self.assertLess(clock.monotonic() - began, 2 * MINUTE)
         self.assertFalse(base.alive(agent))
         self.assertNotEqual(engine, engine_pid(self.service, self.instance_id))
         listed = self.client.call("GET", f"/instances/{self.instance_id}/operations", version="latest").json()
