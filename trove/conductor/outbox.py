@@ -46,6 +46,7 @@ class Outbox:
     :param resend_interval: seconds.
     :param wake: hint that a workflow has something to do; called after the commit and must not raise.
     :param silence: seconds after which a guest that was not heard counts as silent.
+    :param listening_since: since when guests could report, on the monotonic clock; ``None``: from now on.
     """
 
     def __init__(
@@ -56,13 +57,14 @@ class Outbox:
         resend_interval: float,
         wake: Callable[[str], None],
         silence: float = 90.0,
+        listening_since: float | None = None,
     ) -> None:
         self._db = db
         self._signals = signals
         self._resend = datetime.timedelta(seconds=resend_interval)
         self._wake = wake
         self._silence = silence
-        self._listening_since = clock.monotonic()
+        self._listening_since = clock.monotonic() if listening_since is None else listening_since
 
     def envelopes_for(
         self, instance_id: str, limit: int = 32, *, boot: int | None = None, enrolled: bool = False

@@ -52,7 +52,9 @@ class ScriptedGuest:
         self._provider = provider
         self._id = instance_id
         self._reports = Reports(db, store)
-        self._outbox = Outbox(db, store, resend_interval=10.0, wake=lambda _workflow_id: None)
+        self._outbox = Outbox(
+            db, store, resend_interval=10.0, wake=lambda _workflow_id: None, listening_since=float("-inf")
+        )
 
     def answer(self) -> None:
         """Enrol if that has not happened, then do all commands that wait."""
