@@ -59,7 +59,7 @@ class RefusalLog:
         LOG.warning("refused a message in the name of %s: %s", claimed, reason)
 
 
-def key_for(identity: GuestIdentity | KeyRow | KeyRow, generation: int) -> bytes:
+def key_for(identity: GuestIdentity | KeyRow, generation: int) -> bytes:
     """Return the master key of ``generation``.
 
     :raises Refused: when that key is not in use in the identity's state.
@@ -75,7 +75,7 @@ def key_for(identity: GuestIdentity | KeyRow | KeyRow, generation: int) -> bytes
     return bytes.fromhex(text)
 
 
-def check_allowed(identity: GuestIdentity | KeyRow | KeyRow, header: Header) -> None:
+def check_allowed(identity: GuestIdentity | KeyRow, header: Header) -> None:
     """Check that an authenticated message may be said in the identity's state under its key.
 
     :raises Refused: when not.

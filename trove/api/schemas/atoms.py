@@ -18,10 +18,10 @@ NAME: Schema = {
     "x-message": {"pattern": "must have a letter or a digit among its characters"},
 }
 #: Name of something new inside a database server. Existing clients write it into a path as it is, where ``a/..`` would
-#: be another place.
+#: be another place. The rule is for text only: of null, a pattern alone would hold.
 NEW_NAME: Schema = {
     **NAME,
-    "not": {"pattern": "/"},
+    "not": {"type": "string", "pattern": "/"},
     "x-message": {**NAME["x-message"], "not": "must not have a '/', which existing clients cannot write into a path"},
 }
 UUID: Schema = {

@@ -21,7 +21,7 @@ _USER_CHANGE = {
     "properties": {
         "name": atoms.NULLABLE_NEW_NAME,
         "password": {"anyOf": [instances.PASSWORD, {"type": "null"}], "x-message": instances.PASSWORD["x-message"]},
-        "host": instances.HOST,
+        "host": instances.NEW_HOST,
     },
     "minProperties": 1,
     "additionalProperties": False,

@@ -46,11 +46,17 @@ HOST = {
     "pattern": "^[\\w%(-).:/-]*$",
     "x-message": "must be a host name, an address, or a pattern of them with % and _",
 }
+#: Of a new user: existing clients write the host into a path as it is, behind the name.
+NEW_HOST = {
+    **HOST,
+    "not": atoms.NEW_NAME["not"],
+    "x-message": {"pattern": HOST["x-message"], "not": atoms.NEW_NAME["x-message"]["not"]},
+}
 USER = atoms.document(
     {
         "name": atoms.NEW_NAME,
         "password": PASSWORD,
-        "host": HOST,
+        "host": NEW_HOST,
         "databases": {"type": "array", "items": DATABASE_NAME, "maxItems": 1000, "uniqueItems": True},
     },
     optional=("host", "databases"),

@@ -202,6 +202,8 @@ class UsersTest(InsideTestCase):
         self.assertEqual("new-one", self.engine.passwords["a", "%"])
         self.change("PUT", "/users/a", {"user": {"name": "c", "host": None, "password": None}})
         self.assertEqual("new-one", self.engine.passwords["c", "%"])
+        self.change("PUT", "/users/c", {"user": {"name": None, "password": "newer"}})
+        self.assertEqual("newer", self.engine.passwords["c", "%"])
         self.change("DELETE", "/users/c")
         self.assertEqual(["b"], [item["name"] for item in self.get("/users")["users"]])
 
@@ -368,6 +370,13 @@ class HostsTest(InsideTestCase):
         self.assertEqual("a", self.get("/users/a%40b")["user"]["name"])
         for written in ("app", "app@10.0.0.1", "any@10.0.0.1"):
             self.call("GET", f"{self.path}/users/{quote(written, safe='')}", status=404)
+
+    def test_a_host_that_an_existing_client_cannot_write_into_a_path(self) -> None:
+        network = "10.0.0.0/255.255.0.0"
+        message = self.refuse("POST", "/users", {"users": [{"name": "new", "host": network, "password": "p"}]})
+        self.assertIn("users[0].host must not have a '/'", message)
+        self.assertIn("user.host must not have a '/'", self.refuse("PUT", "/users/any", {"user": {"host": network}}))
+        self.assertEqual({("app", "10.0.0.%"), ("any", "%")}, set(self.engine.users))
 
     def test_change_of_host(self) -> None:
         self.change("PUT", "/users/any", {"user": {"host": "::1"}})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from typing import Any
 
-from trove.api import microversions, validation
+from trove.api import microversions, schemas, validation
 from trove.api.schemas import atoms
 from trove.common import exception
 from trove.tests import base
@@ -54,6 +54,29 @@ class ValidatorsTest(base.UnitTestCase):
             },
             set(found),
         )
+
+    def test_a_slash_is_refused_in_new_names_and_hosts_only(self) -> None:
+        found = validation.Validators(schemas.load())
+
+        def reasons(name: str, body: Any) -> list[str]:
+            try:
+                found.check(name, body, microversions.MIN)
+            except exception.ValidationFailed as error:
+                return list(error.reasons)
+            return []
+
+        network = "10.0.0.0/255.0.0.0"
+        why = "must not have a '/', which existing clients cannot write into a path"
+        user = {"name": "a/b", "password": "p", "host": network}
+        self.assertEqual(
+            {f"users[0].name {why}", f"users[0].host {why}"}, set(reasons("user.create", {"users": [user]}))
+        )
+        self.assertEqual([f"user.host {why}"], reasons("user.update", {"user": {"host": network}}))
+        self.assertEqual([], reasons("user.update_all", {"users": [user]}))
+        # Null is no text, so the rule is not for it: it leaves what it names as it is.
+        for member in ("name", "host"):
+            self.assertEqual([], reasons("user.update", {"user": {member: None, "password": "p"}}))
+        self.assertEqual(["user.name must be a string or null"], reasons("user.update", {"user": {"name": 5}}))
 
     def test_values_are_never_repeated(self) -> None:
         secret = "Hunter2-Hunter2"
