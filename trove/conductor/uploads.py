@@ -28,6 +28,7 @@ from typing import IO, Protocol
 from oslo_config import cfg
 
 from trove.common import clock
+from trove.common.log_limit import LogLimit
 from trove.conductor.budgets import Budgets
 from trove.db.api import Database, retry_on_conflict
 from trove.domain import guest_logs
@@ -80,6 +81,7 @@ class Uploads:
         self.limit = int(conf.guest_log_limit)
         self.slots = slots
         self._free = threading.BoundedSemaphore(slots)
+        self._refusals = LogLimit(LOG)
 
     def put(self, instance_id: str, ticket_id: str, headers: Mapping[str, str], body: Body) -> Answer:
         """Answer one request.
@@ -107,7 +109,10 @@ class Uploads:
             secret = headers.get(upload_client.TICKET, "")
             row = guest_log.admitted(session, instance_id, ticket_id, secret, now)
             if row is None:
-                LOG.warning("refused an upload in the name of %s: no such ticket", instance_id)
+                # Anybody can ask in anybody's name.
+                self._refusals.log(
+                    logging.WARNING, "ticket", f"refused an upload in the name of {instance_id}: no such ticket"
+                )
                 return 403, []
             project_id = str(Instance.get(session, Scope.ALL, instance_id).project_id)
         if wait := self._budgets.admit(instance_id, 0):

@@ -97,6 +97,8 @@ class UploadsTest(base.FunctionalTestCase):
         self.assertEqual(403, self.put().status, "over")
         self.assertEqual([], self.stored())
         self.assertNotIn("s3cret", self.logs.text())
+        # Who asks without a ticket may be anybody, as often as they like.
+        self.assertEqual(1, self.logs.text().count("no such ticket"))
 
     def test_too_much(self) -> None:
         self.ticket = self.issue(limit=6000)  # an object counts for at least 4096
