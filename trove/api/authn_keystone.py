@@ -21,6 +21,7 @@ from oslo_config import cfg
 
 from trove.api.authn import Identity
 from trove.common import clock, exception
+from trove.common.log_limit import LogLimit
 
 LOG = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class Keystone:
             raise cfg.Error(f"[keystone_authtoken] cannot be used: {error}") from None
         uri = conf[_GROUP].www_authenticate_uri or getattr(conf[_GROUP], "auth_url", "")
         self.challenge = f'Keystone uri="{uri}"'
+        self._failures = LogLimit(LOG)
 
     def authenticate(self, environ: Mapping[str, Any]) -> Identity:
         """Return the caller whose token stands in the header ``X-Auth-Token``.
@@ -112,7 +114,8 @@ class Keystone:
         try:
             _consume(self._middleware(seen, start_response))
         except keystone_exception.ClientException as error:
-            LOG.error("Keystone cannot validate tokens: %s", type(error).__name__)
+            kind = type(error).__name__
+            self._failures.log(logging.ERROR, kind, f"Keystone cannot validate tokens: {kind}")
             answers = [503]
         if answers == [_UNAUTHORIZED]:
             raise exception.Unauthorized("The token is missing, wrong or expired; log in again.")

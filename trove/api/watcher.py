@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from trove.common import clock
+from trove.common.log_limit import LogLimit
 from trove.workflow.listing import Operation
 
 LOG = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Watcher:
         self._watches: set[Watch] = set()
         self._came = threading.Event()
         self._running = False
+        self._failures = LogLimit(LOG)
 
     def watch(self, operation_id: str, seconds: float, told: Told) -> Watch:
         """Have ``told`` called once: when the operation has ended, or ``seconds`` have passed."""
@@ -76,7 +78,10 @@ class Watcher:
         try:
             found = {operation.id: operation for operation in self._ended({watch.operation_id for watch in watches})}
         except Exception as err:  # boundary: the database may be back at the next look, and who waits gives up in time
-            LOG.warning("The database does not say which operations have ended: %s", type(err).__name__)
+            kind = type(err).__name__
+            self._failures.log(
+                logging.WARNING, kind, f"The database does not say which operations have ended: {kind}"
+            )
         now = clock.monotonic()
         for watch in watches:
             operation = found.get(watch.operation_id)

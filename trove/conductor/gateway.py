@@ -25,6 +25,7 @@ from typing import Any
 from oslo_config import cfg
 
 from trove.common import health, listeners
+from trove.common.log_limit import LogLimit
 from trove.conductor import sealing
 from trove.conductor.exchange import Exchange, Malformed
 from trove.conductor.intake import Intake, Throttled
@@ -139,6 +140,8 @@ class Application:
         self._uploads = uploads
         self._probes = probes
         self._started = False
+        # Thousands of guests come again while the database is away.
+        self._failures = LogLimit(LOG)
         slots = 1 if uploads is None else uploads.slots
         self._upload_workers = Workers("guest-upload", slots, 0)
 
@@ -181,7 +184,7 @@ class Application:
         except Busy:
             return Reply(503, [("Retry-After", _BUSY_AFTER)])
         except Exception as err:  # boundary: whatever fails here, the guest sends again later
-            LOG.error("an exchange failed: %s", sealing.describe(err))
+            self._failures.log(logging.ERROR, type(err).__name__, f"an exchange failed: {sealing.describe(err)}")
             return Reply(503, [("Retry-After", _BROKEN_AFTER)])
 
     def refusal(self, status: int, reason: str) -> Reply:

@@ -18,6 +18,7 @@ import oslo_messaging
 from oslo_config import cfg
 from oslo_messaging.rpc import server as rpc_server
 
+from trove.common.log_limit import LogLimit
 from trove.guestbus import envelope, topics
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class _Inbox:
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self._take = take
+        # All guests share an account of the broker, so any of them can send what is none, as fast as it likes.
+        self._failures = LogLimit(LOG)
 
     def dispatch(self, incoming: Any) -> None:
         """Hand one message on. Never raises: an exception would be sent to whom the message names."""
@@ -45,11 +48,14 @@ class _Inbox:
         try:
             data = _envelope_in(incoming.message)
             if data is None:
-                LOG.warning("dropped a message on the guest bus that is not an envelope")
+                self._failures.log(
+                    logging.WARNING, "dropped", "dropped a message on the guest bus that is not an envelope"
+                )
                 return
             self._take(data)
         except Exception as err:  # boundary: see above; the sender repeats what was not acknowledged
-            LOG.error("a message on the guest bus could not be handled: %s", type(err).__name__)
+            kind = type(err).__name__
+            self._failures.log(logging.ERROR, kind, f"a message on the guest bus could not be handled: {kind}")
 
 
 class CastListener:

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from tornado.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnection
 
 from trove.common import clock
+from trove.common.log_limit import LogLimit
 from trove.httpserver import sockets
 from trove.httpserver.application import Application
 from trove.httpserver.connection import Connection
@@ -123,6 +124,7 @@ class _Serving:
         self._connections: set[Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
+        self._failures = LogLimit(LOG)
         self._params = HTTP1ConnectionParameters(chunk_size=_BLOCK, max_header_size=_HEAD_SLACK * limits.head_bytes)
 
     def run(self) -> None:
@@ -173,7 +175,9 @@ class _Serving:
 
     def _exhausted(self, error: OSError, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Accepting has failed for want of something that an old connection may hold."""
-        LOG.warning("A connection could not be accepted: %s", error.strerror)
+        self._failures.log(
+            logging.WARNING, str(error.errno), f"A connection could not be accepted: {error.strerror}"
+        )
         oldest = self._ledger.oldest()
         if oldest is not None:
             self._evict([oldest])

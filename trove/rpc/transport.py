@@ -12,6 +12,7 @@ from typing import Any
 import oslo_messaging as messaging
 from oslo_config import cfg
 
+from trove.common.log_limit import LogLimit
 from trove.rpc import inprocess
 
 LOG = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class HintClient:
     version = "1.0"
 
     def __init__(self, transport: Transport, topic: str, *, fanout: bool) -> None:
+        self._failures = LogLimit(LOG)
         self._client: Any
         if isinstance(transport, inprocess.Bus):
             self._client = transport.client(topic, fanout=fanout)
@@ -82,4 +84,6 @@ class HintClient:
         try:
             self._client.cast({}, method, **arguments)
         except Exception as err:  # boundary: a lost hint must never fail the request whose row is already committed
-            LOG.warning("the hint %s was lost (%s); polling will find the work", method, type(err).__name__)
+            kind = type(err).__name__
+            text = f"the hint {method} was lost ({kind}); polling will find the work"
+            self._failures.log(logging.WARNING, f"{method} {kind}", text)

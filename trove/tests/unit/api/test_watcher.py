@@ -70,3 +70,4 @@ class WatcherTest(base.UnitTestCase):
             self.watcher.look()
         self.assertEqual([("a", None)], self.told)
         self.assertNotIn("s3cret", self.logs.text())
+        self.assertEqual(1, self.logs.text().count("RuntimeError"))  # it looks twenty times a second

@@ -89,9 +89,11 @@ class GatewayAppTest(base.UnitTestCase):
         self.world.db.dispose()
         for path in self.world.db_path().parent.iterdir():
             path.unlink()
-        status, headers, _answers = self.post(self.sealed(world.hello()))
-        self.assertEqual((503, "5"), (status, headers["Retry-After"]))
-        self.assertIn("an exchange failed: ", self.logs.text())
+        for _ in range(3):
+            status, headers, _answers = self.post(self.sealed(world.hello()))
+            self.assertEqual((503, "5"), (status, headers["Retry-After"]))
+        # Thousands of guests come again meanwhile.
+        self.assertEqual(1, self.logs.text().count("an exchange failed: "))
         self.assertNotIn("SELECT", self.logs.text())
 
 

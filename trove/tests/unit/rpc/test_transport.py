@@ -62,6 +62,13 @@ class TestClients(base.UnitTestCase):
         self.assertIn("was lost (OSError)", self.logs.text())
         self.assertNotIn("hunter2", self.logs.text())
 
+    def test_a_broker_that_is_away_is_told_of_once_in_a_while(self) -> None:
+        for client, method in self.clients():
+            client._client = Wire(OSError("refused"))
+            for _ in range(5):
+                getattr(client, method)("some-id")
+            self.assertEqual(1, self.logs.text().count(f"the hint {method} was lost"))
+
     def test_nobody_waits_for_a_broker_that_is_away(self) -> None:
         for client, _method in self.clients():
             self.assertEqual(0, client._client.retry)
