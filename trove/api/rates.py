@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate limits: a leaky bucket per project and verb, in the memory of one API process.
+"""Rate limits: a token bucket per project and verb, in the memory of one API process.
 
-A bucket holds ``value`` requests and leaks them evenly over a minute. All limits are off by default: a proxy in front
+A bucket holds ``value`` requests, which come back evenly over a minute. All limits are off by default: a proxy in front
 usually does this better, because it counts for all processes.
 """
 
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from oslo_config import cfg
 
 from trove.common import clock, exception
+from trove.domain.token_bucket import TokenBucket
 
 _PERIOD = 60.0
-#: Buckets are swept when there are this many; empty ones go.
+#: Buckets are swept when there are this many; full ones go.
 _SWEEP_AT = 10_000
 
 
@@ -51,14 +52,14 @@ class RateLimiter:
         )
         #: The rules in force, in the order that clients list them.
         self.rules = tuple(rule for rule in every if rule.value)
-        self._levels: dict[tuple[str, Rule], tuple[float, float]] = {}
+        self._buckets: dict[tuple[str, Rule], TokenBucket] = {}
         self._lock = threading.Lock()
 
     def admit(self, project_id: str, method: str, path: tuple[str, ...]) -> None:
         """Count one request; a refused one is not counted.
 
         :param path: decoded segments, project included.
-        :raises RateLimited: when a bucket is full.
+        :raises RateLimited: when a bucket is empty.
         """
         if not self.rules:
             return
@@ -67,35 +68,34 @@ class RateLimiter:
         rules = [rule for rule in self.rules if rule.verb == verb and (rule.uri == "*" or management)]
         now = clock.monotonic()
         with self._lock:
-            levels = [(rule, self._level(project_id, rule, now)) for rule in rules]
-            for rule, level in levels:
-                if level + 1 > rule.value:
-                    raise _refusal(rule, level)
-            for rule, level in levels:
-                self._levels[project_id, rule] = (level + 1, now)
-            if len(self._levels) > _SWEEP_AT:
-                self._levels = {key: kept for key, kept in self._levels.items() if self._level(*key, now) > 0}
+            buckets = [(rule, self._bucket(project_id, rule, now)) for rule in rules]
+            for rule, bucket in buckets:
+                if wait := bucket.wait(1, now):
+                    raise _refusal(rule, wait)
+            for rule, bucket in buckets:
+                bucket.take(1, now)
+                self._buckets[project_id, rule] = bucket
+            if len(self._buckets) > _SWEEP_AT:
+                self._buckets = {
+                    key: kept for key, kept in self._buckets.items() if kept.available(now) < kept.capacity
+                }
 
     def standings(self, project_id: str) -> list[Standing]:
         """Return how a project stands with every rule in force."""
         now, utc = clock.monotonic(), clock.utcnow()
         with self._lock:
-            levels = [(rule, self._level(project_id, rule, now)) for rule in self.rules]
-        return [
-            Standing(rule, max(0, math.floor(rule.value - level)), utc + datetime.timedelta(seconds=_wait(rule, level)))
-            for rule, level in levels
-        ]
+            buckets = [(rule, self._bucket(project_id, rule, now)) for rule in self.rules]
+            return [
+                Standing(rule, math.floor(bucket.available(now)), utc + datetime.timedelta(seconds=bucket.wait(1, now)))
+                for rule, bucket in buckets
+            ]
 
-    def _level(self, project_id: str, rule: Rule, now: float) -> float:
-        level, since = self._levels.get((project_id, rule), (0.0, now))
-        return max(0.0, level - (now - since) * rule.value / _PERIOD)
-
-
-def _wait(rule: Rule, level: float) -> float:
-    return max(0.0, (level + 1 - rule.value) * _PERIOD / rule.value)
+    def _bucket(self, project_id: str, rule: Rule, now: float) -> TokenBucket:
+        found = self._buckets.get((project_id, rule))
+        return found or TokenBucket.full(rule.value / _PERIOD, rule.value, now)
 
 
-def _refusal(rule: Rule, level: float) -> exception.RateLimited:
-    error = exception.RateLimited("This request was rate-limited.", retry_after=math.ceil(_wait(rule, level)))
+def _refusal(rule: Rule, wait: float) -> exception.RateLimited:
+    error = exception.RateLimited("This request was rate-limited.", retry_after=math.ceil(wait))
     error.details = f"Only {rule.value} {rule.verb} requests can be made to {rule.uri} every MINUTE."
     return error

@@ -38,11 +38,14 @@ class TokenBucket:
 
         More than the bucket holds is granted when it is full; the rest is a debt. Otherwise it would never be granted.
         """
-        missing = min(amount, self.capacity) - self.available(now)
-        if missing > 0:
-            return missing / self.rate
-        self.level -= amount
-        return 0.0
+        wait = self.wait(amount, now)
+        if not wait:
+            self.level -= amount
+        return wait
+
+    def wait(self, amount: float, now: float) -> float:
+        """Return the seconds until :meth:`take` will grant ``amount``, 0 when it does now."""
+        return max(0.0, min(amount, self.capacity) - self.available(now)) / self.rate
 
     def spend(self, amount: float, now: float) -> None:
         """Take what was used already, into debt if need be, of at most one capacity."""

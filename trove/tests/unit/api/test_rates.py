@@ -63,10 +63,10 @@ class RateLimiterTest(base.UnitTestCase):
         limiter.admit("p", "GET", ())
         self.assertEqual(60, (limiter.standings("p")[0].next_available - now).total_seconds())
 
-    def test_empty_buckets_are_forgotten(self) -> None:
+    def test_full_buckets_are_forgotten(self) -> None:
         limiter = self.limiter(http_get_rate=60)
         for number in range(rates._SWEEP_AT):
             limiter.admit(f"p{number}", "GET", ())
         self.clock.advance(5)
         limiter.admit("q", "GET", ())
-        self.assertEqual(1, len(limiter._levels))
+        self.assertEqual(1, len(limiter._buckets))
