@@ -172,7 +172,7 @@ def service_reason(
         return reason
     return (
         f"The agent has not reported since {reported_at:%Y-%m-%dT%H:%M:%S}, so nobody knows what the database does. An "
-        "agent that has hung is restarted by itself."
+        "agent that has hung is restarted automatically."
     )
 
 
