@@ -81,7 +81,8 @@ class Identities:
             known = self._guests.get(instance_id)
             if known is None or known.until <= clock.monotonic():
                 return None
-            self._guests.move_to_end(instance_id)
+            if known.row is not None:
+                self._guests.move_to_end(instance_id)
             return known
 
     def load(self, instance_ids: Collection[str]) -> dict[str, Known]:
@@ -96,6 +97,9 @@ class Identities:
                 if former is not None:
                     known.follows(former)
                 self._guests[instance_id] = known
+                if known.row is None:
+                    # The first to be forgotten: anybody can make up names, and must not displace guests by it.
+                    self._guests.move_to_end(instance_id, last=False)
             while len(self._guests) > _MAX_GUESTS:
                 self._guests.popitem(last=False)
         return found

@@ -160,6 +160,16 @@ class LooksTest(base.UnitTestCase):
         memory.load([str(number) for number in range(10)])
         self.assertEqual(4, len(memory._guests))
 
+    def test_names_that_somebody_has_made_up_displace_no_guest(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch("trove.conductor.identities._MAX_GUESTS", 4))
+        memory = self.world.intake.identities
+        memory.load([self.guest.id])
+        for number in range(10):
+            memory.load([str(number)])
+            memory.recall(str(number))
+        self.assertIsNotNone(memory.recall(self.guest.id))
+        self.assertEqual(4, len(memory._guests))
+
     def test_nothing_is_remembered_for_long(self) -> None:
         memory = self.world.intake.identities
         absent = ids.new_id()
