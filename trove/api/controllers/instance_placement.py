@@ -89,7 +89,8 @@ def _nic(item: Mapping[str, Any]) -> dict[str, str | None]:
 def _nic_reasons(req: ApiRequest, item: Mapping[str, Any]) -> list[str]:
     wanted, only = _nic(item), req.services.only_network
     if only is not None:
-        if wanted["subnet"] or wanted["address"] or (wanted["network"] or "").lower() != only:
+        named = {str(item[name]).lower() for name in ("network_id", "net-id") if item.get(name)}
+        if wanted["subnet"] or wanted["address"] or named != {only}:
             return [f"instance.nics may only name the one network of this service, {only}, and no place in it"]
         return []
     found = []

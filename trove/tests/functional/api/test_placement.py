@@ -86,6 +86,7 @@ class OnlyNetworkTest(world.InstanceTestCase):
             {"net-id": ids.new_id()},
             {"subnet_id": ids.new_id()},
             {"network_id": self.only_network, "ip_address": "192.0.2.9"},
+            {"network_id": self.only_network, "net-id": ids.new_id()},
             {},
         ):
             message = self.refused("POST", "/instances", self.wanted(nics=[nic]), status=400)
