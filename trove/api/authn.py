@@ -4,8 +4,9 @@
 ``http_basic`` checks a name and a password against a file of bcrypt hashes. bcrypt is slow on purpose, so a success
 is remembered as an HMAC under a key that only this process has: the next request with the same password costs
 microseconds, and neither memory nor a core dump holds the password. Who guesses is slowed down by
-:mod:`trove.api.throttle`. ``keystone`` has tokens validated; see :mod:`trove.api.authn_keystone`. ``noauth`` believes
-everybody and takes the project from the path.
+:mod:`trove.api.throttle`, and few passwords are checked at a time (:mod:`trove.api.password_checks`). ``keystone`` has
+tokens validated; see :mod:`trove.api.authn_keystone`. ``noauth`` believes everybody and takes the project from the
+path.
 """
 
 import base64
@@ -26,6 +27,7 @@ import bcrypt
 import yaml
 from oslo_config import cfg
 
+from trove.api.password_checks import PasswordChecks
 from trove.api.throttle import Throttle
 from trove.common import exception
 
@@ -150,6 +152,8 @@ class HttpBasic:
             raise UsersFileError(f"[DEFAULT] http_basic_auth_user_file: {error}") from None
         self._verified: dict[str, bytes] = {}
         self._throttle = Throttle(conf)
+        # The other threads are for those who have logged in before.
+        self._checks = PasswordChecks(max(1, int(conf.api_threads) // 2))
         # Checked in place of an unknown user's hash, so that the answer takes as long.
         self._decoy = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(_ROUNDS))
 
@@ -176,7 +180,8 @@ class HttpBasic:
             return user
         if len(password) > MAX_PASSWORD_BYTES:
             return None
-        correct = bcrypt.checkpw(password, user.password_hash if user else self._decoy)
+        hashed = user.password_hash if user else self._decoy
+        correct = self._checks.run((name, proof, hashed), lambda: bcrypt.checkpw(password, hashed))
         if user is None or not correct:
             return None
         # The hash is part of the record: a changed password makes the old record worthless.

@@ -3,6 +3,7 @@ import base64
 import os
 import pathlib
 import stat
+from concurrent.futures import Future
 from typing import Any
 from unittest import mock
 
@@ -176,6 +177,16 @@ class HttpBasicTest(UsersFileCase):
         with mock.patch.object(bcrypt, "checkpw", autospec=True, side_effect=AssertionError("slow again")):
             self.assertEqual("bob", self.strategy.authenticate(header("bob", "builder")).user_id)
             self.assertRaises(AssertionError, self.strategy.authenticate, header("bob", "guess"))
+
+    def test_guesses_leave_threads_to_those_who_have_logged_in(self) -> None:
+        alice, bob = header("alice", "wonder land:ä"), header("bob", "builder")
+        self.strategy.authenticate(alice)
+        checks = self.strategy._checks  # type: ignore[attr-defined]
+        checks._running.update((number, Future()) for number in range(8))
+        self.assertRaises(exception.ServiceUnavailable, self.strategy.authenticate, bob)
+        self.assertEqual("alice", self.strategy.authenticate(alice).user_id)
+        checks._running.clear()
+        self.assertEqual("bob", self.strategy.authenticate(bob).user_id)
 
     def test_a_password_changed_in_the_file_counts_at_once(self) -> None:
         self.strategy.authenticate(header("bob", "builder"))
