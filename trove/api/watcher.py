@@ -79,9 +79,7 @@ class Watcher:
             found = {operation.id: operation for operation in self._ended({watch.operation_id for watch in watches})}
         except Exception as err:  # boundary: the database may be back at the next look, and who waits gives up in time
             kind = type(err).__name__
-            self._failures.log(
-                logging.WARNING, kind, f"The database does not say which operations have ended: {kind}"
-            )
+            self._failures.log(logging.WARNING, kind, f"The database does not say which operations have ended: {kind}")
         now = clock.monotonic()
         for watch in watches:
             operation = found.get(watch.operation_id)

@@ -175,9 +175,7 @@ class _Serving:
 
     def _exhausted(self, error: OSError, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Accepting has failed for want of something that an old connection may hold."""
-        self._failures.log(
-            logging.WARNING, str(error.errno), f"A connection could not be accepted: {error.strerror}"
-        )
+        self._failures.log(logging.WARNING, str(error.errno), f"A connection could not be accepted: {error.strerror}")
         oldest = self._ledger.oldest()
         if oldest is not None:
             self._evict([oldest])
