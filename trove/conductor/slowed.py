@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from trove.common import clock
 from trove.conductor.budgets import Budgets
+from trove.conf import notifications
 from trove.db.api import Database, retry_on_conflict
 from trove.objects import errors, heartbeat, instance_listing, notification
 from trove.objects.instance_listing import InstanceRow
@@ -63,6 +64,8 @@ class SlowedGuests:
     def _write(self, slowed: list[str], news: list[str]) -> None:
         with self._db.writer() as session:
             heartbeat.slow(session, slowed, self._db.now(session))
+            if not notifications.enabled(self._conf):
+                return  # nobody would ever take them out
             payloads = [_payload(row) for row in (_find(session, item) for item in news) if row is not None]
             notification.add(session, "dbaas.guest.slowed", self._conf.host, payloads)
 

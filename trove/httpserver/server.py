@@ -87,8 +87,9 @@ class Server:
         connections = sockets.allow_descriptors(self._limits.connections)
         if connections < self._limits.connections:
             LOG.warning(
-                "The limit of open files lets %s have %d connections only, not %d",
+                "The limit of open files lets the %s have only %d connections instead of %d; raise it to %d",
                 self._name, connections, self._limits.connections,
+                self._limits.connections + sockets.OTHER_DESCRIPTORS,
             )  # fmt: skip
         limits = dataclasses.replace(self._limits, connections=connections)
         self._serving = _Serving(self._bound, self._application, limits)

@@ -17,7 +17,7 @@ from typing import Protocol
 #: read. Connections inherit it from the listening socket.
 _SEND_BUFFER = 128 * 1024
 #: Descriptors that the rest of the process may need besides the server's connections.
-_OTHER_DESCRIPTORS = 512
+OTHER_DESCRIPTORS = 512
 
 
 class Listener(Protocol):
@@ -129,13 +129,13 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
 def allow_descriptors(connections: int) -> int:
     """Raise the process's limit of open files as far as needed and allowed; return how many connections fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + _OTHER_DESCRIPTORS
+    wanted = connections + OTHER_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return connections
-    return max(16, soft - _OTHER_DESCRIPTORS, soft // 2)
+    return max(16, soft - OTHER_DESCRIPTORS, soft // 2)
 
 
 def peer_of(sock: socket.socket, address: str) -> str:

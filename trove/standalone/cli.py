@@ -142,6 +142,9 @@ def _say(line: str) -> None:
 
 
 def _status(layout: Layout, as_json: bool) -> int:
+    if not layout.root.exists() and not as_json:
+        _say(f"there is no service in {layout.root}, because that directory does not exist; see --data-dir")
+        return 3
     document = report.status(layout)
     if as_json:
         print(json.dumps(document, indent=2))

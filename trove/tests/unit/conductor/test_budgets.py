@@ -72,7 +72,8 @@ class SlowedGuestsTest(base.UnitTestCase):
         self.world = self.useFixture(world.World())
         self.clock = self.useFixture(ManualClock())
         self.guests = [self.world.enrolled() for _ in range(3)]
-        self.slowed = slowed.SlowedGuests(self.new_conf(), self.world.db, self.world.budgets)
+        self.conf = self.new_conf(oslo_messaging_notifications__driver=["messagingv2"])
+        self.slowed = slowed.SlowedGuests(self.conf, self.world.db, self.world.budgets)
 
     def warnings(self) -> int:
         return self.logs.text().count("reports more than")
@@ -105,11 +106,19 @@ class SlowedGuestsTest(base.UnitTestCase):
         self.assertEqual([None, None], reasons[1:])
         self.assertEqual([self.guests[0].id], [item for item, _moment in since])
 
+    def notified(self) -> list[str]:
+        with self.world.db.reader() as session:
+            return [payload["instance_id"] for payload in session.scalars(sa.select(models.Notification.payload))]
+
+    def test_nothing_is_kept_for_notifications_that_nobody_wants(self) -> None:
+        self.conf.clear_override("driver", "oslo_messaging_notifications")
+        self.world.budgets.cut_short(self.guests[0].id)
+        self.slowed.look()
+        self.assertEqual((1, []), (self.warnings(), self.notified()))
+
     def test_guest_of_an_instance_that_has_gone(self) -> None:
         self.world.budgets.cut_short(ids.new_id())
         self.world.budgets.cut_short(self.guests[0].id)
         self.slowed.look()
         self.assertEqual(2, self.warnings())
-        with self.world.db.reader() as session:
-            told = session.scalars(sa.select(models.Notification.payload)).all()
-        self.assertEqual([self.guests[0].id], [payload["instance_id"] for payload in told])
+        self.assertEqual([self.guests[0].id], self.notified())

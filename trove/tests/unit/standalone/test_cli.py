@@ -56,7 +56,11 @@ class TestCommandLine(base.UnitTestCase):
     def test_status_of_nothing(self) -> None:
         code, out, _ = self.run_cli("status", "--json")
         self.assertEqual((3, False, []), (code, *(json.loads(out)[k] for k in ("running", "instances"))))
-        self.assertEqual(3, self.run_cli("status")[0])
+
+    def test_status_of_a_directory_that_is_not_there(self) -> None:
+        self.assertFalse(self.root.exists())
+        code, out, _ = self.run_cli("status")
+        self.assertEqual((3, True), (code, f"no service in {self.root}, because" in out))
 
     def test_down_is_repeatable(self) -> None:
         for _ in range(2):
