@@ -152,7 +152,9 @@ class BudgetTest(case.GatewayCase):
         self.assertLess(longest, 1.0)
 
     def test_guest_beyond_its_budget_is_slowed_alone_and_shown(self) -> None:
-        conductor = self.conductor(guest_bus__guest_message_rate=1.0)
+        conductor = self.conductor(
+            guest_bus__guest_message_rate=1.0, oslo_messaging_notifications__driver=["messagingv2"]
+        )
         hostile, honest = self.world.enrolled(), self.world.enrolled()
         client = self.client(hostile)
         for _ in range(10):
