@@ -9,7 +9,8 @@ what does not fit is answered with 503 at once.
 A request that has to wait for something need not keep its thread. ``environ["trove.defer"]`` is a function: called
 with any object and a function for the case that the client goes, it returns the function that ends the wait. What the
 application then answers is thrown away. When the wait ends, the application is called again, with the same request
-and that object as ``environ["trove.resumed"]``.
+and that object as ``environ["trove.resumed"]``. A client may go just then too: the function for that case is then
+called before, during or instead of the second call.
 """
 
 import asyncio
@@ -173,9 +174,16 @@ class WSGIApplication:
 
     async def _answer(self, head: Head, body: bytes) -> _Answer:
         resumed = None
+        earlier: _Deferral | None = None
         while True:
             deferral = _Deferral(asyncio.get_running_loop())
-            answer = await self._in_thread(self._call, environ(head, body), deferral, resumed)
+            try:
+                answer = await self._in_thread(self._call, environ(head, body), deferral, resumed)
+            except asyncio.CancelledError:
+                # It may never have come to a thread, and then nobody else tells whom it has waited for.
+                if earlier is not None:
+                    earlier.abandon()
+                raise
             if isinstance(answer, _Answer):
                 return answer
             self._waiting.add(deferral)
@@ -183,7 +191,7 @@ class WSGIApplication:
                 await deferral.wait()
             finally:
                 self._waiting.discard(deferral)
-            resumed = deferral.resumed
+            resumed, earlier = deferral.resumed, deferral
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         with self._lock:

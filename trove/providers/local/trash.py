@@ -35,7 +35,8 @@ class Trash:
     def __init__(self, directory: Path, account: privileges.Account | None) -> None:
         self._directory = directory
         self._account = account
-        self._told: dict[str, str] = {}
+        #: By the name of an item, what kind of error it was last logged with.
+        self._told: dict[str, tuple[type[Exception], int | None]] = {}
 
     def new_name(self) -> Path:
         """Return where something may be built that a crash leaves here."""
@@ -62,8 +63,8 @@ class Trash:
         gone = not os.path.lexists(item)
         if gone:
             self._told.pop(item.name, None)
-        elif errors and self._told.get(item.name) != str(errors[0]):
-            self._told[item.name] = str(errors[0])
+        elif errors and self._told.get(item.name) != (kind := _kind(errors[0])):
+            self._told[item.name] = kind
             LOG.error("%s cannot be deleted now, and is tried again: %s", item, errors[0])
         return gone
 
@@ -129,3 +130,8 @@ class Trash:
             return trees.empty(handle)
         finally:
             os.close(handle)
+
+
+def _kind(error: Exception) -> tuple[type[Exception], int | None]:
+    # Not its text: each pass gives what it cannot remove another name.
+    return type(error), error.errno if isinstance(error, OSError) else None

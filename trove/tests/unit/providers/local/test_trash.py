@@ -102,6 +102,18 @@ class TrashTest(base.UnitTestCase):
         self.trash.round()
         self.assertEqual([], self.items())
 
+    def test_one_that_has_another_name_in_each_pass_is_told_once(self) -> None:
+        if self.account is None:
+            self.skipTest("needs root")
+        thing = self.thing()
+        (thing / "state" / "ours").mkdir(mode=0o700)
+        (thing / "state" / "ours" / "file").touch()
+        os.chown(thing / "state", self.account.uid, self.account.gid)
+        self.trash.take(thing)
+        for _ in range(3):
+            self.trash.round()
+        self.assertEqual(1, self.logs.text().count("cannot be deleted now"))
+
     def test_a_round_is_bounded(self) -> None:
         now = clock.monotonic()
         for name in ("a", "b", "c"):
