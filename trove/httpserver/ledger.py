@@ -53,11 +53,12 @@ class Ledger(Generic[K]):
     >>> ledger.take("b"), ledger.open("d", "198.51.100.7")
     (True, ['c'])
 
+    :ivar limits: in force. When others are set, connections that are too many by then go with the next newcomer.
     :ivar busy: how many have a complete request.
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+        self.limits = limits
         self._entries: dict[K, _Entry[K]] = {}
         self._peers: dict[str, _Group[K]] = {}
         self._all: _Group[K] = _Group()
@@ -80,9 +81,9 @@ class Ledger(Generic[K]):
             each.waiting[key] = None
         victims = []
         # A peer whose other connections are all busy is within its rights: guests behind one address hold their polls.
-        if group.count > self._limits.connections_per_peer and len(group.waiting) > 1:
+        if group.count > self.limits.connections_per_peer and len(group.waiting) > 1:
             victims.append(self._remove_oldest(group.waiting))
-        if self._all.count > self._limits.connections:
+        while self._all.count > self.limits.connections and self._all.waiting:
             victims.append(self._remove_oldest(self._all.waiting))
         return victims
 
@@ -96,9 +97,9 @@ class Ledger(Generic[K]):
             each.held += count
             each.holding.setdefault(key, None)
         victims = []
-        while entry.group.holding and entry.group.held > self._limits.held_bytes_per_peer:
+        while entry.group.holding and entry.group.held > self.limits.held_bytes_per_peer:
             victims.append(self._remove_oldest(entry.group.holding))
-        while self._all.holding and self._all.held > self._limits.held_bytes:
+        while self._all.holding and self._all.held > self.limits.held_bytes:
             victims.append(self._remove_oldest(self._all.holding))
         return victims
 
@@ -122,7 +123,7 @@ class Ledger(Generic[K]):
         self.release(key, entry.held)
         if entry.busy:
             return True
-        if self.busy >= self._limits.busy_connections:
+        if self.busy >= self.limits.busy_connections:
             return False
         entry.busy = True
         self.busy += 1

@@ -84,15 +84,8 @@ class Server:
         except BaseException:
             self._unbind()
             raise
-        connections = sockets.allow_descriptors(self._limits.connections)
-        if connections < self._limits.connections:
-            LOG.warning(
-                "The limit of open files lets the %s have only %d connections instead of %d; raise it to %d",
-                self._name, connections, self._limits.connections,
-                self._limits.connections + sockets.OTHER_DESCRIPTORS,
-            )  # fmt: skip
-        limits = dataclasses.replace(self._limits, connections=connections)
-        self._serving = _Serving(self._bound, self._application, limits)
+        self._serving = _Serving(self._bound, self._application, self._limits)
+        sockets.SHARES.join(self, self._limits.connections, self._allow)
         self._thread = threading.Thread(target=self._serving.run, name=self._name, daemon=True)
         self._thread.start()
         LOG.info("%s listens on %s", self._name, ", ".join(_shown(sock) for sock, _ in self._bound))
@@ -105,6 +98,16 @@ class Server:
         self._thread.join(self._limits.stop_seconds + 5)
         self._thread = None
         self._unbind()
+        sockets.SHARES.leave(self)
+
+    def _allow(self, connections: int) -> None:
+        assert self._serving is not None
+        if self._serving.allow(connections) and connections < self._limits.connections:
+            LOG.warning(
+                "The limit of open files lets the %s have only %d connections instead of %d; raise it to the sum of all "
+                "connections of the process and %d more",
+                self._name, connections, self._limits.connections, sockets.OTHER_DESCRIPTORS,
+            )  # fmt: skip
 
     def _unbind(self) -> None:
         for (sock, _), listener in zip(self._bound, self._listeners, strict=False):
@@ -134,6 +137,12 @@ class _Serving:
         logging.getLogger("tornado.general").setLevel(logging.ERROR)
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.run(self._serve())
+
+    def allow(self, connections: int) -> bool:
+        """Set how many connections there may be; in any thread. Tell whether that is another number than before."""
+        changed = connections != self._ledger.limits.connections
+        self._ledger.limits = dataclasses.replace(self._limits, connections=connections)
+        return changed
 
     def stop(self) -> None:
         """Tell the thread to stop."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who has to go when there is no room."""
 
+import dataclasses
 import random
 
 from trove.httpserver.ledger import Ledger
@@ -35,6 +36,13 @@ class LedgerTest(base.UnitTestCase):
             self.ledger.take(f"a{number}")
         self.assertEqual([], self.ledger.open("a4", "a"))
         self.assertEqual(["a4"], self.ledger.open("a5", "a"))
+
+    def test_with_lower_limits_a_newcomer_displaces_all_that_are_too_many(self) -> None:
+        for number in range(6):
+            self.ledger.open(f"a{number}", f"peer {number}")
+        self.ledger.take("a0")
+        self.ledger.limits = dataclasses.replace(LIMITS, connections=3)
+        self.assertEqual(["a1", "a2", "a3", "a4"], self.ledger.open("b", "b"))
 
     def test_with_all_full_the_oldest_of_all_goes(self) -> None:
         for number in range(32):
