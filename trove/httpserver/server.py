@@ -104,8 +104,8 @@ class Server:
         assert self._serving is not None
         if self._serving.allow(connections) and connections < self._limits.connections:
             LOG.warning(
-                "The limit of open files lets the %s have only %d connections instead of %d; raise it to the sum of all "
-                "connections of the process and %d more",
+                "The limit of open files lets the %s have only %d connections instead of %d; raise it to all "
+                "connections of the process together and %d more",
                 self._name, connections, self._limits.connections, sockets.OTHER_DESCRIPTORS,
             )  # fmt: skip
 

@@ -67,6 +67,8 @@ def configure(layout: Layout, settings: Settings) -> cfg.ConfigOpts:
     conf.set_default("gateway_bind_port", settings.gateway_port, group="guest_bus")
     conf.set_default("heartbeat_interval", 5.0, group="guest_bus")
     conf.set_default("agent_heartbeat_expiry", 30.0, group="guest_bus")
+    # More than one host bears, and their connections and those of the API fit into the usual limit of open files.
+    conf.set_default("gateway_max_guests", 1000, group="guest_bus")
     conf.set_default("enforce_new_defaults", settings.enforce_new_defaults, group="oslo_policy")
     conf.set_default("availability_zones", ["local"])
     conf.set_default("bind_host", "127.0.0.1")

@@ -22,7 +22,7 @@ class ServersTest(base.FunctionalTestCase):
             self.addCleanup(server.stop)
         self.assertEqual([750, 250], [server._serving._ledger.limits.connections for server in servers])
         self.assertEqual(
-            ["server-3000 have 1000", "server-3000 have 750", "server-1000 have 250"],
+            ["the server-3000 have only 1000", "the server-3000 have only 750", "the server-1000 have only 250"],
             [line.partition("lets ")[2].partition(" connections")[0] for line in self.logs.text().splitlines()
              if "open files" in line],
         )  # fmt: skip
