@@ -9,14 +9,26 @@ from oslo_config import cfg
 
 from trove.api import errors, microversions
 from trove.api.middleware import WSGIApp
-from trove.common import exception, listeners
+from trove.common import exception, health, listeners
 from trove.httpserver import sockets
-from trove.httpserver.application import Reply
+from trove.httpserver.application import Accept, Head, Reply
 from trove.httpserver.limits import Limits
 from trove.httpserver.server import Server
 from trove.httpserver.wsgi import WSGIApplication
 
 _ERRORS = {400: exception.BadRequest, 413: exception.RequestTooLarge, 503: exception.ServiceUnavailable}
+
+
+class Application(WSGIApplication):
+    """The application, which says that it is alive even while all of its threads wait, for the database perhaps."""
+
+    def decide(self, head: Head) -> Accept | Reply:
+        """See :class:`~trove.httpserver.application.Application`."""
+        if head.path.rstrip("/") != health.LIVE:
+            return super().decide(head)
+        if head.method == "HEAD":
+            return Reply(204)
+        return Reply(200, [("Content-Type", "text/plain; charset=UTF-8"), ("Cache-Control", "no-store")], b"OK")
 
 
 class ApiServer(Server):
@@ -31,7 +43,7 @@ class ApiServer(Server):
     def __init__(self, conf: cfg.ConfigOpts, app: WSGIApp) -> None:
         tls = (conf.api_cert_file, conf.api_key_file) if conf.api_cert_file and conf.api_key_file else None
         listener = sockets.TCP(conf.bind_host, conf.bind_port, tls, backlog=conf.api_backlog)
-        application = WSGIApplication(
+        application = Application(
             app,
             refusal,
             max_body=conf.max_request_body_size,

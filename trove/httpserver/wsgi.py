@@ -144,7 +144,7 @@ class WSGIApplication:
         self._waiting: set[_Deferral] = set()
         self._pool = ThreadPoolExecutor(threads, "wsgi")
 
-    def decide(self, head: Head) -> Accept:
+    def decide(self, head: Head) -> Accept | Reply:
         """Every body is read, within its limit."""
         return self._accept
 

@@ -5,6 +5,8 @@ import base64
 import http.client
 import json
 import socket
+import threading
+from collections.abc import Callable
 
 from trove.api import authn, server
 from trove.tests.functional.api import base
@@ -42,6 +44,30 @@ class ServerTest(base.ApiTestCase):
             status, _ = self.ask("POST", f"/v1.0/{base.PROJECT}/flavors", b"x" * 50_000, Content_Type="text/plain")
             self.assertEqual(405, status)
             self.assertEqual(200, self.ask("GET", "/")[0])
+
+    def test_it_is_alive_while_all_threads_wait(self) -> None:
+        waiting, go_on = threading.Semaphore(0), threading.Event()
+
+        def stuck(_environ: object, start_response: Callable[..., object]) -> list[bytes]:
+            waiting.release()
+            go_on.wait(60)
+            start_response("204 No Content", [])
+            return []
+
+        alive = server.ApiServer(self.conf, stuck)
+        alive.start()
+        self.addCleanup(alive.stop)
+        self.addCleanup(go_on.set)
+        clients = [http.client.HTTPConnection("127.0.0.1", alive.port, timeout=30) for _ in range(4)]
+        for client in clients:
+            self.addCleanup(client.close)
+        for client in clients[:2]:
+            client.request("GET", "/")
+            waiting.acquire()
+        for method, status, body in (("GET", 200, b"OK"), ("HEAD", 204, b"")):
+            clients[3].request(method, "/healthcheck/live")
+            response = clients[3].getresponse()
+            self.assertEqual((status, body), (response.status, response.read()))
 
     def test_chunked_bodies_are_limited(self) -> None:
         path = f"/v1.0/{base.PROJECT}/instances"
