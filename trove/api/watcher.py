@@ -58,8 +58,9 @@ class Watcher:
         with self._lock:
             self._watches.add(watch)
             if not self._running:
-                self._running = True
+                # When it cannot be started, the next one who waits tries again.
                 threading.Thread(target=self._loop, name="operation-watcher", daemon=True).start()
+                self._running = True
         self._came.set()
         return watch
 
