@@ -20,7 +20,7 @@ from tornado.http1connection import HTTP1ConnectionParameters, HTTP1ServerConnec
 
 from trove.common import clock
 from trove.common.log_limit import LogLimit
-from trove.httpserver import sockets
+from trove.httpserver import shares, sockets
 from trove.httpserver.application import Application
 from trove.httpserver.connection import Connection
 from trove.httpserver.ledger import Ledger
@@ -85,7 +85,7 @@ class Server:
             self._unbind()
             raise
         self._serving = _Serving(self._bound, self._application, self._limits)
-        sockets.SHARES.join(self, self._limits.connections, self._allow)
+        shares.SHARES.join(self, self._limits.connections, self._allow)
         self._thread = threading.Thread(target=self._serving.run, name=self._name, daemon=True)
         self._thread.start()
         LOG.info("%s listens on %s", self._name, ", ".join(_shown(sock) for sock, _ in self._bound))
@@ -98,7 +98,7 @@ class Server:
         self._thread.join(self._limits.stop_seconds + 5)
         self._thread = None
         self._unbind()
-        sockets.SHARES.leave(self)
+        shares.SHARES.leave(self)
 
     def _allow(self, connections: int) -> None:
         assert self._serving is not None
@@ -106,7 +106,7 @@ class Server:
             LOG.warning(
                 "The limit of open files lets the %s have only %d connections instead of %d; raise it to all "
                 "connections of the process together and %d more",
-                self._name, connections, self._limits.connections, sockets.OTHER_DESCRIPTORS,
+                self._name, connections, self._limits.connections, shares.OTHER_DESCRIPTORS,
             )  # fmt: skip
 
     def _unbind(self) -> None:

@@ -3,7 +3,7 @@
 
 from unittest import mock
 
-from trove.httpserver import sockets
+from trove.httpserver import shares, sockets
 from trove.httpserver.limits import Limits
 from trove.httpserver.server import Server
 from trove.tests import base
@@ -11,8 +11,8 @@ from trove.tests import base
 
 class ServersTest(base.FunctionalTestCase):
     def test_a_second_server_takes_from_the_first(self) -> None:
-        shares = sockets.Shares(lambda wanted: min(wanted, 1000))
-        self.enterContext(mock.patch.object(sockets, "SHARES", shares))
+        own = shares.Shares(lambda wanted: min(wanted, 1000))
+        self.enterContext(mock.patch.object(shares, "SHARES", own))
         servers = [
             Server([sockets.TCP("127.0.0.1", 0)], mock.Mock(), Limits(connections=wanted), name=f"server-{wanted}")
             for wanted in (3000, 1000)

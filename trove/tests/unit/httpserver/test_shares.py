@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two servers in one process have its open files together."""
 
-from trove.httpserver import sockets
+from trove.httpserver import shares
 from trove.tests import base
 
 
@@ -9,7 +9,7 @@ class SharesTest(base.UnitTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.told: dict[str, int] = {}
-        self.shares = sockets.Shares(lambda wanted: min(wanted, 10000))
+        self.shares = shares.Shares(lambda wanted: min(wanted, 10000))
 
     def join(self, name: str, wanted: int) -> None:
         self.shares.join(name, wanted, lambda connections: self.told.update({name: connections}))
