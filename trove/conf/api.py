@@ -35,8 +35,8 @@ LISTEN_OPTS = [
         min=1,
         help="Requests of one project that may wait at a time for the outcome of what they began, such as the enabling "
         "of root; more are refused with 429 before they begin anything, or answered with 202 at once where the API has "
-        "that answer. Under trove-api a request that waits occupies "
-        "no thread; under another WSGI server it does, so there a quarter of api_threads may wait in all.",
+        "that answer. Under trove-api a request that waits occupies no thread; under another WSGI server it does, so "
+        "there a quarter of api_threads may wait in all.",
     ),
     cfg.IntOpt("api_backlog", default=256, min=1, help="Connections that may wait to be accepted."),
     cfg.IntOpt(

@@ -92,8 +92,7 @@ OPTS = [
         min=1.0,
         help="Messages per second that one guest may send to one conductor, and ten times as many at once; each 64 KiB "
         "of a message count as one more. A guest needs less than one in normal operation and about four for each "
-        "command. "
-        "One that sends more is told to wait, and its instance says so.",
+        "command. One that sends more is told to wait, and its instance says so.",
     ),
     cfg.IntOpt(
         "guest_rows_per_minute",

@@ -100,22 +100,22 @@ def submit(
     made: command.Command | MakeInTransaction,
     purpose: str,
     timeout: float,
-    look: float | None = None,
+    patience: float | None = None,
 ) -> AwaitSignal | Done | None:
     """Have ``made`` submitted at the checkpoint and await its result, unless it was submitted before; ``None`` when
     there is no guest to ask.
 
     :param timeout: seconds until the guest is to begin.
-    :param look: seconds until the step runs again to look itself; ``None``: a while after ``timeout``.
+    :param patience: seconds until the step runs again to look itself; ``None``: a while after ``timeout``.
     """
-    look = timeout + _MARGIN if look is None else look
+    patience = timeout + _MARGIN if patience is None else patience
     env: Environment = ctx.env
     with env.db.reader() as session:
         if not _has_guest(session, ctx.resource_id):
             return None
         command_id, known = _latest(session, ctx.token, purpose)
     if known is not None:
-        return _await(ctx, known, look)
+        return _await(ctx, known, patience)
 
     def write(session: Session) -> None:
         if isinstance(made, command.Command):
@@ -128,15 +128,15 @@ def submit(
 
     ctx.at_checkpoint(write)
     ctx.after_checkpoint(lambda: env.conductor.deliver(ctx.resource_id))
-    return AwaitSignal(operations.command_signal(command_id), look)
+    return AwaitSignal(operations.command_signal(command_id), patience)
 
 
-def _await(ctx: StepContext, known: GuestCommand, look: float) -> AwaitSignal | Done:
+def _await(ctx: StepContext, known: GuestCommand, patience: float) -> AwaitSignal | Done:
     """Await the result of a command that was submitted, unless it is done."""
     if known.state == guest_command.DONE:
         return Done(known.result)
     ctx.after_checkpoint(lambda: ctx.env.conductor.deliver(ctx.resource_id))
-    return AwaitSignal(operations.command_signal(known.id), look)
+    return AwaitSignal(operations.command_signal(known.id), patience)
 
 
 def _has_guest(session: Session, instance_id: str) -> bool:
@@ -249,7 +249,7 @@ class GuestStep:
         self._what = what
         self._timeout = timeout
         # Of an outcome that is unknown there is no signal.
-        self._look = LOOK if patient else timeout + _MARGIN
+        self._patience = LOOK if patient else timeout + _MARGIN
         self._unmake = unmake
         self._keep = keep
 
@@ -267,9 +267,9 @@ class GuestStep:
         if ctx.timed_out and (known is None or not self._patient):
             return Failed("guest.timeout", f"The guest did not {self._what} in time; try again, or ask the operator.")
         if known is not None:  # by an earlier attempt, or ahead: what it says need not be put together again
-            return _await(ctx, known, self._look)
+            return _await(ctx, known, self._patience)
         made = self._make(ctx, outside.load_instance(ctx))
-        return Done() if made is None else submit(ctx, made, "run", self._timeout, self._look) or NO_GUEST
+        return Done() if made is None else submit(ctx, made, "run", self._timeout, self._patience) or NO_GUEST
 
     def write_ahead(self, ctx: StepContext, deadline: float) -> None:
         """Have the command written at the checkpoint of an earlier step, whose context this is.

@@ -66,7 +66,6 @@ class TestMask(base.UnitTestCase):
         self.assertEqual("a password=*** b", redact.mask_text("a password=hunter2 b"))
         self.assertEqual("http://u:***@h/x y", redact.mask_text("http://u:hunter2@h/x y"))
 
-
     @hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])  # of a busy machine
     @hypothesis.given(st.lists(st.sampled_from(_WORDS)).map("".join))
     def test_any_mixture(self, text: str) -> None:
