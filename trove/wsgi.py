@@ -10,6 +10,7 @@ from trove.common.threads import use_native_threads
 
 use_native_threads()
 
+import atexit  # noqa: E402
 import functools  # noqa: E402
 import os  # noqa: E402
 import threading  # noqa: E402
@@ -18,6 +19,7 @@ from typing import Any  # noqa: E402
 
 from trove.api.middleware import WSGIApp  # noqa: E402
 from trove.cmd import api, startup  # noqa: E402
+from trove.cmd.presence import Presence  # noqa: E402
 
 _CONFIG_FILES = "OS_TROVE_CONFIG_FILES"
 _lock = threading.Lock()
@@ -26,7 +28,15 @@ _lock = threading.Lock()
 @functools.cache
 def _make(pid: int) -> WSGIApp:
     files = [name for name in os.environ.get(_CONFIG_FILES, "").split(";") if name]
-    return api.load(startup.configure("trove-api", [], files=files or None))
+    application, presence = api.load(startup.configure("trove-api", [], files=files or None))
+    presence.start()
+    atexit.register(_leave, presence, pid)
+    return application
+
+
+def _leave(presence: Presence, pid: int) -> None:
+    if os.getpid() == pid:  # a process that was forked from this one has inherited the call
+        presence.stop()
 
 
 def _application() -> WSGIApp:

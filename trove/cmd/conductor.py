@@ -9,6 +9,7 @@ import gc  # noqa: E402
 import os  # noqa: E402
 
 from trove.cmd import startup  # noqa: E402
+from trove.cmd.presence import Presence  # noqa: E402
 from trove.common import service  # noqa: E402
 from trove.conductor.gateway import InsecureGateway  # noqa: E402
 from trove.conductor.service import Conductor, GuestBusMisconfigured  # noqa: E402
@@ -34,5 +35,6 @@ def main() -> int:
     with startup.explained(GuestBusMisconfigured, InsecureGateway):
         conductor = Conductor(conf, db, Store(db), TaskManagerClient(conf, bus).wake, server=name)
         hints = rpc.server(conf, bus, conductor, name)
-        service.Process([conductor, hints], reload=conf.mutate_config_files).run()
+        presence = Presence(conf, db, "trove-conductor")
+        service.Process([presence, conductor, hints], reload=presence.reload).run()
     return 0

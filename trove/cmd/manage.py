@@ -26,6 +26,7 @@ from trove.cmd import (  # noqa: E402
     manage_purge,
     manage_retired,
     manage_schema,
+    manage_service,
     manage_workflow,
     startup,
 )
@@ -56,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     manage_datastore.add_parser(commands)
     manage_image.add_parser(commands)
     manage_guest.add_parser(commands)
+    manage_service.add_parser(commands)
     manage_workflow.add_parser(commands)
     return parser
 
@@ -122,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return manage_datastore.run(db, args)
             if args.command == "guest":
                 return manage_guest.run(db, args)
+            if args.command == "service":
+                return manage_service.run(db, args)
             return manage_workflow.run(conf, db, args)
     finally:
         db.dispose()

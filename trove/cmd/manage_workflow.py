@@ -6,16 +6,13 @@ Every command is a function of ``(conf, db, args)`` that prints to standard outp
 """
 
 import argparse
-import datetime
-import json
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 from oslo_config import cfg
 
-from trove.cmd import manage_purge
-from trove.common import clock, printable
+from trove.cmd import manage_purge, printing
+from trove.common import printable
 from trove.db.api import Database
 from trove.taskmanager import retention
 from trove.taskmanager.abandon import abandon
@@ -77,7 +74,7 @@ def list_workflows(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace)
     with db.reader() as session:
         rows = Store(db).list_workflows(session, states=states, resource_id=args.resource, limit=args.limit)
     rows = [{name: row[name] for name in _COLUMNS} for row in rows]
-    print(_as_json(rows) if args.json else _table(_COLUMNS, rows))
+    print(printing.as_json(rows) if args.json else printing.table(_COLUMNS, rows))
     return 0
 
 
@@ -89,15 +86,15 @@ def show_workflow(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) 
     except OperationNotFound:
         return _missing(args.id)
     if args.json:
-        print(_as_json(row))
+        print(printing.as_json(row))
         return 0
     steps = row.pop("steps")
     for name, value in row.items():
         # A detail has lines of its own, such as the end of an engine's log.
-        first, *more = str(_text(value)).split("\n")
+        first, *more = str(printing.text(value)).split("\n")
         print("\n".join([f"{name:22}{printable.one_line(first)}", *(f"{'':22}{printable.one_line(m)}" for m in more)]))
     print()
-    print(_table(_STEP_COLUMNS, steps))
+    print(printing.table(_STEP_COLUMNS, steps))
     return 0
 
 
@@ -138,23 +135,3 @@ def abort_workflow(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace)
 def _missing(workflow_id: str) -> int:
     print(f"There is no workflow {workflow_id}.", file=sys.stderr)
     return 1
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, datetime.datetime):
-        return clock.isoformat(value)
-    return json.dumps(value) if isinstance(value, dict) else str(value)
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, default=_text, indent=2)
-
-
-def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> str:
-    lines = [list(columns), *([printable.one_line(_text(row[name])) for name in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )

@@ -7,6 +7,7 @@ from trove.common.threads import use_native_threads
 use_native_threads()
 
 from trove.cmd import startup  # noqa: E402
+from trove.cmd.presence import Presence  # noqa: E402
 from trove.common import service  # noqa: E402
 from trove.datastores import registry as datastores  # noqa: E402
 from trove.objectstore.registry import open_store  # noqa: E402
@@ -32,5 +33,6 @@ def main() -> int:
             conductor=ConductorClient(conf, bus),
             objects=open_store(conf),
         )
-    service.Process([TaskManager(env, bus)], reload=conf.mutate_config_files).run()
+    presence = Presence(conf, db, "trove-taskmanager")
+    service.Process([presence, TaskManager(env, bus)], reload=presence.reload).run()
     return 0

@@ -12,7 +12,7 @@ SQLAlchemy takes longer to build a statement than a database to run it, so those
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import sqlalchemy as sa
@@ -87,12 +87,21 @@ class TroveObject(ovo_base.VersionedObject):
         return obj
 
     def column_values(self) -> dict[str, Any]:
-        """Return ``{column: value}`` of every field that is set."""
-        return {n: getattr(self, n) for n in self.fields if n not in self.joined and self.obj_attr_is_set(n)}
+        """Return ``{column: value}`` of every field that is set, as every process that runs can read it."""
+        return self._readable(name for name in self.fields if self.obj_attr_is_set(name))
 
     def changed_columns(self) -> dict[str, Any]:
-        """Return ``{column: value}`` of every field assigned since the last read or save."""
-        return {n: getattr(self, n) for n in self.obj_what_changed() if n not in self.joined}
+        """Return ``{column: value}`` of every field assigned since the last read or save, as every process that runs can
+        read it."""
+        return self._readable(self.obj_what_changed())
+
+    def _readable(self, names: Iterable[str]) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in names if name not in self.joined}
+        oldest = pinned(self.obj_name())
+        if oldest is not None and version_key(oldest) < version_key(self.VERSION):
+            # A field that the older release does not have is a column that it does not read.
+            self.obj_make_compatible(values, oldest)
+        return values
 
     def assign(self, columns: Mapping[str, Any]) -> None:
         """Assign several fields; the names are written in our code, never received.
@@ -115,6 +124,31 @@ class TroveObject(ovo_base.VersionedObject):
         keys = [c.name for c in self.table().primary_key]
         text = " ".join(f"{k}={getattr(self, k) if self.obj_attr_is_set(k) else '?'}" for k in keys)
         return f"<{type(self).__name__} {text}>"
+
+
+#: See :func:`pin`.
+_pins: Mapping[str, str] = {}
+
+
+def pin(versions: Mapping[str, str]) -> None:
+    """Have rows written from now on as the release reads them that has these versions of the objects; see
+    :func:`trove.objects.service_record.pins`.
+
+    A class whose new version writes a *value* that the one before cannot read says with ``obj_make_compatible(values,
+    target_version)`` what is to be written instead.
+    """
+    global _pins
+    _pins = dict(versions)
+
+
+def pinned(name: str) -> str | None:
+    """Return the version that rows of the object ``name`` are written for; ``None``: the present one."""
+    return _pins.get(name)
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Return a key that orders ``major.minor`` by number."""
+    return tuple(int(part) for part in version.split("."))
 
 
 def table_of(model: type[Base]) -> sa.Table:

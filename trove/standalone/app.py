@@ -19,6 +19,7 @@ from trove.api.app import make_app
 from trove.api.server import ApiServer
 from trove.api.services import make_services
 from trove.cmd import startup
+from trove.cmd.presence import Presence
 from trove.common import listeners, service
 from trove.conductor.service import Conductor
 from trove.conf.guest import gateway_port
@@ -162,7 +163,8 @@ class Standalone(service.Group):
         self._code = code.digest()
         self._api = ApiServer(conf, make_app(services, conf))
         # The pid file's lock is held: no other process works on this directory under that name.
-        super().__init__([conductor, hints, TaskManager(env, bus, owner="standalone"), self._api])
+        presence = Presence(conf, db, "trove-standalone")
+        super().__init__([presence, conductor, hints, TaskManager(env, bus, owner="standalone"), self._api])
 
     def start(self) -> None:
         """Start everything; the API last, so that nobody is answered before the work can be done."""

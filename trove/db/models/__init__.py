@@ -11,6 +11,7 @@ from trove.db.models.module import InstanceModule, Module
 from trove.db.models.notification import Notification, PeriodicMark
 from trove.db.models.quota import QuotaLimit, QuotaUsage
 from trove.db.models.secret import Secret
+from trove.db.models.service import Service
 from trove.db.models.workflow import Workflow, WorkflowSignal, WorkflowStep
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "RootHistory",
     "Secret",
     "ServerGroup",
+    "Service",
     "VersionAssociation",
     "VolumeType",
     "Workflow",

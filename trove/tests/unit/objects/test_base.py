@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versioned objects: fingerprints, fields against columns, secrets in repr."""
 
+from typing import Any
+
 from oslo_versionedobjects import base as ovo_base
-from oslo_versionedobjects import fixture
+from oslo_versionedobjects import fields, fixture
 
 from trove import objects
 from trove.objects import base
@@ -57,6 +59,49 @@ class Fields(test_base.UnitTestCase):
         self.assertEqual("<GuestIdentity instance_id=3f0ac4c5-0a0f-4d6a-9a0c-2f8b1d6f1c11>", repr(identity))
         self.assertEqual("<GuestIdentity instance_id=?>", repr(GuestIdentity()))
         self.assertNotIn("very-secret", str(identity))
+
+
+class Pins(test_base.UnitTestCase):
+    """What is written while a process of an older release runs is written as that one reads it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(base.pin, {})
+        self.useFixture(fixture.VersionedObjectRegistryFixture())
+        ovo_base.VersionedObjectRegistry.register(Newer)
+
+    def written(self, pins: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        base.pin(pins)
+        flavor = Newer(name="tiny", ram=512)
+        whole = flavor.column_values()
+        flavor.obj_reset_changes()
+        flavor.name = "small"
+        return whole, flavor.changed_columns()
+
+    def test_nobody_older_runs(self) -> None:
+        for pins in ({}, {"Flavor": "1.0"}, {"Newer": "1.10"}, {"Newer": "2.0"}):
+            self.assertEqual(({"name": "tiny", "ram": 512}, {"name": "small"}), self.written(pins), pins)
+
+    def test_an_older_one_runs(self) -> None:
+        self.assertEqual(({"name": "TINY", "ram": 512}, {"name": "SMALL"}), self.written({"Newer": "1.9"}))
+
+    def test_the_object_itself_stays(self) -> None:
+        base.pin({"Newer": "1.9"})
+        flavor = Newer(name="tiny")
+        flavor.column_values()
+        self.assertEqual("tiny", flavor.name)
+
+
+class Newer(base.TroveObject):
+    """An object whose version before the present one knew capital letters only."""
+
+    VERSION = "1.10"
+    fields = {"name": fields.StringField(), "ram": fields.IntegerField()}
+
+    def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
+        super().obj_make_compatible(primitive, target_version)
+        if base.version_key(target_version) < (1, 10) and "name" in primitive:
+            primitive["name"] = primitive["name"].upper()
 
 
 class Clip(test_base.UnitTestCase):
