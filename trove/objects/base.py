@@ -91,8 +91,8 @@ class TroveObject(ovo_base.VersionedObject):
         return self._readable(name for name in self.fields if self.obj_attr_is_set(name))
 
     def changed_columns(self) -> dict[str, Any]:
-        """Return ``{column: value}`` of every field assigned since the last read or save, as every process that runs can
-        read it."""
+        """Return ``{column: value}`` of every field assigned since the last read or save, as every process that runs
+        can read it."""
         return self._readable(self.obj_what_changed())
 
     def _readable(self, names: Iterable[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from typing import Any
+from typing import Any, ClassVar
 
 import fixtures
 import sqlalchemy as sa
@@ -53,6 +53,14 @@ class Cloud(fixtures.Fixture):
     :param transport: how guests talk to the conductor: ``gateway`` or ``messaging``.
     """
 
+    #: Process and its program, in the order of their start.
+    processes_and_programs: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("conductor", "conductor"),
+        ("taskmanager-1", "taskmanager"),
+        ("taskmanager-2", "taskmanager"),
+        ("api", "api"),
+    )
+
     def __init__(self, root: pathlib.Path, transport: str) -> None:
         super().__init__()
         self.root = root
@@ -80,13 +88,8 @@ class Cloud(fixtures.Fixture):
         self.addCleanup(self._stop)
         self.manage("db_sync")
         self.manage("seed_local")
-        for name, program in (
-            ("conductor", "conductor"),
-            ("taskmanager-1", "taskmanager"),
-            ("taskmanager-2", "taskmanager"),
-            ("api", "api"),
-        ):
-            self.start(name, program)
+        for name, _ in self.processes_and_programs:
+            self.start(name)
         self.client = base.Client(self.root / "clouds.yaml", self.root)
         base.wait_until(self._ready, "the API answers")
 
@@ -119,10 +122,14 @@ class Cloud(fixtures.Fixture):
         if self.transport == "messaging":
             vhost = broker.add_vhost()
             page += f"\n[guest_bus]\ntransport_url = {broker.url_for(*broker.add_user(vhost), vhost)}\n"
-        for name in ("conductor", "taskmanager-1", "taskmanager-2", "api"):
+        for name, _ in self.processes_and_programs:
             path = self.config(name)
-            path.write_text(f"{page}\n[DEFAULT]\nhost = {name}\n")
+            path.write_text(f"{page}\n[DEFAULT]\nhost = {name}\n{self.more_options(name)}")
             path.chmod(0o600)
+
+    def more_options(self, name: str) -> str:
+        """Return what is added to ``[DEFAULT]`` of a process."""
+        return ""
 
     def config(self, name: str) -> pathlib.Path:
         """Return the configuration file of a process."""
@@ -134,7 +141,7 @@ class Cloud(fixtures.Fixture):
 
     def manage(self, *words: str) -> str:
         """Run ``trove-manage``."""
-        argv = [self._program("trove-manage"), "--config-file", str(self.config("api")), *words]
+        argv = [self.program("api", "trove-manage"), "--config-file", str(self.config("api")), *words]
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=base.PATIENCE)
         assert done.returncode == 0, f"{words}: {done.stderr}{done.stdout}"
         return done.stdout
@@ -146,11 +153,18 @@ class Cloud(fixtures.Fixture):
             found = connection.execute(query, {"id": instance_id}).scalar()
         return None if found is None else str(found).partition(":")[0]
 
-    def start(self, name: str, program: str) -> None:
+    def start(self, name: str) -> None:
         """Start one process."""
-        argv = [self._program(f"trove-{program}"), "--config-file", str(self.config(name))]
+        program = dict(self.processes_and_programs)[name]
+        argv = [self.program(name, f"trove-{program}"), "--config-file", str(self.config(name))]
         with open(self.log(name), "ab") as log:
             self.processes[name] = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def stop(self, name: str) -> None:
+        """Have one process end in order."""
+        process = self.processes.pop(name)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(base.PATIENCE) == 0, f"{name} did not end in order"
 
     def kill(self, name: str) -> None:
         """Kill one process −9."""
@@ -158,8 +172,8 @@ class Cloud(fixtures.Fixture):
         process.kill()
         process.wait(10)
 
-    @staticmethod
-    def _program(name: str) -> str:
+    def program(self, process: str, name: str) -> str:
+        """Return the path of the program ``name`` as ``process`` runs it."""
         return str(pathlib.Path(sys.executable).with_name(name))
 
     def _ready(self) -> bool:
