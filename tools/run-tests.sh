@@ -43,9 +43,23 @@ restore_policy() {
     rm -f "$work/policy-ours"
 }
 cleanup() { restore_policy; rm -rf "$work"; }
+interrupted() {
+    # Tests end with this script; what they have started ends when their processes are gone.
+    local group
+    trap '' INT TERM
+    for group in $(jobs -p); do kill -TERM -- "-$group" 2>/dev/null || true; done
+    exit "$1"
+}
 trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'interrupted 130' INT
+trap 'interrupted 143' TERM
+
+beside() {
+    # beside COMMAND...: run a command in a process group of its own; $! is its pid.
+    set -m
+    "$@" &
+    set +m
+}
 
 prepare_python() {
     # shellcheck source=tools/lib/venv.sh
@@ -183,7 +197,7 @@ run_beside_e2e() {
     begin_servers
     say "e2e, and beside it $*"
     # shellcheck disable=SC2046  # words, here and below
-    first_run e2e $(arguments_of e2e) &
+    beside first_run e2e $(arguments_of e2e)
     lane=$!
     for part in "$@"; do first_run "$part" $(arguments_of "$part"); done
     wait "$lane"
@@ -218,10 +232,13 @@ stestr_once() {
     shift 2
     # stestr puts the path of its Python into a shell command, where a space would break it; a relative path has none.
     command=(env PYTHON=.venv/bin/python "$venv/bin/stestr" --repo-url "$(repository "$name")" "$@")
+    # Waited for, because a signal that comes while a command runs would be looked at when that has ended.
     if [ -t 1 ]; then
-        "${command[@]}" </dev/null 2>&1 | tee "$log" || status=$?
+        beside "${command[@]}" </dev/null > >(tee "$log") 2>&1
+        wait $! || status=$?
     else
-        "${command[@]}" </dev/null >"$log" 2>&1 || status=$?
+        beside "${command[@]}" </dev/null >"$log" 2>&1
+        wait $! || status=$?
         # One line for each passed test is of no use in a log; what failed is shown in full.
         say "$name has ended"
         grep -vE '^\{[0-9]+\} .* (ok|SKIPPED.*)$' "$log"

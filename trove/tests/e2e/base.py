@@ -21,6 +21,7 @@ from trove.standalone import pidfile, report
 from trove.standalone.layout import Layout
 from trove.tests import base
 from trove.tests.e2e.client import shell
+from trove.tests.fixtures import afterwards
 from trove.tests.fixtures.server_process import free_port
 
 #: Seconds an operation may take on a busy machine.
@@ -124,19 +125,23 @@ class Standalone(fixtures.Fixture):
         self._environment = {**os.environ, **(environment or {})}
 
     def _setUp(self) -> None:
-        self.addCleanup(self.command, "down", check=False)
+        down = afterwards.start(self._argv("down"), self._environment)
+        self.addCleanup(down.communicate, timeout=PATIENCE)  # ends what it waits for
         self.up()
         if self.layout.clouds.exists():  # with Keystone, accounts are Keystone's
             self.client = Client(self.layout.clouds, self.layout.root)
 
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run ``trove-standalone`` on this data directory."""
-        argv = [sys.executable, "-P", "-m", "trove.standalone", "--data-dir", str(self.layout.root), *words]
+        argv = self._argv(*words)
         done = subprocess.run(
             argv, capture_output=True, text=True, check=False, timeout=PATIENCE, env=self._environment
         )
         assert not check or done.returncode == 0, f"{words}: {done.stderr}{done.stdout}"
         return done
+
+    def _argv(self, *words: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "trove.standalone", "--data-dir", str(self.layout.root), *words]
 
     def up(self) -> None:
         """Start the service and wait until it answers."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service as processes of its own over a private RabbitMQ and MariaDB: one API, two taskmanagers, one conductor."""
 
+import contextlib
+import os
 import pathlib
 import re
 import secrets
@@ -17,8 +19,10 @@ import yaml
 from trove.api import authn
 from trove.common import clock
 from trove.db.crypto import KeyEncryptionKey
+from trove.guestagent.system.process import command_line
 from trove.providers.local.provider import LocalProvider
 from trove.tests.e2e import base
+from trove.tests.fixtures import afterwards
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.fixtures.rabbitmq import RabbitFixture
 
@@ -85,6 +89,8 @@ class Cloud(fixtures.Fixture):
         auth = {"endpoint": endpoint, "username": "admin", "password": password}
         clouds = {"clouds": {"trove-standalone": {"auth_type": "http_basic", "auth": auth}}}
         (self.root / "clouds.yaml").write_text(yaml.safe_dump(clouds))
+        halt = afterwards.start([sys.executable, "-m", __name__, str(self.root)])
+        self.addCleanup(halt.communicate, timeout=base.PATIENCE)  # ends what it waits for
         self.addCleanup(self._stop)
         self.manage("db_sync")
         self.manage("seed_local")
@@ -193,7 +199,19 @@ class Cloud(fixtures.Fixture):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
-        provider: Any = LocalProvider(self.root / "guests")
-        give_up = clock.monotonic() + 30
-        while not provider.halt() and clock.monotonic() < give_up:
-            clock.sleep(0.1)
+
+
+def stop_all(root: pathlib.Path) -> None:
+    """End every process that was started with a configuration file below ``root``, and the databases that they made."""
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        if f"--config-file {root}/" in command_line(int(path.name)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.name), signal.SIGKILL)
+    provider: Any = LocalProvider(root / "guests")
+    give_up = clock.monotonic() + 30
+    while not provider.halt() and clock.monotonic() < give_up:
+        clock.sleep(0.1)
+
+
+if __name__ == "__main__":
+    stop_all(pathlib.Path(sys.argv[1]))

@@ -82,3 +82,23 @@ class KeeperTest(base.FunctionalTestCase):
             time.sleep(0.05)
         self.assertFalse(directory.exists())
         self.assertRaises(ProcessLookupError, os.kill, server, 0)
+
+
+class AfterwardsTest(base.FunctionalTestCase):
+    def test_the_command_runs_once_the_test_process_was_killed(self) -> None:
+        mark = self.tempdir() / "mark"
+        program = (
+            "import sys\nfrom trove.tests.fixtures import afterwards\n"
+            f"afterwards.start(['/usr/bin/touch', {str(mark)!r}])\nprint('ready', flush=True)\nsys.stdin.read()\n"
+        )
+        pipe = subprocess.PIPE
+        child = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, text=True)
+        self.addCleanup(child.communicate)
+        assert child.stdout is not None
+        self.assertEqual("ready\n", child.stdout.readline())
+        self.assertFalse(mark.exists())
+        child.kill()
+        give_up = time.monotonic() + 30
+        while not mark.exists() and time.monotonic() < give_up:
+            time.sleep(0.02)
+        self.assertTrue(mark.exists())
