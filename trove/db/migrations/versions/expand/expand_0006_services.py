@@ -6,7 +6,7 @@ from alembic import op
 
 from trove.db import types
 
-revision = "expand_0010"
+revision = "expand_0006"
 down_revision = "expand_0005"
 branch_labels = None
 depends_on = None
