@@ -2,7 +2,8 @@
 """Simulated guests for ``guests.py``: real envelopes (:mod:`trove.guestbus`) in real HTTP over TCP, thousands of guests
 in one process.
 
-Each guest has two connections, as an agent has: one with a held poll, one for reports. A process of them obeys a pipe:
+Each guest has one connection, as an agent has: one with a held poll, which is a heartbeat too. Now and then one of them
+sends a heartbeat apart, on a second one. A process of them obeys a pipe:
 ``("dial", port)``, ``("steady", seconds)``, ``("saturate", seconds, connections)``, ``("attack", seconds)``,
 ``("end",)``; each but the last is answered with a :class:`Seen` when it is done.
 """
@@ -18,12 +19,15 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from trove.common import ids
+from trove.guestagent.heartbeat import JITTER, POLL_SHARE
 from trove.guestbus import envelope, framing, keys
 from trove.guestbus.envelope import Header
 from trove.wire import report
 
-#: Seconds between two heartbeats of a guest, less up to a fifth, and those that a poll is held: the defaults.
-INTERVAL, JITTER, WAIT = 10.0, 0.2, 20.0
+#: Seconds between two heartbeats of a guest at most: the default.
+INTERVAL = 10.0
+#: Seconds between two heartbeats that are sent apart, in one process.
+_APART = 0.1
 #: Guests that dial in a second, of one process.
 _DIALS = 400.0
 
@@ -105,14 +109,13 @@ class Channel(asyncio.Protocol):
 class Guest:
     """One guest: it seals what it says and opens what it hears."""
 
-    __slots__ = ("beats", "head", "id", "master", "polls", "sequence")
+    __slots__ = ("head", "id", "master", "polls", "sequence")
 
     def __init__(self, instance_id: str, master: bytes) -> None:
         self.id = instance_id
         self.master = master
         self.sequence = 1
         self.polls: Channel | None = None
-        self.beats: Channel | None = None
         path, kind = f"/v1/guests/{instance_id}/exchange", framing.CONTENT_TYPE
         self.head = f"POST {path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: {kind}\r\n".encode()
 
@@ -128,11 +131,11 @@ class Guest:
 
     def beat(self) -> bytes:
         """Return a heartbeat."""
-        message = report.Heartbeat(
-            report_id=ids.new_id(), service_status="healthy", agent_version="20.1", handler_version="17",
-            volume_used_bytes=random.randrange(2**30), volume_total_bytes=2**31, wal_bytes=2**24,
-        )  # fmt: skip
-        return self.seal(message)
+        return self.seal(_heartbeat())
+
+    def poll(self) -> bytes:
+        """Return a poll that is a heartbeat too."""
+        return self.seal(report.Poll(report_id=ids.new_id(), wait=hold_seconds(), heartbeat=_heartbeat()))
 
     def commands(self, body: bytes) -> list[str]:
         """Return the ids of commands in an answer."""
@@ -167,20 +170,19 @@ class Swarm:
             pipe.send(self._seen)
 
     async def _dial(self, port: int) -> None:
-        """Leave where they were and dial there: a heartbeat and a poll of each guest."""
+        """Leave where they were and dial there: a poll of each guest."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for guest in self._guests:
-            for channel in (guest.polls, guest.beats):
-                if channel is not None:
-                    channel.close()
-            guest.polls = guest.beats = None
+            if guest.polls is not None:
+                guest.polls.close()
+            guest.polls = None
         self._port = port
         self._tasks = []
         for number, guest in enumerate(self._guests):
             self._tasks.append(asyncio.create_task(self._poll(guest, number / _DIALS)))
-            self._tasks.append(asyncio.create_task(self._beat(guest, number / _DIALS)))
+        self._tasks.append(asyncio.create_task(self._beat(len(self._guests) / _DIALS)))
         await asyncio.sleep(len(self._guests) / _DIALS + INTERVAL)
 
     async def _steady(self, seconds: float) -> None:
@@ -210,8 +212,7 @@ class Swarm:
     async def _poll(self, guest: Guest, after: float) -> None:
         await asyncio.sleep(after)
         while True:
-            message = report.Poll(report_id=ids.new_id(), wait=WAIT)
-            guest.polls, status, body = await self._ask(guest, guest.polls, guest.seal(message))
+            guest.polls, status, body = await self._ask(guest, guest.polls, guest.poll())
             if status != 200:
                 await asyncio.sleep(random.uniform(0.5, 1.5))
                 continue
@@ -221,17 +222,18 @@ class Swarm:
                     message = report.CommandResult(report_id=ids.new_id(), command_id=command_id, state=state)
                     guest.polls, _status, _body = await self._ask(guest, guest.polls, guest.seal(message))
 
-    async def _beat(self, guest: Guest, after: float) -> None:
+    async def _beat(self, after: float) -> None:
+        """Send a heartbeat of one guest after another, as after a change of its service."""
         await asyncio.sleep(after)
         while True:
             if self._beating:
-                data = guest.beat()
-                if guest.beats is None or guest.beats.closed:
-                    guest.beats = await self._connect()
+                guest = random.choice(self._guests)
+                channel, data = await self._connect(), guest.beat()
                 started = time.monotonic()
-                guest.beats, _status, _body = await self._ask(guest, guest.beats, data)
+                await self._ask(guest, channel, data)
                 self._seen.latencies.append(time.monotonic() - started)
-            await asyncio.sleep(INTERVAL * (1 - JITTER * random.random()))
+                channel.close()
+            await asyncio.sleep(_APART)
 
     async def _ask(self, guest: Guest, channel: Channel | None, data: bytes) -> tuple[Channel, int, bytes]:
         if channel is None or channel.closed:
@@ -302,6 +304,18 @@ class Swarm:
             self._seen.answers[status] += 1
             if status != 200:
                 await asyncio.sleep(0.05)
+
+
+def hold_seconds() -> float:
+    """Return for how long a poll is to be held, as an agent asks."""
+    return POLL_SHARE * INTERVAL * (1 - JITTER * random.random())
+
+
+def _heartbeat() -> report.Heartbeat:
+    return report.Heartbeat(
+        report_id=ids.new_id(), service_status="healthy", agent_version="20.1", handler_version="17",
+        volume_used_bytes=random.randrange(2**30), volume_total_bytes=2**31, wal_bytes=2**24,
+    )  # fmt: skip
 
 
 def run(guests: list[tuple[str, bytes]], number: int, pipe: Connection) -> None:

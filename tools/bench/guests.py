@@ -3,8 +3,8 @@
 """What thousands of guests cost one conductor.
 
 Seeds enrolled guests into a database, starts a real ``trove-conductor`` on it with a real broker, and has simulated
-guests (``guest_swarm.py``) talk to it over TCP: each with a held poll and heartbeats at the default interval, while
-commands are written for some of them. Then heartbeats come as fast as the conductor takes them. The floor of the same
+guests (``guest_swarm.py``) talk to it over TCP: each with held polls that are heartbeats at the default interval, while
+commands are written for some of them and some send a heartbeat apart. Then heartbeats come as fast as the conductor takes them. The floor of the same
 run is an application on the same server component that answers the same requests with the same bytes and does nothing
 else.
 
@@ -76,7 +76,7 @@ class Floor:
         """Hold a poll, and answer anything else at once."""
         assert isinstance(request.body, bytes)
         if b'"name":"poll"' in request.body[:400]:
-            await asyncio.sleep(guest_swarm.WAIT)
+            await asyncio.sleep(guest_swarm.hold_seconds())
         return Reply(200, [("Content-Type", framing.CONTENT_TYPE)], b"")
 
     def refusal(self, status: int, reason: str) -> Reply:
@@ -342,7 +342,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         swarms = Swarms(honest)
         stack.callback(swarms.end)
         results: dict[str, Any] = {"guests": len(honest), "database": arguments.database}
-        with floor(2 * len(honest) + 1000) as (usage, port):
+        with floor(len(honest) + 1000) as (usage, port):
             results["floor"] = phases(swarms, usage, port, arguments.seconds / 2)
             results["floor"].pop("_delivered")
         with bench.conductor() as usage:

@@ -11,17 +11,19 @@ guests that have some, go to a few threads.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from trove.conductor import poll, sealing
 from trove.conductor.heartbeats import Item, Outcome
 from trove.conductor.identities import Known
-from trove.conductor.intake import Intake, Opened, Received
+from trove.conductor.intake import Intake, Opened
 from trove.conductor.outbox import Outbox, Superseded
 from trove.conductor.sealing import Refused
 from trove.conductor.workers import Busy, Lookup, Workers
 from trove.guestbus import envelope
 from trove.guestbus.envelope import EnvelopeError, Header
 from trove.objects import guest_command
+from trove.wire import report
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +39,17 @@ _WAITING = 500
 
 class Malformed(Exception):
     """Not an envelope of the guest in whose name it came."""
+
+
+class Answer(NamedTuple):
+    """What an envelope is answered with.
+
+    :ivar envelopes: for the guest.
+    :ivar heartbeat_taken: whether it was a poll with a heartbeat, and that is written or soon will be.
+    """
+
+    envelopes: list[bytes]
+    heartbeat_taken: bool = False
 
 
 class Exchange:
@@ -64,8 +77,8 @@ class Exchange:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rechecking: asyncio.Task[None] | None = None
 
-    async def take(self, instance_id: str, data: bytes) -> list[bytes]:
-        """Take one envelope in the name of a guest and return those for it; a poll is held meanwhile.
+    async def take(self, instance_id: str, data: bytes) -> Answer:
+        """Take one envelope in the name of a guest and return the answer; a poll is held meanwhile.
 
         :raises Malformed: when it is no envelope of this guest.
         :raises Refused: when it is not a fresh message of it.
@@ -82,13 +95,20 @@ class Exchange:
         opened = await self._prove(claimed, data)
         self._intake.admit(opened, len(data))
         if not opened.frequent:
-            return await self._report(opened, self._bulk if len(data) > LARGE else self._reports)
+            return Answer(await self._report(opened, self._bulk if len(data) > LARGE else self._reports))
         received = self._intake.frequent(opened)
-        del opened, claimed  # a poll is held for long, and there are many
         self.polls.end_older(instance_id, received.boot)
         if received.poll_wait is None:
-            return received.replies
-        return await self._poll(received, min(received.poll_wait, self._max_wait))
+            return Answer(received.replies)
+        item, wait = received.item, min(received.poll_wait, self._max_wait)
+        held = self.polls.hold(instance_id, received.boot, item)
+        says = item is not None and item.message is not None
+        del opened, claimed, data, received, item  # a poll is held for long, and there are many
+        if held is not None:
+            return Answer(await self._poll(instance_id, held, wait), says and not held.lost)
+        if self.polls.closed:
+            return Answer([])
+        raise Busy
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin, in ``loop``."""
@@ -160,19 +180,13 @@ class Exchange:
 
     # -- polls --------------------------------------------------------------------------------------------------------
 
-    async def _poll(self, received: Received, wait: float) -> list[bytes]:
+    async def _poll(self, instance_id: str, held: poll.HeldPoll, wait: float) -> list[bytes]:
         """Answer a poll: what is due now, or what becomes due while it is held.
 
         A poll may outlive the agent that asked. It takes nothing once the next agent has said hello, to whichever
         conductor that was, and ends when that is noticed.
         """
-        instance_id = received.instance_id
         until = asyncio.get_running_loop().time() + wait
-        held = self.polls.hold(instance_id, received.boot, received.item)
-        if held is None:
-            if self.polls.closed:
-                return []
-            raise Busy
         try:
             while not held.over:
                 # Asked after the place was taken: a command committed before gave its hint to nobody.
@@ -211,7 +225,7 @@ class Exchange:
 
     def _written(self, items: Sequence[Item]) -> None:
         """A batch was written; in the batcher's thread."""
-        polls = [item for item in items if item.message is None]
+        polls = [item for item in items if item.header.name == report.Poll.name]
         if polls:
             self._call(self.polls.recorded, polls)
 

@@ -3,7 +3,8 @@
 
 ``POST /v1/guests/{instance_id}/exchange`` with one envelope as the body. Answers:
 
-* 200: any number of envelopes, each behind its length (:mod:`trove.guestbus.framing`);
+* 200: any number of envelopes, each behind its length (:mod:`trove.guestbus.framing`), and with
+  ``X-Trove-Heartbeat: taken`` when a poll was a heartbeat too;
 * 400: not a request of this kind; 413: too large; 403: refused, and it will be refused again;
 * 429 with ``Retry-After``: the guest says more than it may;
 * 503 with ``Retry-After``: too much to do, or the database does not answer now.
@@ -174,7 +175,11 @@ class Application:
                 return await self._upload(request, upload[1], upload[2])
             match = _PATH.match(request.head.path)
             assert match is not None and isinstance(request.body, bytes)  # it was accepted
-            return Reply(200, [_BINARY], framing.join(await self._exchange.take(match[1], request.body)))
+            taking = self._exchange.take(match[1], request.body)
+            del request, match  # a poll is held for long, and there are many
+            envelopes, heartbeat_taken = await taking
+            headers = [_BINARY, framing.HEARTBEAT_HEADER] if heartbeat_taken else [_BINARY]
+            return Reply(200, headers, framing.join(envelopes))
         except Malformed:
             return Reply(400)
         except Refused:

@@ -49,8 +49,9 @@ class Outcome(enum.Enum):
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """An authenticated message whose position is not recorded yet; ``message`` is ``None`` for one that only counts (a
-    poll).
+    """An authenticated message whose position is not recorded yet.
+
+    :ivar message: what it says; ``None`` for a poll that says nothing.
 
     :ivar enrolled_at: of the identity whose key opened it.
     :ivar received: on this process's monotonic clock, in seconds.

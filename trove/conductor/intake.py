@@ -211,14 +211,14 @@ class Intake:
         if self.identities.accept(opened.known, header.boot, header.sequence) is None:
             self.refuse(header, Refused(f"'{header.name}': seen before"))
         assert opened.known.row is not None
-        kept = message if isinstance(message, report.Heartbeat) else None
-        item = self.batcher.add(header, kept, opened.known.row.enrolled_at)
+        polling = message if isinstance(message, report.Poll) else None
+        beat = message if isinstance(message, report.Heartbeat) else message.heartbeat if polling else None
+        item = self.batcher.add(header, beat, opened.known.row.enrolled_at)
         if item is None:
             if self.batcher.full:  # the database does not answer
                 raise Throttled(_FULL_WAIT)
             self.refuse(header, Refused(f"'{header.name}': seen before"))
-        wait = None if kept else getattr(message, "wait", None)
-        return Received(header.instance_id, header.boot, poll_wait=wait, item=item)
+        return Received(header.instance_id, header.boot, poll_wait=polling.wait if polling else None, item=item)
 
     def effective(self, opened: Opened) -> Received:
         """Take any other report; waits for the database.

@@ -15,7 +15,7 @@ class HeldPoll:
     """One poll. :meth:`wait` returns when there may be something for its guest; :attr:`over` tells that it must end
     regardless.
 
-    :ivar item: its position, on the way into the database.
+    :ivar item: its position, on the way into the database; ``None`` once it is recorded.
     :ivar hurried: whether it must be told when that is recorded.
     """
 
@@ -28,6 +28,11 @@ class HeldPoll:
         self.hurried = False
         self._told = False
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether its position, and what it said, could not be recorded."""
+        return self.item is not None and self.item.outcome in (Outcome.REFUSED, Outcome.LOST)
 
     async def wait(self, until: float) -> bool:
         """Wait until told, or until the loop's time ``until``; return whether it was told."""
@@ -105,7 +110,9 @@ class HeldPolls:
                 continue
             if item.outcome is not Outcome.RECORDED:
                 poll.tell(over=True)
-            elif poll.hurried:
+                continue
+            poll.item = None
+            if poll.hurried:
                 poll.tell()
 
     def close(self) -> None:

@@ -3,6 +3,9 @@
 
 At once after the start and at each change of the service status, and otherwise at the interval of the bootstrap
 document. A heartbeat is not stored and not repeated: the next one makes up for a lost one.
+
+Where commands are polled for, polls say what is due at the interval, and are held for a little less than that. So a
+guest needs one connection most of the time. A change goes apart, because a poll may be held when it happens.
 """
 
 import random
@@ -17,6 +20,12 @@ from trove.wire import report
 #: hundred guests, would otherwise make them all beat in the same instant for ever; each beat draws anew, so that herds
 #: dissolve. Never later: the expiry on the other side counts whole intervals.
 JITTER = 0.2
+#: Share of the time until the next heartbeat for which a poll is held, so that the next poll says it before it is due
+#: to be sent apart.
+POLL_SHARE = 0.9
+#: Seconds for which a poll is held at least, however short the interval: ever new polls would cost more than heartbeats
+#: that go apart.
+POLL_LEAST = 2.0
 #: Seconds after which a probe that has not returned is itself the news.
 PROBE_PATIENCE = 40.0
 
@@ -65,12 +74,36 @@ class Heartbeats:
 
         A heartbeat that could not be sent must be followed by :meth:`missed`.
         """
-        used, total = self._measure()
+        volume = self._measure()
         with self._lock:
-            status = self._current() or spi.EngineStatus("building")
-            self._told = status.status
-            # Not cryptography: it only spreads load.
-            self._next = clock.monotonic() + self._interval * (1 - JITTER * random.random())
+            return self._compose(self._current() or spi.EngineStatus("building"), volume)
+
+    def for_poll(self, longest: float) -> tuple[report.Heartbeat | None, float]:
+        """Return what a poll says that begins now, and for how many seconds it is held, ``longest`` at most.
+
+        It says nothing while a change is to be sent, which must not depend on the peer's reading heartbeats in polls.
+        A heartbeat that was not taken must be followed by :meth:`missed`.
+        """
+        volume = self._measure()
+        with self._lock:
+            status = self._current()
+            if status is None or status.status != self._told:
+                beat, left = None, self._interval * (1 - JITTER)
+            else:
+                beat, left = self._compose(status, volume), self._next - clock.monotonic()
+        return beat, min(longest, max(POLL_LEAST, POLL_SHARE * left))
+
+    def missed(self) -> None:
+        """The last heartbeat may not have arrived: the next one is due at once, as soon as anything can be sent."""
+        with self._lock:
+            self._told = None
+
+    def _compose(self, status: spi.EngineStatus, volume: tuple[int | None, int | None]) -> report.Heartbeat:
+        # Caller holds the lock.
+        self._told = status.status
+        # Not cryptography: it only spreads load.
+        self._next = clock.monotonic() + self._interval * (1 - JITTER * random.random())
+        used, total = volume
         return report.Heartbeat(
             report_id=ids.new_id(),
             service_status=status.status,  # type: ignore[arg-type]
@@ -81,11 +114,6 @@ class Heartbeats:
             volume_total_bytes=total,
             wal_bytes=status.wal_bytes,
         )
-
-    def missed(self) -> None:
-        """The last heartbeat may not have arrived: the next one is due at once, as soon as anything can be sent."""
-        with self._lock:
-            self._told = None
 
     def _current(self) -> spi.EngineStatus | None:
         # Caller holds the lock.

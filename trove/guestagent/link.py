@@ -107,14 +107,14 @@ class Link:
         """
         self._conversation(message, 0.0)
 
-    def listen(self, poll: Callable[[float], report.Report], wait: float) -> bool:
+    def listen(self, poll: report.Poll | None, wait: float) -> bool:
         """Wait up to ``wait`` seconds for commands and take them; return whether anything came.
 
-        :param poll: makes a poll for so many seconds, where the transport needs one.
+        :param poll: asks for them, where the transport needs that.
         :raises TransportError: try again after a while.
         """
-        if self._transport.needs_poll:
-            return self._conversation(poll(wait), wait)
+        if poll is not None:
+            return self._conversation(poll, wait)
         return self._exchange(None, wait)
 
     def close(self) -> None:
@@ -132,6 +132,11 @@ class Link:
     def poll_after(self) -> float:
         """Seconds the control plane asked to wait before the next poll."""
         return self._transport.poll_after
+
+    @property
+    def heartbeat_taken(self) -> bool:
+        """Whether the control plane took the heartbeat in the last poll."""
+        return self._transport.heartbeat_taken
 
     def _enrol(self) -> None:
         try:

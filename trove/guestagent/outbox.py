@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from trove.common import clock
+from trove.common import clock, ids
 from trove.guestagent.backoff import Backoff
 from trove.guestagent.heartbeat import Heartbeats
 from trove.guestagent.journal import Journal
@@ -42,7 +42,7 @@ class _Attempts:
 
 
 class Outbox:
-    """The sending half of the agent; :meth:`step` is for one thread, everything else for any."""
+    """What the agent has to say; :meth:`step` is for one thread, :meth:`listen` for another, everything else for any."""
 
     def __init__(self, journal: Journal, heartbeats: Heartbeats) -> None:
         self._journal = journal
@@ -98,6 +98,27 @@ class Outbox:
             return wait
         self._unreachable.reset()
         return max(0.0, min(self._heartbeats.seconds_left(), self._next_due(), LOOK_INTERVAL))
+
+    def listen(self, link: Link, longest: float) -> bool:
+        """Wait up to ``longest`` seconds for commands and take them; return whether anything came. For one thread, which
+        need not be that of :meth:`step`.
+
+        A poll says what a heartbeat would; when the answer does not say that it was taken, it is sent apart.
+
+        :raises TransportError: try again after a while.
+        """
+        if not link.needs_poll:
+            return link.listen(None, longest)
+        beat, wait = self._heartbeats.for_poll(longest)
+        taken = beat is None
+        try:
+            came = link.listen(report.Poll(report_id=ids.new_id(), wait=wait, heartbeat=beat), wait)
+            taken = taken or link.heartbeat_taken
+        finally:
+            if not taken:
+                self._heartbeats.missed()
+                self.wake.set()
+        return came
 
     def _beat(self, link: Link) -> None:
         if self._heartbeats.seconds_left() > 0:

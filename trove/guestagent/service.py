@@ -4,8 +4,10 @@
 ========== ==================================================== ==============================
 thread     does                                                 may wait for
 ========== ==================================================== ==============================
-receiver   polls or listens for commands, journals them         the control plane
-sender     enrols, says hello, sends heartbeats and reports     the control plane
+receiver   polls or listens for commands, journals them;        the control plane
+           its polls are heartbeats too
+sender     enrols, says hello, sends reports, and heartbeats    the control plane
+           that no poll says
 executor   carries out one command at a time                    the engine
 monitor    probes the engine and lets its handler bring it back the engine
 ========== ==================================================== ==============================
@@ -58,7 +60,7 @@ VOLUME_SETTING = "volume_gib"
 class Timing:
     """Seconds; the defaults are for real life, tests shorten them.
 
-    :ivar poll_wait: how long a poll is held by the control plane.
+    :ivar poll_wait: how long a poll is held by the control plane at most.
     :ivar empty_pause: least time between two polls that brought nothing.
     :ivar step: time between two steps of the monitor.
     :ivar stop_grace: how long a stopping agent waits for the command at work. One that takes longer is run again later.
@@ -217,7 +219,7 @@ class Service:
                 continue
             began = clock.monotonic()
             try:
-                came = self._link.listen(self._poll, self._timing.poll_wait)
+                came = self._outbox.listen(self._link, self._timing.poll_wait)
             except (TransportError, OSError) as err:
                 if not self._link.ready.is_set():
                     self._outbox.wake.set()  # refused: the sender has a hello to say
@@ -281,9 +283,6 @@ class Service:
             protocol_max=base.PROTOCOL_MAX,
             commands=self._dispatcher.known_commands(),
         )
-
-    def _poll(self, wait: float) -> report.Poll:
-        return report.Poll(report_id=ids.new_id(), wait=wait)
 
     def _command_came(self, frame: command.CommandFrame) -> None:
         self._dispatcher.accept(frame)

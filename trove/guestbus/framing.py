@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from trove.guestbus import envelope
 
 CONTENT_TYPE = "application/octet-stream"
+#: Header of the answer to a poll whose heartbeat was taken, and its value. Without it the guest sends the heartbeat
+#: apart.
+HEARTBEAT_HEADER = ("X-Trove-Heartbeat", "taken")
 #: Largest body of an answer in bytes.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 _LENGTH_BYTES = 4

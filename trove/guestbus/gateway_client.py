@@ -38,6 +38,7 @@ class GatewayClient:
     def __init__(self, endpoint: str, instance_id: str, *, ca: str | None = None, timeout: float = 15.0) -> None:
         self._endpoint = Endpoint(endpoint, ca)
         self.poll_after = 0.0
+        self.heartbeat_taken = False
         self._path = f"{self._endpoint.base}/v1/guests/{instance_id}/exchange"
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -50,6 +51,8 @@ class GatewayClient:
         nothing."""
         if envelope is None:
             raise ValueError("the gateway needs an envelope")
+        if wait:
+            self.heartbeat_taken = False
         connection = self._take()
         keep = False
         try:
@@ -62,6 +65,9 @@ class GatewayClient:
             after = seconds(headers.get("X-Trove-Poll-After"))
             if wait or after is not None:  # the answer to another thread's report says nothing about polling
                 self.poll_after = after or 0.0
+            if wait:
+                name, value = framing.HEARTBEAT_HEADER
+                self.heartbeat_taken = headers.get(name) == value
             try:
                 return framing.split(body)
             except framing.FramingError as err:
@@ -105,12 +111,14 @@ class GatewayClient:
         return connection
 
     def _usable(self) -> http.client.HTTPConnection | None:
-        """Take the youngest idle connection that the gateway has not closed meanwhile."""
+        """Take the youngest idle connection that the gateway has not closed meanwhile, and close those that were idle
+        for too long."""
+        while self._idle and clock.monotonic() - self._idle[0][1] >= IDLE_SECONDS:
+            self._idle.popleft()[0].close()
         while self._idle:
-            connection, since = self._idle.pop()
+            connection, _since = self._idle.pop()
             # An idle connection has nothing to read; if it is readable, the gateway has closed it.
-            fresh = clock.monotonic() - since < IDLE_SECONDS
-            if fresh and connection.sock is not None and not _readable(connection.sock):
+            if connection.sock is not None and not _readable(connection.sock):
                 return connection
             connection.close()
         return None

@@ -31,6 +31,7 @@ class MessagingGuest:
         options.register_opts(conf)
         conf([], project="trove-guestagent", default_config_files=[], default_config_dirs=[])
         self.poll_after = 0.0
+        self.heartbeat_taken = False
         self._queue: queue.Queue[bytes] = queue.Queue(_MAX_QUEUED)
         self._transport = messaging_casts.open_transport(conf, endpoint)
         self._sender = messaging_casts.CastSender(self._transport)

@@ -34,6 +34,8 @@ class GuestTransport(Protocol):
     needs_poll: bool
     #: Seconds the peer asked to wait before the next poll; 0 when it did not ask.
     poll_after: float
+    #: Whether the peer took the heartbeat in the last poll.
+    heartbeat_taken: bool
 
     def exchange(self, envelope: bytes | None, wait: float) -> list[bytes]:
         """Send one envelope and return what has come for this guest, oldest first.

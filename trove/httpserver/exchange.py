@@ -139,7 +139,9 @@ class Exchange(httputil.HTTPMessageDelegate):
     async def _run(self, request: Request) -> None:
         application = self._connection.application
         try:
-            reply = await application.answer(request)
+            answering = application.answer(request)
+            del request  # its body, above all: an answer may take long, and many be under way
+            reply = await answering
         except Exception:  # boundary: the client gets an answer, the operator the traceback
             LOG.exception("An application could not answer a request")
             reply = application.refusal(500, "The service failed to process the request.")

@@ -44,7 +44,8 @@ class Hello(Report, frozen=True, kw_only=True):
 
 
 class Heartbeat(Report, frozen=True, kw_only=True):
-    """Sent at a fixed interval and at each change of the service status; not acknowledged."""
+    """Sent at a fixed interval, in a poll where there are polls, and at each change of the service status; not
+    acknowledged."""
 
     name = "heartbeat"
     service_status: Literal[
@@ -129,10 +130,15 @@ class Logs(Report, frozen=True, kw_only=True):
 
 
 class Poll(Report, frozen=True, kw_only=True):
-    """Asks the gateway for commands, waiting up to ``wait`` seconds for one; not acknowledged."""
+    """Asks the gateway for commands, waiting up to ``wait`` seconds for one; not acknowledged.
+
+    A poll is also a heartbeat when it has one. A gateway that read it says so in its answer
+    (:data:`trove.guestbus.framing.HEARTBEAT_HEADER`); an earlier release ignores the field.
+    """
 
     name = "poll"
     wait: Annotated[float, msgspec.Meta(ge=0, le=60)]
+    heartbeat: Heartbeat | None = None
 
 
 TO_CONTROL: dict[tuple[str, int], type[Report]] = {

@@ -3,9 +3,13 @@
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+import msgspec
+
+from trove.conductor.intake import Opened, Received
 from trove.guestagent import service as services
 from trove.guestagent.journal import Journal
 from trove.guestagent.key_store import JournalKeyStore
@@ -15,7 +19,7 @@ from trove.guestbus.session import GuestSession
 from trove.tests.base import FunctionalTestCase
 from trove.tests.functional.guestagent.control import ControlPlane, wait_for
 from trove.tests.unit.guestagent.fakes import FakeHandler, document
-from trove.wire import command
+from trove.wire import command, report
 from trove.wire.bootstrap import Bootstrap
 
 TIMING = Timing(poll_wait=2.0, empty_pause=0.05, step=0.05, stop_grace=5.0)
@@ -46,8 +50,6 @@ class TestService(FunctionalTestCase):
         self.start()
 
     def start(self) -> None:
-        import msgspec
-
         made = msgspec.json.decode(self.path.read_bytes(), type=Bootstrap)
         journal = Journal.open(Path(made.state_dir) / "journal.sqlite", made.instance_id)
         self.journal = journal
@@ -94,6 +96,52 @@ class TestService(FunctionalTestCase):
         self.beat()
         self.handler.status_word = "crashed"
         wait_for(lambda: self.beat()["service_status"] == "crashed", 10, "the news")
+
+    def test_polls_are_its_heartbeats(self) -> None:
+        seen = self.restarted_with_a_longer_interval(lambda message: message)
+        self.beat()
+        wait_for(lambda: seen.count(("poll", True)) >= 3, 30, "three polls with heartbeats")
+        after = seen[seen.index(("poll", True)) :]
+        self.assertNotIn(("heartbeat", False), after)
+
+    def test_conductor_of_an_earlier_release_gets_heartbeats_apart(self) -> None:
+        seen = self.restarted_with_a_longer_interval(
+            lambda message: msgspec.structs.replace(message, heartbeat=None)
+            if isinstance(message, report.Poll)
+            else message
+        )
+        for _ in range(2):
+            before = self.beat()["reported_at"]
+            wait_for(lambda before=before: self.beat()["reported_at"] != before, 30, "another heartbeat")
+        self.assertIn(("heartbeat", False), seen)
+        self.assertNotIn(("poll", True), seen)
+
+    def restarted_with_a_longer_interval(
+        self, read: Callable[[report.Report], report.Report]
+    ) -> list[tuple[str, bool]]:
+        """Start an agent for which polls that are heartbeats are worth it; return the names of its frequent messages,
+        each with whether it is a poll with a heartbeat, as far as they come.
+
+        :param read: how the conductor reads a message.
+        """
+        self.stop()
+        seen: list[tuple[str, bool]] = []
+        intake = self.control.world.intake
+        decoded = intake._decoded
+
+        def watched(opened: Opened) -> report.Report | Received:
+            message = decoded(opened)
+            if not isinstance(message, report.Report):
+                return message
+            message = read(message)
+            seen.append((message.name, getattr(message, "heartbeat", None) is not None))
+            return message
+
+        intake._decoded = watched  # type: ignore[method-assign]
+        fields = json.loads(self.path.read_text())
+        self.path.write_text(json.dumps({**fields, "heartbeat_interval": 4.0}))
+        self.start()
+        return seen
 
     def test_a_sender_that_stands_still_hangs(self) -> None:
         self.beat()

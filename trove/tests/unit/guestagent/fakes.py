@@ -89,6 +89,9 @@ class FakeControl:
 
     needs_poll = True
     poll_after = 0.0
+    heartbeat_taken = False
+    #: Whether it knows the heartbeat in a poll; earlier releases do not.
+    reads_heartbeats = True
 
     def __init__(self, instance_id: str = INSTANCE) -> None:
         self.instance_id = instance_id
@@ -171,6 +174,9 @@ class FakeControl:
             ]
         self.one_time = None
         if isinstance(message, report.Poll):
+            self.heartbeat_taken = self.reads_heartbeats and message.heartbeat is not None
+            if self.heartbeat_taken and message.heartbeat is not None:
+                self.reports.append(message.heartbeat)
             frames, self.commands = self.commands, []
             return list(frames)
         if not isinstance(message, report.Hello):

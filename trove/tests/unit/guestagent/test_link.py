@@ -20,6 +20,8 @@ from trove.tests.fixtures.clock import ManualClock
 from trove.tests.unit.guestagent.fakes import INSTANCE, FakeControl, document
 from trove.wire import command, report
 
+POLL = report.Poll(report_id="p", wait=20.0)
+
 
 class LinkCase(UnitTestCase):
     def setUp(self) -> None:
@@ -217,15 +219,12 @@ class TestLateAnswers(LinkCase):
         self.control = LateControl()
         self.restart()
 
-    def poll(self, wait: float) -> report.Poll:
-        raise AssertionError("there is nothing to poll")
-
     def test_establishes_in_steps(self) -> None:
         self.assertRaises(NoAnswer, self.link.establish)
-        self.assertTrue(self.link.listen(self.poll, 1.0))
+        self.assertTrue(self.link.listen(None, 1.0))
         self.assertRaises(NoAnswer, self.link.establish)
         self.assertFalse(self.link.ready.is_set())
-        self.link.listen(self.poll, 1.0)
+        self.link.listen(None, 1.0)
         self.assertTrue(self.link.ready.is_set())
         self.assertEqual((["enrol", "hello"], 1), (self.control.heard, self.enrolled))
 
@@ -234,7 +233,7 @@ class TestLateAnswers(LinkCase):
         self.outbox.submit([self.result("r1")])
         self.outbox.step(self.link)
         self.assertEqual(1, len(self.journal.unacknowledged()))
-        self.link.listen(self.poll, 1.0)
+        self.link.listen(None, 1.0)
         self.assertEqual([], self.journal.unacknowledged())
         self.clock.advance(outboxes.RESEND_LIMIT)
         self.outbox.step(self.link)
@@ -246,11 +245,11 @@ class TestLateAnswers(LinkCase):
         self.control.waiting += [self.control.seal(frame) for frame in self.control.commands]
         self.link.send(self.result("r1"))
         self.assertEqual([], self.commands)
-        self.link.listen(self.poll, 1.0)
+        self.link.listen(None, 1.0)
         self.assertEqual(sent, self.commands)
 
     def test_establishing_waits_for_who_listens(self) -> None:
-        self.clock.on_wait = lambda: self.link.listen(self.poll, 1.0)
+        self.clock.on_wait = lambda: self.link.listen(None, 1.0)
         self.link.establish()
         self.assertTrue(self.link.ready.is_set())
         self.assertEqual(["enrol", "hello"], self.control.heard)
@@ -267,29 +266,26 @@ class TestListen(LinkCase):
         super().setUp()
         self.link.establish()
 
-    def poll(self, wait: float) -> report.Poll:
-        return report.Poll(report_id="p", wait=wait)
-
     def test_takes_commands_in_order(self) -> None:
         sent = [self.control.send(command.Restart()) for _ in range(3)]
-        self.assertTrue(self.link.listen(self.poll, 20.0))
-        self.assertFalse(self.link.listen(self.poll, 20.0))
+        self.assertTrue(self.link.listen(POLL, 20.0))
+        self.assertFalse(self.link.listen(POLL, 20.0))
         self.assertEqual(sent, self.commands)
 
     def test_bad_envelopes_are_dropped_and_good_ones_taken(self) -> None:
         self.control.send(command.Restart(), "good")
-        good = self.control.exchange(self.session.seal_report(self.poll(0)), 0)
+        good = self.control.exchange(self.session.seal_report(report.Poll(report_id="p", wait=0)), 0)
         forged = FakeControl()
         forged.master = b"\1" * 32
         bad = [b"", b"x" * 50, good[0][:-1], forged.seal(command.Acknowledge(report_ids=["r"]))]
         self.control.exchange = lambda data, wait: [*bad, *good]  # type: ignore[method-assign]
-        self.assertTrue(self.link.listen(self.poll, 20.0))
+        self.assertTrue(self.link.listen(POLL, 20.0))
         self.assertEqual(["good"], self.commands)
 
     def test_command_that_cannot_be_journalled_is_dropped(self) -> None:
         self.control.send(command.Restart())
         self.command_error = JournalError("disk full")
-        self.assertTrue(self.link.listen(self.poll, 20.0))
+        self.assertTrue(self.link.listen(POLL, 20.0))
         self.assertEqual([], self.commands)
 
     def test_what_follows_a_dropped_command_is_dropped_too(self) -> None:
@@ -301,23 +297,23 @@ class TestListen(LinkCase):
             raise JournalError("disk full")
 
         self.link._on_command = recovered
-        self.link.listen(self.poll, 20.0)
+        self.link.listen(POLL, 20.0)
         self.assertEqual([], self.commands)
         for order in sent:
             self.control.send(command.Restart(), order)
-        self.link.listen(self.poll, 20.0)
+        self.link.listen(POLL, 20.0)
         self.assertEqual(sent, self.commands)
 
     def test_damaged_journal_ends_it(self) -> None:
         self.control.send(command.Restart())
         self.command_error = JournalRefused("damaged")
-        self.assertRaises(JournalRefused, self.link.listen, self.poll, 20.0)
+        self.assertRaises(JournalRefused, self.link.listen, POLL, 20.0)
 
     def test_refusal_of_a_report_forgets_it(self) -> None:
         self.outbox.submit([self.result("r1"), self.result("r2")])
         refused = self.control.seal(command.Refused(symbol="guest.report", remedy="upgrade", report_id="r1"))
         self.control.exchange = lambda data, wait: [refused]  # type: ignore[method-assign]
-        self.link.listen(self.poll, 20.0)
+        self.link.listen(POLL, 20.0)
         self.assertEqual(["r2"], [item.report_id for item in self.journal.unacknowledged()])
 
 

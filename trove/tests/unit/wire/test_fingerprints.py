@@ -42,7 +42,7 @@ MESSAGES = {
     "Hello": "1-62c4344bb48a11f9",
     "Inventory": "1-ffcdd4b410a07336",
     "Logs": "1-c7417899755c7410",
-    "Poll": "1-a789121decd97570",
+    "Poll": "1-56bc62d3a7ff1682",
     "Prepare": "1-fa60b4097476c691",
     "PublishLog": "1-e0332788e45a56b9",
     "Reconfigure": "1-a8daf0c2e53fd787",
