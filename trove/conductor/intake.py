@@ -45,6 +45,12 @@ FREQUENT = (report.Heartbeat.name, report.Poll.name)
 _FULL_WAIT = 5.0
 
 
+class _Stub(report.Report, frozen=True, kw_only=True):
+    """What is read of a report that cannot be read."""
+
+    max_bytes = envelope.MAX_BYTES
+
+
 class Throttled(Exception):
     """The message had no effect: its guest has used up its budget, or too much waits to be written.
 
@@ -267,14 +273,10 @@ class Intake:
         """Return the message, or the answer to one that cannot be read."""
         header = opened.header
         try:
-            body = envelope.decode_body(opened.plain)
-        except EnvelopeError as err:
-            self.refuse(header, err)
-        try:
-            return base.decode(report.TO_CONTROL, header.name, header.version, body)
+            return base.decode_json(report.TO_CONTROL, header.name, header.version, opened.plain)
         except base.MalformedMessage as err:
             LOG.warning("a '%s' of %s cannot be read: %s", header.name, header.instance_id, err)
-            return Received(header.instance_id, header.boot, self._refuse_report(opened, body))
+            return Received(header.instance_id, header.boot, self._refuse_report(opened))
 
     @retry_on_conflict  # a taskmanager locks the workflow first and the guest second
     def _commit(
@@ -327,11 +329,11 @@ class Intake:
             return Outcome(replies=[answer], enrolled=isinstance(answer, command.Enrolled))
         return self._reports.handlers[type(message)](session, identity, message)
 
-    def _refuse_report(self, opened: Opened, body: dict[str, object]) -> list[bytes]:
+    def _refuse_report(self, opened: Opened) -> list[bytes]:
         """Tell an authenticated guest that a report will never be understood here, so that it stops sending it."""
         header = opened.header
         try:
-            stub = base.decode({("stub", 1): report.Report}, "stub", 1, body)
+            stub = base.decode_json({("stub", 1): _Stub}, "stub", 1, opened.plain)
         except base.MalformedMessage:
             self.refuse(header, Refused(f"'{header.name}' without a report id"))
         refusal = command.Refused(

@@ -42,10 +42,14 @@ Versions = Annotated[
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all messages: ``name`` and ``version`` identify the class on the wire."""
+    """Base of all messages: ``name`` and ``version`` identify the class on the wire.
+
+    :cvar max_bytes: of its JSON, for those that come from guests.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    max_bytes: ClassVar[int] = 256 * 1024
 
     def to_wire(self) -> dict[str, Any]:
         """Return the message as plain JSON types."""
@@ -69,15 +73,38 @@ def decode(registry: Mapping[tuple[str, int], type[T]], name: str, version: int,
     :raises MalformedMessage: for an unknown name or version, or a field of a wrong type or beyond its bounds. The
         text names the field, never its value.
     """
-    cls = registry.get((name, version))
-    if cls is None:
-        raise MalformedMessage(f"no message '{name[:_MAX_NAME]}' version {version} is known here")
+    cls = _known(registry, name, version)
     try:
         return msgspec.convert(body, cls)
     except msgspec.ValidationError as err:
         text = explain(err)
     # Outside the handler: as its context, the library's error would show the value in a traceback.
     raise MalformedMessage(f"{name}: {text}")
+
+
+def decode_json(registry: Mapping[tuple[str, int], type[T]], name: str, version: int, data: bytes) -> T:
+    """Do the same from JSON, without building anything that the message does not have room for: of a hostile body,
+    plain types would take thirty times its size.
+
+    :raises MalformedMessage: see :func:`decode`; also for a body that is not JSON or is too large for its kind.
+    """
+    cls = _known(registry, name, version)
+    try:
+        if len(data) <= cls.max_bytes:
+            return msgspec.json.decode(data, type=cls)
+        text = f"Expected at most {cls.max_bytes} bytes"
+    except msgspec.ValidationError as err:
+        text = explain(err)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        text = "Expected JSON"
+    raise MalformedMessage(f"{name}: {text}")
+
+
+def _known(registry: Mapping[tuple[str, int], type[T]], name: str, version: int) -> type[T]:
+    cls = registry.get((name, version))
+    if cls is None:
+        raise MalformedMessage(f"no message '{name[:_MAX_NAME]}' version {version} is known here")
+    return cls
 
 
 def explain(error: msgspec.ValidationError) -> str:

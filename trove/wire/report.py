@@ -93,6 +93,7 @@ class Inventory(Report, frozen=True, kw_only=True):
     """All databases and users of the engine, without its own; sent after each change and at an interval."""
 
     name = "inventory"
+    max_bytes = 1024 * 1024  # as large as an envelope
     databases: Annotated[list[InventoryDatabase], msgspec.Meta(max_length=10000)]
     users: Annotated[list[InventoryUser], msgspec.Meta(max_length=10000)]
     root_enabled: bool

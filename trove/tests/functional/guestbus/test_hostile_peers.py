@@ -4,9 +4,12 @@
 import http.client
 import socket
 import threading
+import tracemalloc
+import types
 from typing import Any
 
 import fixtures
+import msgspec
 import sqlalchemy as sa
 
 from trove.common import clock
@@ -112,6 +115,37 @@ class SlowPeersTest(case.GatewayCase):
         from trove.guestbus import gateway_client
 
         self.assertGreater(Limits().idle_seconds, gateway_client.IDLE_SECONDS)
+
+
+#: Bodies of a message, of a beginning, what is repeated, and an end; each needs twenty to thirty times its size as plain
+#: types.
+_BLOWN_UP = (
+    ("inventory", '{"report_id":"r","root_enabled":false,"users":[],"databases":[', '{"name":"a","x":{}}', "]}"),
+    ("inventory", '{"report_id":"r","root_enabled":false,"users":[],"databases":[],"x":[', '{"a":{}}', "]}"),
+    ("command_result", '{"report_id":"r","command_id":"c","state":"DONE","result":{"x":[', '{"a":{}}', "]}}"),
+    ("poll", '{"report_id":"r","wait":20,"heartbeat":{"x":[', '{"a":{}}', "]}}"),
+    ("heartbeat", '{"report_id":"r","x":[', "[[]]", "]}"),
+)
+
+
+class MemoryTest(case.GatewayCase):
+    def test_messages_of_many_small_objects(self) -> None:
+        self.conductor()
+        guest = self.world.enrolled()
+        client = self.client(guest)
+        client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+        for name, beginning, repeated, end in _BLOWN_UP:
+            body = f"{beginning}{','.join([repeated] * (1_000_000 // (len(repeated) + 1)))}{end}".encode()
+            message: Any = types.SimpleNamespace(name=name, version=1, to_wire=lambda body=body: msgspec.Raw(body))
+            data = guest.session.seal_report(message)
+            del body, message
+            tracemalloc.start()
+            self.addCleanup(tracemalloc.stop)
+            self.assertEqual(1, len(client.exchange(data, 0)))
+            _now, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            # Some copies of it are needed to receive and to open it.
+            self.assertLess(peak, 16 * len(data), (name, repeated))
 
 
 class BudgetTest(case.GatewayCase):

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 from msgspec import inspect
 
+from trove.guestbus import envelope
 from trove.tests import base as tests
 from trove.wire import base, command, report
 
@@ -58,6 +59,34 @@ class DecodeTest(tests.UnitTestCase):
         self.assertNotIn(SECRET, refusal(name, dict.fromkeys(fields, value)))
         for field in fields:
             self.assertNotIn(SECRET, refusal(name, {**HEARTBEAT, field: value}))
+
+
+class DecodeJSONTest(tests.UnitTestCase):
+    def refusal(self, name: str, data: bytes) -> str:
+        err = self.assertRaises(base.MalformedMessage, base.decode_json, report.TO_CONTROL, name, 1, data)
+        self.assertEqual((None, None), (err.__cause__, err.__context__))
+        return str(err)
+
+    def test_the_same_as_from_plain_types(self) -> None:
+        body = {**HEARTBEAT, "wal_bytes": 7, "of_the_future": [{}]}
+        expected = base.decode(report.TO_CONTROL, "heartbeat", 1, body)
+        self.assertEqual(expected, base.decode_json(report.TO_CONTROL, "heartbeat", 1, msgspec.json.encode(body)))
+        for changes in ({"service_status": SECRET}, {"agent_version": "x" * 256}, {"wal_bytes": -1}):
+            data = msgspec.json.encode({**HEARTBEAT, **changes})
+            self.assertEqual(refusal("heartbeat", {**HEARTBEAT, **changes}), self.refusal("heartbeat", data))
+        self.assertEqual("no message 'nonsense' version 1 is known here", self.refusal("nonsense", b"{}"))
+
+    def test_what_is_not_json(self) -> None:
+        for data in (b"", b"{", b"\xff", b'{"report_id": "\xff"}', b"[" * 100_000, b'{"x":' * 100_000):
+            self.assertIn("heartbeat: Expected ", self.refusal("heartbeat", data))
+
+    def test_only_an_inventory_may_be_as_large_as_an_envelope(self) -> None:
+        for name, version in report.TO_CONTROL:
+            data = b" " * (report.TO_CONTROL[name, version].max_bytes + 1)
+            self.assertIn("Expected at most ", self.refusal(name, data))
+        self.assertEqual(envelope.MAX_BYTES, report.Inventory.max_bytes)
+        others = {cls.max_bytes for cls in report.TO_CONTROL.values() if cls is not report.Inventory}
+        self.assertEqual({256 * 1024}, others)
 
 
 class BoundsTest(tests.UnitTestCase):
