@@ -4,9 +4,9 @@
 
 Seeds enrolled guests into a database, starts a real ``trove-conductor`` on it with a real broker, and has simulated
 guests (``guest_swarm.py``) talk to it over TCP: each with held polls that are heartbeats at the default interval, while
-commands are written for some of them and some send a heartbeat apart. Then heartbeats come as fast as the conductor takes them. The floor of the same
-run is an application on the same server component that answers the same requests with the same bytes and does nothing
-else.
+commands are written for some of them and some send a heartbeat apart. Then heartbeats come as fast as the conductor
+takes them. The floor of the same run is an application on the same server component that answers the same requests with
+the same bytes and does nothing else.
 
     python tools/bench/guests.py [--guests 10000] [--database mysql] [--seconds 30] [--attack 300] [--json]
 

@@ -42,7 +42,7 @@ class _Attempts:
 
 
 class Outbox:
-    """What the agent has to say; :meth:`step` is for one thread, :meth:`listen` for another, everything else for any."""
+    """What the agent has to say; :meth:`step` is for one thread, :meth:`listen` for one, everything else for any."""
 
     def __init__(self, journal: Journal, heartbeats: Heartbeats) -> None:
         self._journal = journal
@@ -100,8 +100,7 @@ class Outbox:
         return max(0.0, min(self._heartbeats.seconds_left(), self._next_due(), LOOK_INTERVAL))
 
     def listen(self, link: Link, longest: float) -> bool:
-        """Wait up to ``longest`` seconds for commands and take them; return whether anything came. For one thread, which
-        need not be that of :meth:`step`.
+        """Wait up to ``longest`` seconds for commands and take them; return whether anything came.
 
         A poll says what a heartbeat would; when the answer does not say that it was taken, it is sent apart.
 

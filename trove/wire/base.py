@@ -84,7 +84,7 @@ def decode(registry: Mapping[tuple[str, int], type[T]], name: str, version: int,
 
 def decode_json(registry: Mapping[tuple[str, int], type[T]], name: str, version: int, data: bytes) -> T:
     """Do the same from JSON, without building anything that the message does not have room for: of a hostile body,
-    plain types would take thirty times its size.
+    plain types would take up to thirty times its size.
 
     :raises MalformedMessage: see :func:`decode`; also for a body that is not JSON or is too large for its kind.
     """
