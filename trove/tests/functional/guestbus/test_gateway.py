@@ -10,6 +10,7 @@ import fixtures
 
 from trove.common import clock
 from trove.conductor import exchange
+from trove.guestbus import gateway_client
 from trove.guestbus.gateway_client import GatewayClient
 from trove.guestbus.transport import PeerRefused, TransportError
 from trove.objects import heartbeat
@@ -246,6 +247,23 @@ class ClientTest(case.GatewayCase):
         sock = connection.sock
         client.exchange(guest.session.seal_report(world.heartbeat()), 0)
         self.assertIs(sock, client._idle[0][0].sock)
+
+    def test_connection_that_was_idle_for_long_is_closed_when_another_is_used(self) -> None:
+        self.conductor()
+        guest = self.world.enrolled()
+        client = self.client(guest)
+        waiting = self.in_thread(self.poll, guest, client, 20)
+        self.wait_for(self.held)
+        client.exchange(guest.session.seal_report(world.heartbeat()), 0)
+        (reporting, since) = client._idle[0]
+        client._idle[0] = (reporting, since - gateway_client.IDLE_SECONDS)
+        command_id = self.world.submit(guest.id, command.Restart())
+        assert self.gateway is not None
+        self.gateway.deliver(guest.id)
+        self.assertEqual([command_id], [frame.id for frame in waiting.get(timeout=18)])
+        self.poll(guest, client, 0.01)
+        self.assertIsNone(reporting.sock)
+        self.assertEqual(1, len(client._idle))
 
     def test_gateway_that_restarts(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:

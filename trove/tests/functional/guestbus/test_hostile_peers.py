@@ -117,7 +117,7 @@ class SlowPeersTest(case.GatewayCase):
         self.assertGreater(Limits().idle_seconds, gateway_client.IDLE_SECONDS)
 
 
-#: Messages: name, beginning of the body, what is repeated, and end. As plain types, a body takes 15 to 30 times its size.
+#: Messages: name, beginning of the body, what is repeated, end. As plain types, a body takes 15 to 30 times its size.
 _BLOWN_UP = (
     ("inventory", '{"report_id":"r","root_enabled":false,"users":[],"databases":[', '{"name":"a","x":{}}', "]}"),
     ("inventory", '{"report_id":"r","root_enabled":false,"users":[],"databases":[],"x":[', '{"a":{}}', "]}"),
