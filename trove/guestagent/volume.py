@@ -8,6 +8,7 @@ what is told.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ _LONG = 2000
 
 
 class VolumeGauge:
-    """Measures one data directory; for one thread.
+    """Measures one data directory. Thread-safe: who sends heartbeats asks, and who polls.
 
     :param size_gib: asks for the agreed size of a volume that is a directory, ``None`` when nobody has said.
     """
@@ -34,6 +35,7 @@ class VolumeGauge:
     def __init__(self, data_dir: Path, size_gib: Callable[[], int | None]) -> None:
         self._data_dir = data_dir
         self._size_gib = size_gib
+        self._lock = threading.Lock()
         self._walk: Iterator[int] | None = None
         self._sum = 0
         self._counted: int | None = None
@@ -49,9 +51,11 @@ class VolumeGauge:
         except OSError:
             return None, None
         size = self._size_gib()
-        return self._count(), None if size is None else size * GIB
+        with self._lock:
+            return self._count(), None if size is None else size * GIB
 
     def _count(self) -> int | None:
+        # Caller holds the lock.
         now = clock.monotonic()
         if self._walk is None:
             if self._counted is not None and now - self._counted_at < FRESH_FOR:

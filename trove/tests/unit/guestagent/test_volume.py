@@ -2,7 +2,10 @@
 """How full the volume is, without stopping to count."""
 
 import os
+import threading
 import types
+from collections.abc import Iterator
+from pathlib import Path
 
 import fixtures
 
@@ -61,6 +64,20 @@ class TestVolumeGauge(UnitTestCase):
             self.assertLess(calls, 100)
         self.assertGreater(calls, 3)
         self.assertEqual(expected, found)
+
+    def test_two_threads_ask(self) -> None:
+        found: list[int | None] = []
+        other = threading.Thread(target=lambda: found.append(self.gauge.measure()[0]))
+
+        def sizes(directory: Path) -> Iterator[int]:
+            other.start()
+            other.join(0.1)  # the other one must wait for this count
+            yield 7
+
+        self.useFixture(fixtures.MonkeyPatch("trove.guestagent.volume._sizes", sizes))
+        found.append(self.gauge.measure()[0])
+        other.join()
+        self.assertEqual([7, 7], found)
 
     def test_a_tree_deeper_than_a_path_may_be_long(self) -> None:
         """Nobody hides from the count what is in it, nor stops it."""
