@@ -106,9 +106,9 @@ class TestService(FunctionalTestCase):
 
     def test_conductor_of_an_earlier_release_gets_heartbeats_apart(self) -> None:
         seen = self.restarted_with_a_longer_interval(
-            lambda message: msgspec.structs.replace(message, heartbeat=None)
-            if isinstance(message, report.Poll)
-            else message
+            lambda message: (
+                msgspec.structs.replace(message, heartbeat=None) if isinstance(message, report.Poll) else message
+            )
         )
         for _ in range(2):
             before = self.beat()["reported_at"]
