@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long the local provider itself takes for an instance: address, access, volume, server, until the agent is forked.
 
-    python tools/bench/local_provider.py [--tier 1] [--rounds 15] [--pause 1.5] [--spare-places 1] [--quiet 60]
+    python tools/bench/local_provider.py [--tier 1] [--rounds 15] [--pause 1.5] [--quiet 60]
 
 The agents are real ones without a control plane; each instance is removed before the next is made, and ``--pause``
 seconds pass in which the provider is supervised as by a taskmanager. With ``--quiet`` a round also waits, so many
@@ -116,7 +116,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--pause", type=float, default=1.5)
     parser.add_argument("--quiet", type=float, default=0.0)
-    parser.add_argument("--spare-places", type=int, default=None)
     parser.add_argument("--profile", choices=CALLS, default="")
     given = parser.parse_args()
     conf = cfg.ConfigOpts()
@@ -126,8 +125,6 @@ def main() -> int:
         pathlib.Path(directory).chmod(0o755)
         conf.set_override("base_dir", str(pathlib.Path(directory) / "trove"), "local")
         conf.set_override("tier", given.tier, "local")
-        if given.spare_places is not None:
-            conf.set_override("spare_places", given.spare_places, "local")
         provider = local.open_provider(conf)
         provider.choose_tier(given.tier)
         look_after(provider, 3.0)

@@ -103,16 +103,6 @@ OPTS = [
         "instance is ready a fifth of a second sooner, and agents share memory. Without it, and whenever that process "
         "is not there, each agent is started afresh.",
     ),
-    cfg.IntOpt(
-        "spare_places",
-        default=1,
-        min=0,
-        max=1,
-        help="How many places for instances are made ahead, while nobody asks for anything: an address, a process that "
-        "waits to become the agent and, in tier 2, a network namespace, control groups and a file system. An instance "
-        "that gets them is ready sooner, the more so in tier 2. A place takes 2 MiB of memory and, in tier 2, 64 MiB "
-        "of disk; none is made while the host has little of either. 0: everything is made when it is asked for.",
-    ),
     cfg.StrOpt(
         "user",
         default="nobody",

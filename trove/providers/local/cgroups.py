@@ -58,42 +58,16 @@ class Cgroups:
         :raises base.RetryableError: when the kernel refuses.
         """
         try:
-            self._make_directories(groups)
+            for group in groups:
+                directory = Path(group)
+                directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+                if self.version == 2:
+                    for above in (directory.parent.parent, directory.parent):
+                        _enable(above)
+                directory.mkdir(mode=0o755, exist_ok=True)
             self.fit(groups, shape)
         except OSError as err:
             raise base.RetryableError(f"the limits of the instance cannot be set: {err}") from err
-
-    def make_ahead(self, slug: str) -> list[str]:
-        """Make groups without limits, to be adopted later; return their directories.
-
-        :raises OSError: when the kernel refuses.
-        """
-        groups = self.plan(slug)
-        self._make_directories(groups)
-        return groups
-
-    def adopt(self, groups: Sequence[str], slug: str) -> list[str]:
-        """Give groups, with the processes in them, the names for an instance; return the names that they have then.
-
-        Only version 1 can rename a group. In version 2 it keeps its name, and the server's record tells whose it is.
-
-        :raises OSError: when the kernel refuses.
-        """
-        if self.version == 2:
-            return list(groups)
-        new = self.plan(slug)
-        for old, name in zip(groups, new, strict=True):
-            os.rename(old, name)
-        return new
-
-    def _make_directories(self, groups: Sequence[str]) -> None:
-        for group in groups:
-            directory = Path(group)
-            directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            if self.version == 2:
-                for above in (directory.parent.parent, directory.parent):
-                    _enable(above)
-            directory.mkdir(mode=0o755, exist_ok=True)
 
     @staticmethod
     def fit(groups: Sequence[str], shape: Shape) -> bool:

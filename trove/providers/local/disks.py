@@ -23,7 +23,7 @@ from pathlib import Path
 
 from trove.common import clock
 from trove.providers import base
-from trove.providers.local import commands, kernel
+from trove.providers.local import commands
 from trove.providers.local.privileges import Account
 from trove.providers.local.records import sync_directory
 
@@ -85,7 +85,7 @@ def mount(image: Path, directory: Path, account: Account) -> None:
         if os.path.ismount(directory):
             raise NotMounted(f"something else is mounted on {directory}; unmount it")
         commands.run("mount", "-t", "xfs", "-o", "loop,nodev,nosuid,noatime", str(image), str(directory))
-        require(image, directory)
+    require(image, directory)
     found = directory.stat()
     if (found.st_uid, found.st_gid) != (account.uid, account.gid):
         os.chown(directory, account.uid, account.gid)
@@ -131,8 +131,8 @@ def grow(image: Path, directory: Path, size: int) -> None:
     found = _mount_at(directory)
     if found is None:
         raise NotMounted(f"the volume {image} is not mounted on {directory}")
-    kernel.update_capacity(found.source)
-    kernel.grow_xfs(directory, size)
+    commands.run("losetup", "-c", found.source)
+    commands.run("xfs_growfs", str(directory))
 
 
 def unmount(image: Path, directory: Path) -> None:
@@ -188,8 +188,7 @@ def holders(device: str) -> list[int]:
 def require_space(image: Path, more: int) -> None:
     """Refuse to promise ``more`` bytes that the host's disk does not have.
 
-    What the other volumes beside ``image`` (``…/<volume>/<image name>``) may still take counts as gone, what was made
-    ahead (:mod:`.spares`) as free. Neither ``image`` nor its directory has to exist.
+    What the other volumes beside ``image`` (``…/<volume>/<image name>``) may still take counts as gone.
 
     :raises base.QuotaError: when it would not be enough.
     """
@@ -198,12 +197,8 @@ def require_space(image: Path, more: int) -> None:
         with contextlib.suppress(OSError):
             found = other.stat()
             promised += max(0, found.st_size - found.st_blocks * 512)
-    ahead = 0
-    for spare in image.parent.parent.parent.glob(f"spares/volumes/*/{image.name}"):
-        with contextlib.suppress(OSError):
-            ahead += spare.stat().st_blocks * 512
-    space = os.statvfs(image.parent.parent)
-    free = ahead + space.f_bavail * space.f_frsize - promised - HOST_RESERVE
+    space = os.statvfs(image.parent)
+    free = space.f_bavail * space.f_frsize - promised - HOST_RESERVE
     if more > free:
         raise base.QuotaError(
             f"the disk of this host has room for {max(0, free) >> 20} MiB more of volumes, not for {more >> 20}"
@@ -219,18 +214,18 @@ class _Mount:
 
 def _mount_at(directory: Path) -> _Mount | None:
     """Return the topmost mount on ``directory``."""
-    wanted = _escape(os.path.realpath(directory))
+    wanted = os.path.realpath(directory)
     found = None
     for line in _MOUNTS.read_text().splitlines():
-        if f" {wanted} " not in line:
-            continue
         before, _, after = line.partition(" - ")
         fields, rest = before.split(" "), after.split(" ")
-        if fields[4] == wanted:
+        if _unescape(fields[4]) == wanted:
             found = _Mount(fields[2], rest[0], rest[1])
     return found
 
 
-def _escape(path: str) -> str:
-    """Return a path as /proc/self/mountinfo writes it."""
-    return path.translate({ord(char): f"\\{ord(char):03o}" for char in "\\ \t\n"})
+def _unescape(text: str) -> str:
+    """Undo the octal escapes of /proc/self/mountinfo."""
+    for code in ("040", "011", "012", "134"):
+        text = text.replace(f"\\{code}", chr(int(code, 8)))
+    return text

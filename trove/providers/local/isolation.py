@@ -11,7 +11,7 @@ written before anything is made, so :meth:`Isolation.sweep` may remove whatever 
 import dataclasses
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,29 +60,20 @@ class Isolation:
 
         The caller holds the lock and has seen to the volume.
         """
-        key = slug("port", port["tag"])
-        unguarded = self.network.is_new(key) or not self.network.namespace(key).exists()
-        path = self.network.ensure(key, port["address"])
-        if port.get("allowed_cidrs") or not unguarded:
-            self.guard(port)
-        self.network.touched(key)
+        path = self.network.ensure(slug("port", port["tag"]), port["address"])
+        self.guard(port)
         trees = self.trees()
         trees.make(record["cgroups"], Shape(**record["shape"]))
-        return _words(record["cgroups"], path)
-
-    def words(self, key: str, groups: Sequence[str]) -> list[str]:
-        """Return the launcher's words that go inside what was made ahead under a name."""
-        return _words(groups, self.network.namespace(key))
+        words = [f"cgroup={file}" for file in cgroups.join_files(record["cgroups"])]
+        return [*words, f"netns={path}"]
 
     def guard(self, port: Record) -> None:
         """Let exactly those networks reach a port that its record names. The caller holds the lock.
 
         Without a record of it there never were rules, and without a namespace they are loaded when it is made.
         """
-        key = slug("port", port["tag"])
-        path = self.network.namespace(key)
+        path = self.network.namespace(slug("port", port["tag"]))
         if "allowed_cidrs" in port and path.exists():
-            self.network.touched(key)
             guard.load(path, port["port"], port["allowed_cidrs"])
 
     def fit(self, record: Record) -> bool:
@@ -117,10 +108,6 @@ class Isolation:
             remove(thing)
         except (base.ProviderError, OSError) as err:  # the next sweep tries again
             LOG.warning("%s, which no instance has, cannot be removed now: %s", thing, err)
-
-
-def _words(groups: Sequence[str], namespace: Path) -> list[str]:
-    return [*(f"cgroup={file}" for file in cgroups.join_files(groups)), f"netns={namespace}"]
 
 
 def make(

@@ -11,10 +11,6 @@ Run as root in a process of its own: ``python -I -S launch.py WORD… -- PROGRAM
     mounted over it.
 ``ro=PATH`` ``rw=PATH``
     what the user needs from inside a hidden directory; it appears again under its own name.
-``as=PATH:TARGET``
-    a directory of the user's that appears as TARGET in a hidden directory (neither side may hold a colon). The
-    directory two above is the user's own there, so that it can give the one in between another name later, see
-    :mod:`.zygote`.
 ``link=PATH:TARGET``
     a symbolic link that leads there (neither side may hold a colon).
 ``cgroup=FILE`` ``netns=FILE``
@@ -74,9 +70,6 @@ _FLAGS = {
 #: Exit status when the program could not be started.
 EXIT_FAILED = 126
 
-#: How often the list of mounts is read again when one of them has gone meanwhile.
-_ATTEMPTS = 10
-
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -126,16 +119,6 @@ def _point_for(path: str, is_directory: bool) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
 
 
-def _show_as(source: str, target: str, uid: int, gid: int) -> None:
-    """Show ``source`` as ``target``, in a directory that the user may rename."""
-    above = os.path.dirname(os.path.dirname(target))
-    if os.path.lexists(above):  # it is not in what was hidden
-        raise LaunchError(f"{above} is there already")
-    _point_for(target, True)
-    os.chown(above, uid, gid)
-    _mount(source, target, None, MS_BIND | MS_REC, None, f"cannot show {target}")
-
-
 def confine(words: list[tuple[str, str]]) -> None:
     """Join the control groups and enter the network namespace.
 
@@ -169,46 +152,24 @@ def let_go(words: list[tuple[str, str]]) -> None:
     :raises LaunchError: when the kernel refuses, for a program that is to be isolated; any other runs all the same.
     """
     isolated = any(key == "netns" for key, _ in words)
-    kept = {_identity(value) for key, value in words if key == "keep"} - {None}
-    for attempt in range(_ATTEMPTS):
-        moved = False
-        for point in _of_instances():
-            if _identity(point) not in kept and _libc.umount2(os.fsencode(point), 0) != 0:
-                code = ctypes.get_errno()
-                # The service may remove it, or give what was made ahead another name, at this very moment.
-                moved |= code in (errno.ENOENT, errno.EINVAL)
-                if isolated and (not moved or attempt == _ATTEMPTS - 1):
-                    raise LaunchError(f"cannot let go of {point}: {os.strerror(code)}")
-        if not moved:
-            return
+    kept = {value for key, value in words if key == "keep"}
+    for fields in _mounts():
+        point, kind, source = _unescape(fields[4]), *fields[fields.index("-") + 1:][:2]
+        parts = point.split("/")
+        named = parts[-1] == "data" and parts[-3:-2] == ["volumes"]
+        volume = named and kind == "xfs" and source.startswith("/dev/loop") and point not in kept
+        if not (volume or point == NAMESPACES or point.startswith(NAMESPACES + "/")):
+            continue
+        if _libc.umount2(os.fsencode(point), 0) != 0 and isolated:
+            code = ctypes.get_errno()
+            if code not in (errno.ENOENT, errno.EINVAL):  # the service has removed it at this very moment
+                raise LaunchError(f"cannot let go of {point}: {os.strerror(code)}")
 
 
 def _mounts() -> list[list[str]]:
     """Return the fields of each mount, see proc_pid_mountinfo(5), the last mounted first."""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
         return [line.rstrip("\n").split(" ") for line in stream][::-1]
-
-
-def _of_instances() -> list[str]:
-    """Return where volumes and network namespaces of instances are mounted, the last mounted first."""
-    found = []
-    for fields in _mounts():
-        point, kind, source = _unescape(fields[4]), *fields[fields.index("-") + 1:][:2]
-        parts = point.split("/")
-        named = parts[-1] == "data" and parts[-3:-2] == ["volumes"]
-        volume = named and kind == "xfs" and source.startswith("/dev/loop")
-        if volume or point == NAMESPACES or point.startswith(NAMESPACES + "/"):
-            found.append(point)
-    return found
-
-
-def _identity(path: str) -> object:
-    """Return what tells mounted file systems apart, whatever they are called meanwhile."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def rearrange(words: list[tuple[str, str]]) -> None:
@@ -222,9 +183,7 @@ def rearrange(words: list[tuple[str, str]]) -> None:
     private_namespace()  # first: a handle from another namespace cannot be mounted in this one
     let_go(words)
     temporary = _temporary(words)  # while the volume can be seen
-    moved = [value.split(":") for key, value in words if key == "as"]
-    paths = [path for key, path in words if key in ("ro", "rw")] + [path for path, _ in moved]
-    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths}
+    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for key, path in words if key in ("ro", "rw")}
     order = {"hide": 0, "ro": 1, "rw": 1, "link": 2}
     for key, value in sorted((w for w in words if w[0] in order), key=lambda w: (w[1].count("/"), order[w[0]])):
         if key == "hide":
@@ -240,9 +199,6 @@ def rearrange(words: list[tuple[str, str]]) -> None:
             _mount(source, value, None, MS_BIND | MS_REC, None, f"cannot show {value}")
             if key == "ro":
                 _mount("none", value, None, MS_BIND | MS_REMOUNT | MS_RDONLY, None, f"cannot protect {value}")
-    for path, target in moved:
-        single = dict(words)
-        _show_as(f"/proc/self/fd/{handles[path]}", target, int(single["uid"]), int(single["gid"]))
     protect(words, temporary)
     for handle in handles.values():  # whoever does not execute a program would keep them
         os.close(handle)

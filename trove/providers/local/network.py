@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trove.providers import base
-from trove.providers.local import commands, kernel, launch, records
+from trove.providers.local import commands, launch, records
 
 #: Where ip-netns(8) keeps namespaces.
 NAMESPACES = Path(launch.NAMESPACES)
@@ -63,7 +63,6 @@ class Network:
         if len(self.bridge) > _MAX_INTERFACE_NAME:
             raise base.FatalError(f"[local] bridge '{self.bridge}' is longer than {_MAX_INTERFACE_NAME} characters")
         self._prefix = prefix
-        self._adopted: dict[str, int] = {}
 
     # addresses
 
@@ -170,15 +169,11 @@ class Network:
 
     def ensure(self, slug: str, address: str) -> Path:
         """Make the namespace of an instance with its address, or complete what is there."""
-        if self.is_new(slug):
-            return self.namespace(slug)
         subnet = self.ensure_bridge()
         path, cable = self.namespace(slug), self.interface(slug)
         if not _is_namespace(path):
             path.unlink(missing_ok=True)  # a crash between the file and the mount over it
             commands.run("ip", "netns", "add", path.name)
-        elif not (_INTERFACES / cable).exists() and "eth0" in self._interfaces_in(path.name):
-            commands.run("ip", "-n", path.name, "link", "del", "eth0")  # its cable has another name: half adopted
         if (_INTERFACES / cable).exists() and "eth0" not in self._interfaces_in(path.name):
             commands.run("ip", "link", "del", cable)
         # The address decides the hardware address: neighbours that remember the previous owner stay right.
@@ -193,32 +188,8 @@ class Network:
         commands.run("ip", "-n", path.name, "-batch", "-", lines=inside)
         return path
 
-    def adopt(self, made: str, slug: str) -> None:
-        """Make the namespace and the cable that :meth:`ensure` has made as ``made`` those of ``slug``.
-
-        :raises OSError: when the kernel refuses; then some of it may bear the new name.
-        """
-        old, new = self.namespace(made), self.namespace(slug)
-        os.close(os.open(new, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0))
-        kernel.bind(old, new)
-        kernel.unbind(old)
-        old.unlink()
-        kernel.rename_interface(self.interface(made), self.interface(slug))
-        self._adopted[slug] = new.stat().st_ino
-
-    def is_new(self, slug: str) -> bool:
-        """Tell whether the namespace is complete since this process has adopted it, and nobody has had to do with it
-        since (:meth:`touched`)."""
-        known = self._adopted.get(slug)
-        return known is not None and self.complete(slug) and self.namespace(slug).stat().st_ino == known
-
-    def touched(self, slug: str) -> None:
-        """Take note that somebody has had to do with a namespace: it has to be looked at before it is used again."""
-        self._adopted.pop(slug, None)
-
     def remove(self, slug: str) -> None:
         """Remove the namespace and the cable; success when they are absent."""
-        self.touched(slug)
         path, cable = self.namespace(slug), self.interface(slug)
         if (_INTERFACES / cable).exists():
             # By itself it would vanish some time after the namespace has, when the kernel gets to it.

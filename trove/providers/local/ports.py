@@ -13,16 +13,12 @@ for passwords from the first second.
 import errno
 import hashlib
 import ipaddress
-import logging
 import socket
 from collections.abc import Callable, Iterator
 
 from trove.providers import base
-from trove.providers.local import spares
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store, slug
-
-LOG = logging.getLogger(__name__)
 
 FALLBACK_ADDRESS = "127.0.0.1"
 
@@ -54,16 +50,14 @@ class Ports:
     :param probe: replaced by tests.
     :param isolation: where instances have addresses of their own.
     :param network: id of the network that all of them are in.
-    :param shelf: where an address may be ready.
     :raises base.FatalError: when ``pool`` is not such a network.
     """
 
     def __init__(
         self, store: Store, pool: str, *, probe: Probe = probe, isolation: Isolation | None = None,
-        network: str | None = None, shelf: spares.Shelf | None = None,
+        network: str | None = None,
     ) -> None:  # fmt: skip
         self._store = store
-        self._shelf = shelf or spares.Shelf()
         self._isolation = isolation
         self._network = network
         self._probe = probe
@@ -91,52 +85,11 @@ class Ports:
                 if spec.network not in (None, self._network) or spec.subnet or spec.address:
                     raise base.FatalError("this host has one network, whose addresses cannot be chosen")
                 isolated = self._isolation is not None and self._isolation.for_new
-                place = self._spare(spec, 2 if isolated else 1)
-                if place is not None:
-                    address, port = place.address, spec.port
-                else:
-                    address, port = self._choose_isolated(spec.tag, spec.port) if isolated else self._choose(spec)
+                address, port = self._choose_isolated(spec) if isolated else self._choose(spec)
                 record = {"tag": spec.tag, "address": address, "port": port, "network": self._network}
                 record["tier"] = 2 if isolated else 1
                 self._store.write("port", record)
-                if place is not None:
-                    self._hand_over(place, spec.tag)
         return _port(record)
-
-    def _spare(self, spec: base.PortSpec, tier: int) -> spares.Place | None:
-        """Return the place whose address the port gets."""
-        place = self._shelf.claim(spec.tag, tier)
-        if place is None or place.port is not None:
-            return None
-        if tier == 1:
-            return place if self._probe(place.address, spec.port) == 0 else None
-        # Without its network, the address would have to be given to another one while this one may still answer.
-        whole = self._isolation is not None and self._isolation.network.complete(place.id)
-        return place if whole else None
-
-    def _hand_over(self, place: spares.Place, tag: str) -> None:
-        """Make a place's network that of the port which has its address now."""
-        place.port = tag
-        if place.tier == 2 and self._isolation is not None:
-            try:
-                self._isolation.network.adopt(place.id, slug("port", tag))
-            except OSError as err:
-                LOG.warning("the network %s is made anew: %s", slug("port", tag), err)
-                for name in (place.id, slug("port", tag)):
-                    self._isolation.network.remove(name)
-
-    def choose_ahead(self, place_id: str) -> str:
-        """Return an address for a place. The caller holds the lock.
-
-        :raises base.QuotaError: when none is free.
-        """
-        if self._isolation is not None and self._isolation.for_new:
-            return self._choose_isolated(place_id, 0)[0]
-        reserved = self._reserved()
-        for address in self._candidates(place_id):
-            if address not in reserved:
-                return address
-        raise base.QuotaError(f"no address of {self._pool} is free")
 
     def set_access(self, tag: str, access: base.Access) -> base.Port:
         """Let exactly these reach the port; written down first, so that a new namespace gets it too.
@@ -170,7 +123,7 @@ class Ports:
 
     def _choose(self, spec: base.PortSpec) -> tuple[str, int]:
         reserved = {(record["address"], record["port"]) for record in self._store.all("port")}
-        addresses = {address for address, _ in reserved} | spares.addresses(self._store)
+        addresses = {address for address, _ in reserved}
         attempts = 0
         for address in self._candidates(spec.tag):
             if address in addresses:
@@ -186,15 +139,12 @@ class Ports:
                 return FALLBACK_ADDRESS, number
         raise base.QuotaError(f"no address of {self._pool} and no port of {FALLBACK_ADDRESS} is free")
 
-    def _reserved(self) -> set[str]:
-        return {record["address"] for record in self._store.all("port")} | spares.addresses(self._store)
-
-    def _choose_isolated(self, tag: str, port: int) -> tuple[str, int]:
+    def _choose_isolated(self, spec: base.PortSpec) -> tuple[str, int]:
         network = self._isolation.network  # type: ignore[union-attr]
-        reserved = self._reserved()
-        for address in network.addresses(tag):
+        reserved = {record["address"] for record in self._store.all("port")}
+        for address in network.addresses(spec.tag):
             if address not in reserved:
-                return address, port
+                return address, spec.port
         raise base.QuotaError(f"no address of {network.subnet()} is free")
 
     def _candidates(self, tag: str) -> Iterator[str]:

@@ -32,12 +32,10 @@ from trove.providers.local import (
     guard,
     images,
     isolation,
-    making,
     ports,
     privileges,
     records,
     servers,
-    spares,
     starting,
     tiers,
     volumes,
@@ -79,17 +77,6 @@ def _own_errors(method: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def _change(method: Callable[P, R]) -> Callable[P, R]:
-    """Like :func:`_own_errors`, for a method of the provider that changes something: no time to make anything ahead."""
-
-    @functools.wraps(method)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        args[0]._shelf.touch()  # type: ignore[attr-defined]
-        return method(*args, **kwargs)
-
-    return _own_errors(wrapped)
-
-
 @dataclass(frozen=True)
 class Surroundings:
     """What is around servers.
@@ -98,14 +85,12 @@ class Surroundings:
     :ivar volume_unit: bytes in one GiB of a volume's size; less only for tests and demonstrations.
     :ivar warm: module of the agent's program, to be kept loaded in a process that agents are forked from; ``None``:
         each agent is started afresh.
-    :ivar spare_places: how many places for instances are made ahead by a process that supervises, 0 or 1.
     :ivar network: id of the network that all servers are in.
     """
 
     isolation: Isolation | None = None
     volume_unit: int = disks.GIB
     warm: str | None = None
-    spare_places: int = 0
     network: str = NETWORK_ID
 
 
@@ -140,21 +125,15 @@ class LocalProvider:
         if around is None and account is not None:
             around = isolation.make(self._store.base_dir)
         self._isolation = around if account is not None else None
-        self._shelf = shelf = spares.Shelf()
         self._ports = ports.Ports(
-            self._store, address_pool, probe=probe, isolation=self._isolation, network=surroundings.network, shelf=shelf
+            self._store, address_pool, probe=probe, isolation=self._isolation, network=surroundings.network
         )
-        self._volumes = volumes.Volumes(self._store, self._isolation, unit=surroundings.volume_unit, shelf=shelf)
+        self._volumes = volumes.Volumes(self._store, self._isolation, unit=surroundings.volume_unit)
         self._images = Images(image_dir or self._store.base_dir / "images")
         self._warm = warm.Warm(surroundings.warm, starting.ENVIRONMENT) if surroundings.warm else None
         self._servers = servers.Servers(
-            self._store, self._volumes, self._images, agent_argv or servers.agent_command(), self._isolation,
-            self._warm, shelf,
-        )  # fmt: skip
-        self._maker = making.Maker(
-            self._store, shelf, self._ports, self._servers.starter, self._warm,
-            count=surroundings.spare_places, unit=surroundings.volume_unit,
-        )  # fmt: skip
+            self._store, self._volumes, self._images, agent_argv or servers.agent_command(), self._isolation, self._warm
+        )
 
     @property
     def tier(self) -> int:
@@ -205,11 +184,11 @@ class LocalProvider:
     def find_port(self, tag: str) -> base.Port | None:
         return self._ports.find(tag)
 
-    @_change
+    @_own_errors
     def ensure_port(self, spec: base.PortSpec) -> base.Port:
         return self._ports.ensure(spec)
 
-    @_change
+    @_own_errors
     def set_access(self, tag: str, access: base.Access) -> base.Port:
         return self._ports.set_access(tag, access)
 
@@ -221,7 +200,7 @@ class LocalProvider:
         if self._servers.grouped(tag):
             raise base.ConflictError(f"servers are in group {tag}")
 
-    @_change
+    @_own_errors
     def remove_port(self, tag: str) -> None:
         self._ports.remove(tag)
 
@@ -229,11 +208,11 @@ class LocalProvider:
     def find_volume(self, tag: str) -> base.Volume | None:
         return self._volumes.find(tag)
 
-    @_change
+    @_own_errors
     def ensure_volume(self, spec: base.VolumeSpec) -> base.Volume:
         return self._volumes.ensure(spec)
 
-    @_change
+    @_own_errors
     def remove_volume(self, tag: str) -> None:
         self._volumes.remove(tag)
 
@@ -241,19 +220,19 @@ class LocalProvider:
     def find_server(self, tag: str) -> base.Server | None:
         return self._servers.find(tag)
 
-    @_change
+    @_own_errors
     def ensure_server(self, spec: base.ServerSpec) -> base.Server:
         return self._servers.ensure(spec)
 
-    @_change
+    @_own_errors
     def resize_server(self, tag: str, shape: Shape) -> base.Server:
         return self._servers.resize(tag, shape)
 
-    @_change
+    @_own_errors
     def remove_server(self, tag: str) -> bool:
         return self._servers.remove(tag)
 
-    @_change
+    @_own_errors
     def restart_server(self, tag: str) -> base.Server:
         return self._servers.restart(tag)
 
@@ -277,7 +256,6 @@ class LocalProvider:
 
     def close(self) -> None:
         """End what serves this process only; agents and engines go on."""
-        self._maker.stop()
         if self._warm is not None:
             self._warm.close()
 
@@ -285,24 +263,21 @@ class LocalProvider:
         """Start agents that have died, go on with restarts, delete what was discarded or left by a crash. Call it every
         few seconds. Each part is done whatever becomes of the others."""
         service.attempt("the process that starts agents", self.warm_up)
-        service.attempt("the place made ahead", self._maker.tend)
         service.attempt("looking after servers", self._servers.supervise)
         service.attempt("removing what is nobody's", self._clear)
         service.attempt("deleting what was discarded", self._store.trash.round)
 
     def _clear(self) -> None:
-        with self._store.lock():
-            self._maker.clear()
-            if self._isolation is not None and self._isolation.for_new:
+        if self._isolation is not None and self._isolation.for_new:
+            with self._store.lock():
                 self._isolation.sweep(*self._known())
 
     def _known(self) -> tuple[set[str], set[str]]:
         """Return the names of networks and of control groups that are somebody's. The caller holds the lock."""
-        ahead = spares.ids(self._store)
         found = self._store.all("server")
         networks = {records.slug("port", port["tag"]) for port in self._store.all("port")}
         groups = {os.path.basename(group) for server in found for group in server.get("cgroups", ())}
-        return networks | ahead, {records.slug("server", server["tag"]) for server in found} | groups | ahead
+        return networks, {records.slug("server", server["tag"]) for server in found} | groups
 
     def halt(self) -> bool:
         """End every agent and engine without removing anything; ``True`` once none is left.
@@ -310,17 +285,11 @@ class LocalProvider:
         They come back with the next :meth:`supervise`, so nobody may supervise meanwhile. What tier 2 has put on the
         host goes with them: afterwards there are only files.
         """
-        self._maker.stop()
-        with self._store.lock():
-            self._maker.clear()
         if not self._servers.halt():
             return False
         self._volumes.release()
         if self._isolation is not None:
             with self._store.lock():
-                # A port that was given a network ahead may have no server yet.
-                for key in self._isolation.network.slugs() - spares.ids(self._store):
-                    self._isolation.network.remove(key)
                 self._isolation.network.remove_bridge()
         return True
 
@@ -350,7 +319,6 @@ def open_provider(conf: Any) -> LocalProvider:
             around,
             options.volume_unit_mib * MIB,
             warm=servers.AGENT if options.warm_agents else None,
-            spare_places=options.spare_places,
             network=options.network_id,
         ),
     )

@@ -13,7 +13,6 @@ reader needs no lock and never sees half of one; whoever decides on the ground o
       servers/<slug>/server.json         servers/<slug>/state is the account's own (0700)
       gateway/                           a socket of the gateway, when that is on this host; the account may enter
       templates/                         prepared data directories, shared by the engines (the account's own)
-      spares/                            what is made ahead of the next creation, see :mod:`.spares`
       trash/                             what is being deleted, see :mod:`.trash`
 
 Whatever a guest can write to lies in the directories of its account; records and the directories around them do not,
@@ -158,7 +157,6 @@ class Store:
                 if not path.is_dir():
                     path.mkdir(mode=shared, parents=True, exist_ok=True)
                     path.chmod(shared)
-            (base_dir / "spares").mkdir(mode=0o700, exist_ok=True)
             self.make_private(base_dir / "templates")
             self._make_gateway()
         except OSError as err:
@@ -228,19 +226,15 @@ class Store:
         pattern = "*.json" if kind == "port" else f"*/{kind}.json"
         return sorted((self.base_dir / KINDS[kind]).glob(pattern))
 
-    def make_directory(
-        self, kind: str, record: Record, private: str | None, files: dict[str, bytes], *, made: Path | None = None
-    ) -> None:
+    def make_directory(self, kind: str, record: Record, private: str | None, files: dict[str, bytes]) -> None:
         """Make the directory of a thing with its record in it, all at once. The caller holds the lock.
 
         :param private: name of the directory in it that belongs to the account; ``None``: it has none, nor files.
         :param files: files of the account to put there.
-        :param made: a directory of this ``base_dir`` without a record that is to become it, with all that is in it.
         """
         final = self.directory(kind, record["tag"])
-        building = made or self.trash.new_name()
-        if made is None:
-            building.mkdir(mode=0o700)
+        building = self.trash.new_name()
+        building.mkdir(mode=0o700)
         handles: list[int] = []
         try:
             if private is not None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from trove.common import clock, watchdog
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import describing, endings, processes, spares
+from trove.providers.local import describing, endings, processes
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store, slug
@@ -55,7 +55,6 @@ class Servers:
     :param isolation: what is put around servers with an address of their own (tier 2).
     :param agent_argv: the program to run as an agent; it gets ``--bootstrap FILE`` appended.
     :param forks: makes agents without starting the program afresh.
-    :param shelf: where a process may wait to become an agent.
     """
 
     def __init__(
@@ -66,13 +65,12 @@ class Servers:
         agent_argv: Sequence[str],
         isolation: Isolation | None = None,
         forks: processes.Forks | None = None,
-        shelf: spares.Shelf | None = None,
     ) -> None:
         self._store = store
         self._images = images
         self._volumes = volumes
         self._spawner = processes.Spawner(forks)
-        self.starter = Starter(store, volumes, self._spawner, agent_argv, isolation, shelf or spares.Shelf())
+        self._starter = Starter(store, volumes, self._spawner, agent_argv, isolation)
         self._boot = processes.boot_id()
         self._looked_at = self._awake_since = clock.monotonic()
 
@@ -107,7 +105,7 @@ class Servers:
             if record["shape"] != asdict(shape):
                 record["shape"] = asdict(shape)
                 self._store.write("server", record)
-            self.starter.fit(record)
+            self._starter.fit(record)
         return self._server(record)
 
     def restart(self, tag: str) -> base.Server:
@@ -129,7 +127,7 @@ class Servers:
                 return True
             if record["desired"] != "removed":
                 self._begin_stopping(record, "removed")
-            if not (self._stopped(record) and self.starter.leave(record)):
+            if not (self._stopped(record) and self._starter.leave(record)):
                 return False
             discarded = self._store.discard("server", tag)
         if discarded is not None:
@@ -152,7 +150,7 @@ class Servers:
                 if record["stopping_boot"] != self._boot or record["stopping_since"] < record["spawned_at"]:
                     with contextlib.suppress(OSError):  # a full disk keeps nothing running
                         self._begin_stopping(record, record["desired"])
-                left |= not (self._stopped(record) and self.starter.leave(record))
+                left |= not (self._stopped(record) and self._starter.leave(record))
         return not left
 
     def supervise(self) -> None:
@@ -202,7 +200,7 @@ class Servers:
             elif (agent := self._agent(record)) is not None:
                 if (silent := self._hung(record)) is not None:
                     self._end_hung(record, agent, silent)
-                elif not self.starter.look_around(record, agent):
+                elif not self._starter.look_around(record, agent):
                     # Its engine may serve those inside, but nobody reaches it, and only a start brings it back.
                     LOG.warning("server %s has lost its network; restarting it", tag)
                     self._begin_stopping(record, "restarting")
@@ -230,7 +228,7 @@ class Servers:
         elif self._agent(record) is not None:
             status, detail = base.Status.READY, ""
         elif endings.failed(record):
-            status, detail = base.Status.FAILED, endings.detail(record, self.starter.log_file(record))
+            status, detail = base.Status.FAILED, endings.detail(record, self._starter.log_file(record))
         return base.Server(record["tag"], slug("server", record["tag"]), Shape(**record["shape"]), status, detail)
 
     def _agent(self, record: Record) -> processes.Identity | None:
@@ -254,11 +252,11 @@ class Servers:
         before = dict(record)
         lifetime = clock.monotonic() - record["spawned_at"]
         status = self._spawner.exit_status(processes.Identity(record["pid"], record["started"]))
-        endings.judge(record, status, self.starter.log_file(record), lifetime=lifetime)
+        endings.judge(record, status, self._starter.log_file(record), lifetime=lifetime)
         if record != before:
             self._store.write("server", record)
             if record["failure"]:
-                LOG.error("server %s: %s", record["tag"], endings.detail(record, self.starter.log_file(record)))
+                LOG.error("server %s: %s", record["tag"], endings.detail(record, self._starter.log_file(record)))
         return True
 
     def _pause_is_over(self, record: Record) -> bool:
@@ -299,34 +297,14 @@ class Servers:
         return self._store.directory("server", record["tag"])
 
     def _create(self, spec: base.ServerSpec) -> Record:
-        """Make the server and start its agent: a process that waits for just this, or another one."""
+        """Make the server and start its agent."""
         group = spec.group
         if group is not None and group.policy == "anti-affinity" and self.grouped(group.tag):
             raise base.QuotaError("there is no second host to keep the server apart from the others of its group")
         record, document = describing.describe(spec, self._store, self._volumes, self._images)
-        waiting, made = self.starter.take(record) or (None, None)
-        if waiting is not None:
-            # Written down before it is told who it is: if nobody lives to tell it, it ends.
-            self._appoint(record, waiting.identity)
-        try:
-            self._store.make_directory("server", record, STATE, {BOOTSTRAP: document}, made=made)
-            file = str(self._directory(record) / STATE / BOOTSTRAP)
-            if waiting is not None and self.starter.wake(waiting, record, file):
-                LOG.info("process %d has become the agent of server %s", waiting.identity.pid, record["tag"])
-                waiting = None
-            else:
-                self._start(record, adopt=False)
-        finally:
-            if waiting is not None:
-                waiting.close()
-            self.starter.finish(record)
+        self._store.make_directory("server", record, STATE, {BOOTSTRAP: document})
+        self._start(record, adopt=False)
         return record
-
-    def _appoint(self, record: Record, identity: processes.Identity) -> None:
-        record.update(
-            pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic(),
-            uid=self._store.account.uid if self._store.account else os.getuid(),
-        )  # fmt: skip
 
     def _start(self, record: Record, *, adopt: bool = True) -> None:
         """Start the agent, unless one runs that an earlier start did not live to write down. The caller holds the
@@ -337,7 +315,10 @@ class Servers:
         file = str(self._directory(record) / STATE / BOOTSTRAP)
         identity = processes.find_agent(self._membership(record), file) if adopt else None
         if identity is None:
-            identity = self.starter.spawn(record, file)
+            identity = self._starter.spawn(record, file)
             LOG.info("started the agent of server %s as process %d", record["tag"], identity.pid)
-        self._appoint(record, identity)
+        record.update(
+            pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic(),
+            uid=self._store.account.uid if self._store.account else os.getuid(),
+        )  # fmt: skip
         self._store.write("server", record)

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import commands, processes, records, spares, trial
+from trove.providers.local import commands, processes, records, trial
 from trove.providers.local.cgroups import Cgroups
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
@@ -166,7 +166,7 @@ def _try_network(isolation: Isolation, store: Store) -> None:
     network = isolation.network
     with store.lock(), socket.socket() as listener:
         network.ensure_bridge()
-        used = {record["address"] for record in store.all("port")} | spares.addresses(store)
+        used = {record["address"] for record in store.all("port")}
         address = next(found for found in network.addresses(_ATTEMPT) if found not in used)
         try:
             namespace = network.ensure(_ATTEMPT, address)

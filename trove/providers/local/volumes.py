@@ -13,18 +13,14 @@ import logging
 from pathlib import Path
 
 from trove.providers import base
-from trove.providers.local import disks, spares
+from trove.providers.local import disks
 from trove.providers.local.isolation import Isolation
-from trove.providers.local.records import KINDS, Record, Store, slug
+from trove.providers.local.records import Record, Store, slug
 
 LOG = logging.getLogger(__name__)
 
 DATA = "data"
 IMAGE = "disk.img"
-
-#: How many times its size a file system made ahead may be grown to: growth adds allocation groups of the first size,
-#: and hundreds of them are slow.
-_MOST_GROWTH = 16
 
 
 class Volumes:
@@ -32,15 +28,10 @@ class Volumes:
 
     :param isolation: tells whether new volumes get a file system of their own.
     :param unit: bytes of a GiB; tests make it smaller.
-    :param shelf: where a file system may be ready.
     """
 
-    def __init__(
-        self, store: Store, isolation: Isolation | None = None, *, unit: int = disks.GIB,
-        shelf: spares.Shelf | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, store: Store, isolation: Isolation | None = None, *, unit: int = disks.GIB) -> None:
         self._store = store
-        self._shelf = shelf or spares.Shelf()
         self._isolation = isolation
         self._unit = unit
 
@@ -84,7 +75,6 @@ class Volumes:
 
         :raises base.ConflictError: while a server has it.
         """
-        self._shelf.dismiss(tag)
         with self._store.lock():
             for server in self._store.all("server"):
                 if server["volume_tag"] == tag:
@@ -109,35 +99,10 @@ class Volumes:
     def _create(self, spec: base.VolumeSpec) -> Record:
         isolated = self._isolation is not None and self._isolation.for_new
         record = {"tag": spec.tag, "size_gib": spec.size_gib, "type": spec.type, "tier": 2 if isolated else 1}
-        place = self._shelf.claim(spec.tag, 2 if isolated else 1)
-        made = None if place is None or place.volume is None else place.volume
         if isolated:
-            made = None if place is None else self._enlarged(place, spec.size_gib * self._unit)
-            record["formatted"] = made is not None
-        self._store.make_directory("volume", record, None if isolated else DATA, {}, made=made)
-        if place is not None and made is not None:
-            place.volume, place.volume_tag = None, spec.tag
+            record["formatted"] = False
+        self._store.make_directory("volume", record, None if isolated else DATA, {})
         return record
-
-    def _enlarged(self, place: spares.Place, size: int) -> Path | None:
-        """Return the directory of a place's file system, which has the size that is wanted now.
-
-        It is grown before it gets its record: a volume that was made is never too small, whatever happens meanwhile.
-        """
-        directory = place.volume
-        if directory is None or not place.size <= size <= place.size * _MOST_GROWTH:
-            return None
-        image, data = directory / IMAGE, directory / DATA
-        try:
-            disks.require_space(self._store.base_dir / KINDS["volume"] / place.id / IMAGE, size)
-            if size > place.size:
-                disks.grow(image, data, size)
-            else:
-                disks.require(image, data)
-        except (base.ProviderError, OSError) as err:
-            LOG.info("a new file system is made: %s", err)
-            return None
-        return directory
 
     def _image(self, record: Record) -> Path:
         return self._store.directory("volume", record["tag"]) / IMAGE

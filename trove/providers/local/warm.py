@@ -18,13 +18,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import trove
 from trove.common import clock
 from trove.providers.local import privileges, zygote
-from trove.providers.local.processes import Identity, Launch, is_alive
+from trove.providers.local.processes import Identity, Launch
 
 LOG = logging.getLogger(__name__)
 
@@ -35,72 +35,6 @@ PAUSE = 30.0
 #: Room for what /proc shows of an agent: its arguments, its environment.
 _ARGUMENTS, _ENVIRONMENT = 1024, 1024
 _PACKAGES = ("cmd", "common", "datastores", "domain", "guestagent", "guestbus", "providers/local", "wire")
-
-
-class Waiting:
-    """A process that waits to become an agent, and this process's way to tell it which one.
-
-    :ivar words: what it was told, see :attr:`.processes.Launch.words`.
-    """
-
-    def __init__(self, identity: Identity, channel: socket.socket, words: tuple[str, ...], stamped: object) -> None:
-        self.identity = identity
-        self.words = words
-        self._channel = channel
-        self._stamp = stamped
-
-    def require_ready(self) -> None:
-        """Wait until it waits.
-
-        :raises OSError: with the reason when it does not.
-        """
-        self._channel.settimeout(ANSWER)
-        if (said := self._channel.recv(4096)) != zygote.READY:
-            raise ConnectionAbortedError(said.decode(errors="replace") or "it has ended")
-
-    def usable(self) -> bool:
-        """Tell whether it still waits, with the code that is installed."""
-        return (
-            not select.select([self._channel], [], [], 0)[0] and is_alive(self.identity) and self._stamp == stamp()
-        )
-
-    def become(self, launch: Launch, log: int, renames: Sequence[tuple[str, str]] = ()) -> bool:
-        """Have it become the agent and wait until it is; ``False``: it has ended instead.
-
-        :param launch: its words do not count: it was told others before.
-        :param renames: what it gives another name to in its own mount namespace, as its account.
-        """
-        request = {"argv": list(launch.argv), "env": dict(launch.env), "cwd": launch.cwd, "renames": list(renames)}
-        reader, writer = os.pipe()
-        try:
-            try:
-                socket.send_fds(self._channel, [json.dumps(request).encode()], [log, writer])
-            finally:
-                os.close(writer)
-            done = select.select([reader], [], [], ANSWER)[0]
-            complaint = os.read(reader, 4096).decode(errors="replace").strip() if done else "it does not answer"
-        except OSError as err:
-            complaint = str(err)
-        finally:
-            os.close(reader)
-        if complaint or not is_alive(self.identity):
-            LOG.warning("an agent is started anew: %s", complaint or "the process that waited has ended")
-            self.close()
-            return False
-        self._channel.close()
-        return True
-
-    def close(self) -> None:
-        """End it, and wait until it has."""
-        self._channel.close()
-        with contextlib.suppress(ProcessLookupError):
-            handle = os.pidfd_open(self.identity.pid)
-            try:
-                if is_alive(self.identity):
-                    signal.pidfd_send_signal(handle, signal.SIGKILL)
-                    select.select([handle], [], [], ANSWER)
-            finally:
-                os.close(handle)
 
 
 class Warm:
@@ -147,33 +81,26 @@ class Warm:
         :param log: descriptor for what it prints.
         :param status: descriptor that gets the reason of a failure and is closed by a success.
         """
-        request = {"argv": list(launch.argv), "env": dict(launch.env), "words": list(launch.words), "cwd": launch.cwd}
+        message = json.dumps(
+            {"argv": list(launch.argv), "env": dict(launch.env), "words": list(launch.words), "cwd": launch.cwd}
+        ).encode()
         with self._lock:
-            return self._ask(request, [log, status])
-
-    def wait(self, words: Sequence[str]) -> Waiting | None:
-        """Fork a process that waits to become an agent; ``None`` when there is none to be had.
-
-        :param words: see :attr:`.processes.Launch.words`; what is in them is done at once.
-        """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            with self._lock:
-                identity = self._ask({"wait": list(words)}, [theirs.fileno()])
-                stamped = self._stamp
-        finally:
-            theirs.close()
-        if identity is None:
-            ours.close()
+            self._listen()
+            if self._channel is None or not self._ready or len(message) > zygote.MAX_REQUEST:
+                return None
+            if self._stamp != stamp():
+                return None  # what is loaded is not what is installed; the next tend() replaces it
+            try:
+                socket.send_fds(self._channel, [message], [log, status])
+                answer = self._await()
+            except OSError as err:
+                LOG.warning("the process that starts agents does not answer: %s", err)
+                self._drop()
+                return None
+        if "refused" in answer:
+            LOG.warning("an agent is started afresh: %s", answer["refused"])
             return None
-        waiting = Waiting(identity, ours, tuple(words), stamped)
-        try:
-            waiting.require_ready()
-        except OSError as err:
-            LOG.warning("a process that would wait to become an agent does not: %s", err)
-            waiting.close()
-            return None
-        return waiting
+        return Identity(answer["pid"], answer["started"])
 
     def endings(self) -> list[tuple[Identity, int]]:
         """Return how agents have ended since the last call, as far as this process was told."""
@@ -188,25 +115,6 @@ class Warm:
             self._drop()
 
     # the caller of everything below holds the lock
-
-    def _ask(self, request: dict[str, Any], descriptors: list[int]) -> Identity | None:
-        message = json.dumps(request).encode()
-        self._listen()
-        if self._channel is None or not self._ready or len(message) > zygote.MAX_REQUEST:
-            return None
-        if self._stamp != stamp():
-            return None  # what is loaded is not what is installed; the next tend() replaces it
-        try:
-            socket.send_fds(self._channel, [message], descriptors)
-            answer = self._await()
-        except OSError as err:
-            LOG.warning("the process that starts agents does not answer: %s", err)
-            self._drop()
-            return None
-        if "refused" in answer:
-            LOG.warning("an agent is started afresh: %s", answer["refused"])
-            return None
-        return Identity(answer["pid"], answer["started"])
 
     def _start(self) -> None:
         self._began = clock.monotonic()

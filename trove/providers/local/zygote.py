@@ -11,11 +11,6 @@ reads it as the agents' account.
 One request is one message of JSON with two descriptors, the agent's log and where a failure is told; one answer names
 the process and its start time. Ends of children are told when they come. The process has one thread, as a fork demands.
 
-A request may also be for a child that waits (:mod:`trove.providers.local.spares`): it enters groups and namespaces,
-drops every privilege, and then learns on a socket of its own, from the service itself, which agent it is. When the
-other end of that is closed, it ends. Until then it is hidden from its account, as the kernel does after a change of
-user, and holds nothing but that socket.
-
 PROGRAM is a module with ``preload()``, ``fits(argv)`` (whether what is loaded serves this agent; else the child
 executes the program afresh) and ``main(argv)``. A child looks from outside like a fresh start: session, descriptors,
 working directory, environment, and what ``/proc`` shows of arguments and environment, by which it is found again.
@@ -23,7 +18,6 @@ working directory, environment, and what ``/proc`` shows of arguments and enviro
 
 import contextlib
 import ctypes
-import functools
 import gc
 import importlib
 import json
@@ -32,7 +26,6 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 from trove.providers.local import launch
@@ -40,8 +33,6 @@ from trove.providers.local import launch
 CHANNEL = 0
 #: Largest request in bytes.
 MAX_REQUEST = 128 * 1024
-#: What a child that waits says first; anything else is the reason why it does not.
-READY = b"ready"
 PR_SET_DUMPABLE = 4
 
 _EXIT_BROKEN = 70
@@ -114,14 +105,10 @@ class Zygote:
             return False
         try:
             request = json.loads(data)
-            if "wait" in request:
-                become = functools.partial(self._wait, request["wait"], *descriptors)
-            else:
-                painted = self._facade.paint(request["argv"], request["env"])
-                become = functools.partial(self._settle, request, painted, *descriptors)
+            painted = self._facade.paint(request["argv"], request["env"])
             pid = os.fork()
             if pid == 0:
-                self._child(become)
+                self._child(request, painted, *descriptors)
             self._children[pid] = started(pid)
             self._tell({"pid": pid, "started": self._children[pid]})
         except (DoesNotFit, OSError) as err:
@@ -144,11 +131,11 @@ class Zygote:
     def _tell(self, message: dict[str, Any]) -> None:
         self._channel.send(json.dumps(message).encode(), socket.MSG_NOSIGNAL)
 
-    def _child(self, become: Callable[[], list[str] | None]) -> NoReturn:
+    def _child(self, request: dict[str, Any], painted: tuple[bytes, bytes], log: int, status: int) -> NoReturn:
         code: Any = _EXIT_BROKEN
         try:
-            argv = become()
-            code = launch.EXIT_FAILED if argv is None else self._run(argv)
+            settled = self._settle(request, painted, log, status)
+            code = self._run(request["argv"]) if settled else launch.EXIT_FAILED
         except SystemExit as end:
             code = end.code
         except BaseException:  # boundary: nothing may ever come back into the zygote's own loop
@@ -158,9 +145,7 @@ class Zygote:
             sys.stderr.flush()
             os._exit(code if isinstance(code, int) else int(code is not None))
 
-    def _settle(
-        self, request: dict[str, Any], painted: tuple[bytes, bytes], log: int, status: int
-    ) -> list[str] | None:
+    def _settle(self, request: dict[str, Any], painted: tuple[bytes, bytes], log: int, status: int) -> bool:
         """Become what the request says; tell ``status`` why not."""
         words = launch.parse(request["words"])
         try:
@@ -172,62 +157,17 @@ class Zygote:
             os.umask(0o077)
             if words:
                 launch.prepare(words)
-                _come_out()
+                # A change of user makes the kernel hide the process from its own account, which execve(2) would undo.
+                ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
             else:
                 os.chdir(request["cwd"])
         except (launch.LaunchError, OSError) as err:
             os.write(status, f"the guest agent was not started: {err}{launch.remedy(words)}\n".encode())
-            return None
-        return self._begin(request, status)
-
-    def _wait(self, said: list[str], channel: int) -> list[str] | None:
-        """Do ahead what can be done for an instance that nobody has asked for, then wait to be told which one it is."""
-        words = launch.parse(said)
-        os.setsid()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        _detach(nothing, channel)
-        os.umask(0o077)
-        asked = socket.socket(fileno=channel)
-        try:
-            if words:
-                launch.prepare(words)
-        except (launch.LaunchError, OSError) as err:
-            asked.send(str(err).encode(), socket.MSG_NOSIGNAL)
-            return None
-        asked.send(READY, socket.MSG_NOSIGNAL)
-        data, descriptors, _flags, _peer = socket.recv_fds(asked, MAX_REQUEST, 2)
-        if not data:
-            raise SystemExit(0)  # not needed, or the service has gone
-        asked.close()
-        return self._wake(json.loads(data), bool(words), *descriptors)
-
-    def _wake(self, request: dict[str, Any], changed: bool, log: int, status: int) -> list[str] | None:
-        """Become the agent that the request describes, from what :meth:`_wait` has made."""
-        try:
-            _detach(log, status)
-            os.environ.clear()
-            os.environ.update(request["env"])
-            for old, new in request["renames"]:
-                os.rename(old, new)
-            os.chdir(request["cwd"])
-            try:
-                self._facade.show(self._facade.paint(request["argv"], request["env"]))
-            except DoesNotFit:
-                os.execve(request["argv"][0], request["argv"], request["env"])
-            if changed:
-                _come_out()
-        except OSError as err:
-            os.write(status, f"the guest agent was not started: {err}\n".encode())
-            return None
-        return self._begin(request, status)
-
-    def _begin(self, request: dict[str, Any], status: int) -> list[str]:
-        """Return the arguments, unless what is loaded does not serve this agent."""
-        argv: list[str] = request["argv"]
-        if not self._program.fits(argv):
-            os.execve(argv[0], argv, request["env"])
+            return False
+        if not self._program.fits(request["argv"]):
+            os.execve(request["argv"][0], request["argv"], request["env"])
         os.close(status)
-        return argv
+        return True
 
     def _run(self, argv: list[str]) -> Any:
         gc.enable()
@@ -238,11 +178,6 @@ def started(pid: int) -> int:
     """Return the start time of a child, in clock ticks since the boot."""
     with open(f"/proc/{pid}/stat", "rb") as stream:
         return int(stream.read().rpartition(b")")[2].split()[19])
-
-
-def _come_out() -> None:
-    """Let the process's own account see it again, which a change of user ends and execve(2) would bring back."""
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def _detach(log: int, status: int) -> None:
