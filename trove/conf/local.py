@@ -106,7 +106,26 @@ OPTS = [
     cfg.StrOpt(
         "user",
         default="nobody",
-        help="Account that agents and engines run as when the service itself runs as root. Ignored otherwise.",
+        help="When the service itself runs as root: the account of agents and engines that were made before each "
+        "instance had one of its own. Its group may enter the directory of the gateway's socket, and every instance is "
+        "in it. Ignored otherwise.",
+    ),
+    cfg.IntOpt(
+        "uid_range_start",
+        default=61184,
+        min=1,
+        max=4294967293,
+        help="First of the user ids that instances get when the service itself runs as root, one each, with a group of "
+        "the same number. Default: where systemd's range for dynamic users starts. Ids that the host's user database "
+        "knows, or that somebody uses, are left out. Instances that exist keep theirs. Ignored otherwise.",
+    ),
+    cfg.IntOpt(
+        "uid_range_size",
+        default=4336,
+        min=1,
+        max=1048576,
+        help="How many user ids there are from uid_range_start, and so how many instances at most. An id is used again "
+        "only when nothing of the instance before is left.",
     ),
 ]
 

@@ -32,7 +32,8 @@ def describe(spec: base.ServerSpec, store: Store, volumes: Volumes, images: Imag
     values = {
         "data_dir": str(volumes.data_dir(spec.volume_tag)),
         "state_dir": str(store.directory("server", spec.tag) / STATE),
-        "template_dir": str(store.base_dir / "templates"),
+        # What one account prepares, another one must not trust.
+        "template_dir": str(store.base_dir / "templates") if volume.get("uid") is None else None,
         "engine_home": spec.engine_home,
         "engine_root": engine_root,
         "options": {"volume_gib": volume["size_gib"]},

@@ -4,8 +4,9 @@
 Run as root in a process of its own: ``python -I -S launch.py WORD… -- PROGRAM ARGUMENT…``. The words are made by
 :mod:`trove.providers.local.privileges`:
 
-``uid=N`` ``gid=N``
-    who to become; supplementary groups are dropped and new privileges are refused for good (``PR_SET_NO_NEW_PRIVS``).
+``uid=N`` ``gid=N`` ``groups=N,N``
+    who to become, in which supplementary groups (none without the word); new privileges are refused for good
+    (``PR_SET_NO_NEW_PRIVS``).
 ``hide=DIR``
     a directory that this user cannot enter. In a private mount namespace an empty directory that everybody can enter is
     mounted over it.
@@ -272,9 +273,9 @@ def _temporary(words: list[tuple[str, str]]) -> int | None:
     return handle
 
 
-def become(uid: int, gid: int) -> None:
+def become(uid: int, gid: int, groups: list[int]) -> None:
     """Drop every privilege for good."""
-    os.setgroups([])
+    os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
     if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
@@ -289,7 +290,8 @@ def prepare(words: list[tuple[str, str]]) -> None:
     single = dict(words)
     confine(words)
     rearrange(words)
-    become(int(single["uid"]), int(single["gid"]))
+    groups = [int(group) for group in single.get("groups", "").split(",") if group]
+    become(int(single["uid"]), int(single["gid"]), groups)
     os.umask(0o077)
     if "cwd" in single:
         os.chdir(single["cwd"])

@@ -15,7 +15,6 @@ down in ``base_dir``, because instances keep their addresses for life.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import ipaddress
 import json
@@ -24,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trove.providers import base
-from trove.providers.local import commands, launch, records
+from trove.providers.local import commands, launch, locks, records
 
 #: Where ip-netns(8) keeps namespaces.
 NAMESPACES = Path(launch.NAMESPACES)
@@ -98,7 +97,7 @@ class Network:
 
         :raises base.ConflictError: when the network, or every network of the pool, is in use by others.
         """
-        with _host_lock():
+        with locks.hold(_HOST_LOCK):  # no other service of this host chooses a network meanwhile
             subnet = self._chosen()
             if subnet is not None and self._bridge_has(subnet):
                 return subnet
@@ -218,14 +217,3 @@ def _is_namespace(path: Path) -> bool:
         return path.stat().st_dev != path.parent.stat().st_dev
     except FileNotFoundError:
         return False
-
-
-@contextlib.contextmanager
-def _host_lock() -> Iterator[None]:
-    """Keep every other service of this host from choosing a network meanwhile."""
-    handle = os.open(_HOST_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a program as an ordinary user although the service runs as root.
 
-Database engines refuse to run as root, and tenants' engines should not. So agents and engines get an account of their
-own (``[local] user``) without groups and without a way back. That account must be able to read the program, this
-package, the Python it runs on and the engine, which may lie below directories that only root can enter (``/root``, a
-checkout in ``mktemp -d``).
+Database engines refuse to run as root, and tenants' engines should not. So agents and engines run under another account
+(:mod:`.accounts`) without a way back. That account must be able to read the program, this package, the Python it runs
+on and the engine, which may lie below directories that only root can enter (``/root``, a checkout in ``mktemp -d``).
 :func:`launcher_argv` finds those directories and has :mod:`trove.providers.local.launch` show exactly the needed paths
 in a private mount namespace; nothing else of a hidden directory becomes visible, and code is shown read-only.
 
@@ -41,11 +40,15 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Account:
-    """A user of this host, reduced to what the kernel asks for."""
+    """A user of this host, reduced to what the kernel asks for.
+
+    :ivar groups: supplementary groups.
+    """
 
     name: str
     uid: int
     gid: int
+    groups: tuple[int, ...] = ()
 
     def may_enter(self, directory: str) -> bool:
         """Tell whether the mode bits let this account pass through ``directory``."""
@@ -57,7 +60,7 @@ class Account:
 
     def _allowed(self, directory: str, bits: int) -> bool:
         found = os.stat(directory)
-        shift = 6 if found.st_uid == self.uid else 3 if found.st_gid == self.gid else 0
+        shift = 6 if found.st_uid == self.uid else 3 if found.st_gid in (self.gid, *self.groups) else 0
         return found.st_mode & (bits << shift) == bits << shift
 
 
@@ -147,7 +150,8 @@ def launcher_words(
 
     :raises base.FatalError: when a needed path has a name that the launcher cannot take.
     """
-    return [f"uid={account.uid}", f"gid={account.gid}", *words, *view(account, read_only, writable)]
+    groups = [f"groups={','.join(map(str, account.groups))}"] if account.groups else []
+    return [f"uid={account.uid}", f"gid={account.gid}", *groups, *words, *view(account, read_only, writable)]
 
 
 def launcher_command(argv: Sequence[str], words: Sequence[str], status_fd: int | None = None) -> list[str]:

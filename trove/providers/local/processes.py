@@ -5,7 +5,8 @@ A process number alone proves nothing: it may have been used again. A process is
 time (:class:`Identity`), and it belongs to a server because its environment carries the server's mark
 (``TROVE_INSTANCE=<tag>``), which agents pass on to their engines, or because it descends from such a process. Some
 engines write their title over their environment (PostgreSQL's children do); an orphan of that sort is known by its
-working directory inside the instance's directories. In tier 2 whoever is in the server's control groups belongs to it
+working directory inside the instance's directories. Whoever runs under an account that only this instance has
+(:mod:`.accounts`) belongs to it, whatever it shows. In tier 2 whoever is in the server's control groups belongs to it
 as well. Anybody can write a mark into an environment, so it does not count for a process of another account than the
 server's agent was started with: such a process is ignored, and reported.
 
@@ -65,16 +66,20 @@ class Membership:
     :ivar uid: the account that its agent was started with. A launcher that has not given up root's rights yet, which
         is this process's own user, counts as well.
     :ivar groups: control groups in which nobody else is.
+    :ivar exclusive: whether nobody else has the account.
     """
 
     tag: str
     directories: tuple[str, ...]
     uid: int
     groups: tuple[str, ...] = ()
+    exclusive: bool = False
 
     def marked(self, pid: int) -> bool:
         """Tell whether the process is of the account and carries the mark, or is an orphan of this instance that has
-        overwritten its environment."""
+        overwritten its environment. Where nobody else has the account, it is enough."""
+        if self.exclusive and self.uid in users_of(pid):
+            return True
         environment = _shown(pid, "environ")
         if environment is None:
             return False

@@ -9,9 +9,9 @@ Tier 1 needs no privileges: addresses are of the loopback network, sizes are wri
 root: each instance has a network namespace, control groups with its flavor's limits (:mod:`.isolation`) and a file
 system of the volume's size. :mod:`.tiers` finds out which one a host is good for.
 
-Agents and engines outlive the control plane and are adopted again. As root they run as another account
-(:mod:`.privileges`), else as the user of the service. Any number of processes may use one ``base_dir`` at a time
-(:mod:`.records`). In either tier instances share a kernel and an account: this is for one team's machine and for tests.
+Agents and engines outlive the control plane and are adopted again. With a service of root, each instance has an account
+of its own (:mod:`.accounts`), else all run as the user of the service. Any number of processes may use one ``base_dir``
+at a time (:mod:`.records`). In either tier instances share a kernel: this is for one team's machine and for tests.
 """
 
 import functools
@@ -41,6 +41,7 @@ from trove.providers.local import (
     volumes,
     warm,
 )
+from trove.providers.local.accounts import DEFAULT_RANGE, Accounts
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
@@ -86,18 +87,20 @@ class Surroundings:
     :ivar warm: module of the agent's program, to be kept loaded in a process that agents are forked from; ``None``:
         each agent is started afresh.
     :ivar network: id of the network that all servers are in.
+    :ivar uids: user ids for instances, used when this process runs as root.
     """
 
     isolation: Isolation | None = None
     volume_unit: int = disks.GIB
     warm: str | None = None
     network: str = NETWORK_ID
+    uids: range = DEFAULT_RANGE
 
 
 class LocalProvider:
     """See the module's docstring.
 
-    :param user: account for agents and engines, used when this process runs as root.
+    :param user: account of instances without one of their own, used when this process runs as root.
     :param surroundings: what is around servers in tier 2; as root a default one, so that those there are can be
         looked after.
     :param image_dir: where root images are found; ``images`` below ``base_dir`` unless given.
@@ -120,7 +123,7 @@ class LocalProvider:
         surroundings: Surroundings = Surroundings(),
     ) -> None:
         account = privileges.find_account(user) if os.geteuid() == 0 else None
-        self._store = Store(Path(os.path.abspath(base_dir)), account)
+        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, surroundings.uids))
         around = surroundings.isolation
         if around is None and account is not None:
             around = isolation.make(self._store.base_dir)
@@ -320,6 +323,7 @@ def open_provider(conf: Any) -> LocalProvider:
             options.volume_unit_mib * MIB,
             warm=servers.AGENT if options.warm_agents else None,
             network=options.network_id,
+            uids=range(options.uid_range_start, options.uid_range_start + options.uid_range_size),
         ),
     )
 

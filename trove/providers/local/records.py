@@ -3,20 +3,20 @@
 
 Several taskmanagers may share the directory. A record is replaced as a whole (written beside, synced, renamed), so a
 reader needs no lock and never sees half of one; whoever decides on the ground of what it read holds
-:meth:`Store.lock`. The kernel drops that lock with the process that held it, so a crash leaves none behind.
+:meth:`Store.lock` (:mod:`.locks`).
 
 ::
 
     base_dir/                     0711   .lock
       ports/<slug>.json                  addresses given out
-      volumes/<slug>/volume.json         volumes/<slug>/data is the account's own (0700), see :mod:`.volumes`
-      servers/<slug>/server.json         servers/<slug>/state is the account's own (0700)
-      gateway/                           a socket of the gateway, when that is on this host; the account may enter
-      templates/                         prepared data directories, shared by the engines (the account's own)
+      volumes/<slug>/volume.json         volumes/<slug>/data is the instance's account's (0700), see :mod:`.volumes`
+      servers/<slug>/server.json         servers/<slug>/state is the instance's account's (0700)
+      gateway/                           a socket of the gateway, when that is on this host; these accounts may enter
+      templates/                         prepared data directories, shared by the engines of one account
       trash/                             what is being deleted, see :mod:`.trash`
 
-Whatever a guest can write to lies in the directories of its account; records and the directories around them do not,
-so a guest cannot tell this process what to read, write or kill.
+Whatever a guest can write to lies in the directories of its account (:mod:`.accounts`); records and the directories
+around them do not, so a guest cannot tell this process what to read, write or kill.
 
 Each wait for the disk takes as long as a commit of the file system's journal, so there is one for each change: what is
 written goes to the disk, then gets its name, and one commit makes both last. The order in between is kept because a
@@ -24,10 +24,8 @@ journal keeps the order of changes to names and sizes. ext4 and XFS have one jou
 earlier ones along; elsewhere each file and directory is told to the disk.
 """
 
-import contextlib
 import ctypes
 import errno
-import fcntl
 import functools
 import hashlib
 import json
@@ -35,11 +33,14 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from trove.providers import base
+from trove.providers.local import locks
+from trove.providers.local.accounts import Accounts
 from trove.providers.local.privileges import Account
 from trove.providers.local.trash import Trash
 
@@ -143,43 +144,40 @@ def _encode(record: Record) -> bytes:
 class Store:
     """Records below ``base_dir``.
 
-    :param account: who owns the guests' directories; ``None``: the user this process runs as.
+    :ivar accounts: who owns the guests' directories.
     :ivar trash: where what was discarded is until it is removed.
     """
 
-    def __init__(self, base_dir: Path, account: Account | None) -> None:
+    def __init__(self, base_dir: Path, accounts: Accounts | None = None) -> None:
         self.base_dir = base_dir
-        self.account = account
-        self.trash = Trash(base_dir / "trash", account)
-        shared = 0o711 if account else 0o700
+        self.accounts = accounts or Accounts(None)
+        self.trash = Trash(base_dir / "trash")
+        shared = 0o711 if self.accounts.shared else 0o700
         try:
             for path in (base_dir, *(base_dir / name for name in (*KINDS.values(), "trash"))):
                 if not path.is_dir():
                     path.mkdir(mode=shared, parents=True, exist_ok=True)
                     path.chmod(shared)
-            self.make_private(base_dir / "templates")
+            self._make_private(base_dir / "templates", self.accounts.shared)
             self._make_gateway()
         except OSError as err:
             raise base.FatalError(f"[local] base_dir {base_dir} cannot be used: {err}") from err
 
     def _make_gateway(self) -> None:
-        # The account may pass, and not write: whoever could replace the socket would shut out all other guests.
+        # Guests may pass, and not write: whoever could replace the socket would shut out all other guests.
         path = self.base_dir / "gateway"
         if not path.is_dir():
             path.mkdir(mode=0o700)
-        if self.account:
-            os.chown(path, os.getuid(), self.account.gid)
-        path.chmod(0o750 if self.account else 0o700)
+        if self.accounts.shared:
+            os.chown(path, os.getuid(), self.accounts.shared.gid)
+        path.chmod(0o750 if self.accounts.shared else 0o700)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep every other thread and process on this ``base_dir`` from changing a record."""
-        handle = os.open(self.base_dir / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+    def lock(self) -> AbstractContextManager[None]:
+        """Keep every other thread and process on this ``base_dir`` from changing a record.
+
+        :raises locks.LockTimeout: on entering, when somebody else does not let go of it.
+        """
+        return locks.hold(self.base_dir / ".lock")
 
     def directory(self, kind: str, tag: str) -> Path:
         """Return where the server or volume with ``tag`` has its files."""
@@ -226,11 +224,14 @@ class Store:
         pattern = "*.json" if kind == "port" else f"*/{kind}.json"
         return sorted((self.base_dir / KINDS[kind]).glob(pattern))
 
-    def make_directory(self, kind: str, record: Record, private: str | None, files: dict[str, bytes]) -> None:
+    def make_directory(
+        self, kind: str, record: Record, private: str | None, files: dict[str, bytes], owner: Account | None = None
+    ) -> None:
         """Make the directory of a thing with its record in it, all at once. The caller holds the lock.
 
-        :param private: name of the directory in it that belongs to the account; ``None``: it has none, nor files.
-        :param files: files of the account to put there.
+        :param private: name of the directory in it that belongs to the owner; ``None``: it has none, nor files.
+        :param files: files of the owner to put there.
+        :param owner: the instance's account; ``None``: the user this process runs as.
         """
         final = self.directory(kind, record["tag"])
         building = self.trash.new_name()
@@ -238,11 +239,11 @@ class Store:
         handles: list[int] = []
         try:
             if private is not None:
-                self.make_private(building / private)
+                self._make_private(building / private, owner)
                 for name, data in files.items():
-                    handles.append(_put(building / private / name, data, owner=self.account))
+                    handles.append(_put(building / private / name, data, owner=owner))
             handles.append(_put(building / f"{kind}.json", _encode(record)))
-            if self.account:
+            if self.accounts.shared:
                 building.chmod(0o711)
             for handle in handles:
                 _arrive(handle)
@@ -256,12 +257,13 @@ class Store:
             for handle in handles:
                 os.close(handle)
 
-    def make_private(self, path: Path) -> None:
-        """Make a directory that only the account may enter, unless it exists."""
+    @staticmethod
+    def _make_private(path: Path, owner: Account | None) -> None:
+        """Make a directory that only its owner may enter, unless it exists."""
         if not path.is_dir():
             path.mkdir(mode=0o700, exist_ok=True)
-            if self.account:
-                os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+            if owner:
+                os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
 
     def discard(self, kind: str, tag: str) -> Path | None:
         """Take the thing's files out of sight, record included; return what the trash must remove. The caller holds

@@ -24,7 +24,7 @@ from pathlib import Path
 from trove.common import clock, watchdog
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import describing, endings, processes
+from trove.providers.local import accounts, describing, endings, processes
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store, slug
@@ -129,6 +129,7 @@ class Servers:
                 self._begin_stopping(record, "removed")
             if not (self._stopped(record) and self._starter.leave(record)):
                 return False
+            self._clean_up(record)
             discarded = self._store.discard("server", tag)
         if discarded is not None:
             self._store.trash.sweep(discarded)
@@ -284,12 +285,26 @@ class Servers:
         return not members
 
     def _membership(self, record: Record) -> processes.Membership:
-        directories = (self._directory(record), self._volumes.data_dir(record["volume_tag"]).parent)
+        directories = (self._directory(record), self._volumes.directory(record["volume_tag"]))
         uid = record.get("uid")  # who it was started as: the option may say something else by now
         if uid is None:
-            uid = self._store.account.uid if self._store.account else os.getuid()
-        groups = tuple(record.get("cgroups", ()))
-        return processes.Membership(record["tag"], tuple(os.path.realpath(path) for path in directories), uid, groups)
+            shared = self._store.accounts.shared
+            uid = shared.uid if shared else os.getuid()
+        return processes.Membership(
+            record["tag"],
+            tuple(os.path.realpath(path) for path in directories),
+            uid,
+            tuple(record.get("cgroups", ())),
+            exclusive=self._store.accounts.holds(uid, directories[1]),
+        )
+
+    def _clean_up(self, record: Record) -> None:
+        """Remove what a stopped server with an account of its own has left outside of its directories."""
+        volume = self._store.read("volume", record["volume_tag"])
+        if volume is not None and self._store.accounts.holds(volume.get("uid"), self._volumes.directory(volume["tag"])):
+            account = self._store.accounts.of(volume)
+            if account is not None:
+                accounts.clean_up(account)
 
     # making and starting
 
@@ -302,7 +317,9 @@ class Servers:
         if group is not None and group.policy == "anti-affinity" and self.grouped(group.tag):
             raise base.QuotaError("there is no second host to keep the server apart from the others of its group")
         record, document = describing.describe(spec, self._store, self._volumes, self._images)
-        self._store.make_directory("server", record, STATE, {BOOTSTRAP: document})
+        account = self._volumes.require(spec.volume_tag)
+        record["uid"] = os.getuid() if account is None else account.uid
+        self._store.make_directory("server", record, STATE, {BOOTSTRAP: document}, account)
         self._start(record, adopt=False)
         return record
 
@@ -317,8 +334,5 @@ class Servers:
         if identity is None:
             identity = self._starter.spawn(record, file)
             LOG.info("started the agent of server %s as process %d", record["tag"], identity.pid)
-        record.update(
-            pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic(),
-            uid=self._store.account.uid if self._store.account else os.getuid(),
-        )  # fmt: skip
+        record.update(pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic())
         self._store.write("server", record)

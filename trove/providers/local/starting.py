@@ -69,21 +69,23 @@ class Starter:
         :raises base.RetryableError: when its volume is not mounted or its isolation cannot be made now.
         :raises base.FatalError: when it cannot be started.
         """
-        self._volumes.require(record["volume_tag"])
+        account = self._volumes.require(record["volume_tag"])
+        record["uid"] = os.getuid() if account is None else account.uid
         confined = self._confine(record)
         argv = [*self._agent_argv, "--bootstrap", bootstrap]
         state = str(self._store.directory("server", record["tag"]) / STATE)
         env = {**ENVIRONMENT, **privileges.python_environment(), "HOME": state, processes.MARK: record["tag"]}
-        launch = processes.Launch(argv, env, state, self._words(record, state, confined))
+        launch = processes.Launch(argv, env, state, self._words(account, record, state, confined))
         with self._log(record) as log:
             return self._spawner.spawn(launch, log)
 
-    def _words(self, record: Record, state: str, confined: Sequence[str]) -> list[str]:
+    def _words(
+        self, account: privileges.Account | None, record: Record, state: str, confined: Sequence[str]
+    ) -> list[str]:
         """Return what the launcher is told about an agent; nothing for one of this process's own user.
 
         :param confined: the words for its isolation; with them, it gets nothing to write to but its own directories.
         """
-        account = self._store.account
         if account is None:
             return []
         given = [word for word in self._agent_argv if word.startswith("/") and os.path.exists(word)]
@@ -95,16 +97,16 @@ class Starter:
         # The directory: a gateway that is started again makes a new socket in it.
         gateway = [os.path.dirname(record["gateway_socket"])] if record.get("gateway_socket") else []
         data = str(self._volumes.data_dir(record["volume_tag"]))
-        templates = str(self._store.base_dir / "templates")
+        shared = [str(self._store.base_dir / "templates")] if account == self._store.accounts.shared else []
         privileges.precompile()
         readable = [*privileges.code_paths(), *given, *engine, *gateway]
         words = [*confined, f"keep={os.path.realpath(data)}", f"cwd={state}"]
         if confined:
-            needed = [os.path.realpath(path) for path in (*readable, templates)]
+            needed = [os.path.realpath(path) for path in (*readable, *shared)]
             # Where something needed lies below, nothing is put over it: then it is merely read-only.
             free = [path for path in SHARED_DIRECTORIES if not any(need.startswith(f"{path}/") for need in needed)]
-            words += [f"own={state}", f"own={templates}", *(f"private={path}" for path in free)]
-        return privileges.launcher_words(account, readable, [state, data, templates], words)
+            words += [*(f"own={path}" for path in (state, *shared)), *(f"private={path}" for path in free)]
+        return privileges.launcher_words(account, readable, [state, data, *shared], words)
 
     def look_around(self, record: Record, agent: processes.Identity) -> bool:
         """Mend what is around a running server; ``False`` when only a restart can.

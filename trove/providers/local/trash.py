@@ -2,8 +2,8 @@
 """What is being deleted: files that instances have filled, moved out of sight and removed a pass at a time.
 
 A thing is gone for everybody with one rename (:meth:`Trash.take`); how long its files take to go depends on what its
-guest has put there, and nobody waits for that. Each round of supervision goes on for a bounded time. A directory of the
-guests' account is emptied with that account's rights only, see :mod:`trove.common.trees`.
+guest has put there, and nobody waits for that. Each round of supervision goes on for a bounded time. A directory of an
+instance's account is emptied with that account's rights only, see :mod:`trove.common.trees`.
 """
 
 import logging
@@ -27,14 +27,10 @@ ROUND = 2.0
 
 
 class Trash:
-    """The directory ``trash`` of a ``base_dir``. Several threads and processes may remove the same things.
+    """The directory ``trash`` of a ``base_dir``. Several threads and processes may remove the same things."""
 
-    :param account: who owns the guests' directories; ``None``: the user this process runs as.
-    """
-
-    def __init__(self, directory: Path, account: privileges.Account | None) -> None:
+    def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._account = account
         #: By the name of an item, what kind of error it was last logged with.
         self._told: dict[str, tuple[type[Exception], int | None]] = {}
 
@@ -113,7 +109,7 @@ class Trash:
                 return trees.DONE
             fresh = f".{secrets.token_hex(8)}"
             os.rename(name, fresh, src_dir_fd=parent, dst_dir_fd=parent)  # refused where something is mounted
-            outcome = self._empty(fresh, parent, found.st_uid)
+            outcome = self._empty(fresh, parent, found)
             if outcome.complete and not outcome.errors:
                 os.rmdir(fresh, dir_fd=parent)
             return outcome
@@ -122,11 +118,13 @@ class Trash:
         except OSError as err:
             return trees.Outcome(complete=True, advanced=False, errors=(err,))
 
-    def _empty(self, name: str, parent: int, owner: int) -> trees.Outcome:
+    @staticmethod
+    def _empty(name: str, parent: int, found: os.stat_result) -> trees.Outcome:
         handle = trees.open_directory(name, parent)
         try:
-            if self._account is not None and owner == self._account.uid:
-                return privileges.with_rights_of(self._account, lambda: trees.empty(handle))
+            if found.st_uid not in (0, os.geteuid()):
+                owner = privileges.Account(f"user id {found.st_uid}", found.st_uid, found.st_gid)
+                return privileges.with_rights_of(owner, lambda: trees.empty(handle))
             return trees.empty(handle)
         finally:
             os.close(handle)

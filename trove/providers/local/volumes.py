@@ -15,6 +15,7 @@ from pathlib import Path
 from trove.providers import base
 from trove.providers.local import disks
 from trove.providers.local.isolation import Isolation
+from trove.providers.local.privileges import Account
 from trove.providers.local.records import Record, Store, slug
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ class Volumes:
         self._store = store
         self._isolation = isolation
         self._unit = unit
+
+    def directory(self, tag: str) -> Path:
+        """Return the directory of the volume, which is this process's own."""
+        return self._store.directory("volume", tag)
 
     def data_dir(self, tag: str) -> Path:
         """Return where an engine keeps its data on this volume."""
@@ -59,16 +64,21 @@ class Volumes:
                 self._store.write("volume", record)
         return self._volume(record)
 
-    def require(self, tag: str) -> None:
-        """Have the volume where :meth:`data_dir` says, mounted if it is one to be mounted. The caller holds the lock.
+    def require(self, tag: str) -> Account | None:
+        """Have the volume where :meth:`data_dir` says, mounted if it is one to be mounted, and return the account of
+        its instance. The caller holds the lock.
 
         :raises disks.NotMounted: when nothing may be written there.
+        :raises base.ConflictError: when another instance has the account.
         """
         record = self._store.read("volume", tag)
         if record is None:
             raise base.NotFoundError(f"there is no volume {tag}")
         if _is_disk(record):
             self._realise(record)
+        if record.get("uid") is not None:
+            self._store.accounts.retake(record["uid"], self._store.directory("volume", tag))
+        return self._store.accounts.of(record)
 
     def remove(self, tag: str) -> None:
         """Delete the volume with everything on it.
@@ -101,7 +111,9 @@ class Volumes:
         record = {"tag": spec.tag, "size_gib": spec.size_gib, "type": spec.type, "tier": 2 if isolated else 1}
         if isolated:
             record["formatted"] = False
-        self._store.make_directory("volume", record, None if isolated else DATA, {})
+        with self._store.accounts.taken(self._store.directory("volume", spec.tag)) as account:
+            record["uid"] = None if account is None else account.uid
+            self._store.make_directory("volume", record, None if isolated else DATA, {}, account)
         return record
 
     def _image(self, record: Record) -> Path:
@@ -109,7 +121,7 @@ class Volumes:
 
     def _realise(self, record: Record) -> None:
         """Make what is missing of a file system that the record promises, and mount it. The caller holds the lock."""
-        account = self._store.account
+        account = self._store.accounts.of(record)
         if account is None:
             raise base.FatalError(f"volume {record['tag']} is a file system of its own; only root can mount it")
         image, directory = self._image(record), self.data_dir(record["tag"])

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An engine version from an image, through the ordinary client, beside the engines of the host."""
 
-import os
 import pathlib
-import pwd
 
 from trove.common import ids
 from trove.providers.local import processes
@@ -41,8 +39,8 @@ class ImageTest(base.EndToEndTestCase):
         app = self.connect(shown, "shop", "app", "secret")
         self.assertEqual([(42,)], self.rows(app, "select n from t"))
 
+        uid = (service.layout.guests / "servers" / made["id"] / "state").stat().st_uid
         client.run("instance", "delete", "old", json_output=False)
         client.wait_gone(made["id"])
-        uid = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.getuid()
         owner = processes.Membership(ids.instance_tag(made["id"], "server"), (str(service.layout.root),), uid)
         self.assertEqual([], processes.find_members(owner))

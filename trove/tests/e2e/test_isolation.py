@@ -41,7 +41,7 @@ class IsolationTest(base.EndToEndTestCase):
 
     def _require_tier(self, directory: pathlib.Path) -> None:
         around = isolation.make(directory)
-        missing = tiers.probe(around, Store(directory, None))
+        missing = tiers.probe(around, Store(directory))
         if not missing or os.geteuid() == 0:
             around.network.remove_bridge()
         if missing:

@@ -11,7 +11,7 @@ from unittest import mock
 
 from trove.common import ids
 from trove.providers import base
-from trove.providers.local import endings, privileges
+from trove.providers.local import endings
 from trove.tests.contract.providers import test_isolated
 
 #: Prints each directory that can be written to, on every mount that is not read-only. The kernel's own files are apart.
@@ -89,9 +89,9 @@ class ViewTest(test_isolated.IsolatedTestCase):
 
     def as_agent(self, pid: int, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python as the agent's account with the agent's view of the mounts."""
-        account = privileges.find_account("nobody")
+        uid = self.facts()["uid"]
         command = [
-            "nsenter", f"--mount=/proc/{pid}/ns/mnt", f"--setuid={account.uid}", f"--setgid={account.gid}",
+            "nsenter", f"--mount=/proc/{pid}/ns/mnt", f"--setuid={uid}", f"--setgid={uid}",
             os.path.realpath(sys.executable), "-I", "-S", "-c", code, *arguments,
         ]  # fmt: skip
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd="/")

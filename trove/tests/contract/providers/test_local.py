@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The provider contract against the local provider, and what only this one promises.
 
-As root, agents run as ``nobody``; :class:`OrdinaryUserTest` then runs this module once more as that user.
+As root, each instance has an account of its own; :class:`OrdinaryUserTest` then runs this module once more as
+``nobody``.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ import fixtures
 from trove.common import clock, trees, watchdog
 from trove.conf.local import NETWORK_ID
 from trove.providers import base
-from trove.providers.local import endings, privileges, processes, servers
+from trove.providers.local import accounts, endings, privileges, processes, servers
 from trove.providers.local.provider import LocalProvider
 from trove.tests import base as tests
 from trove.tests.contract.providers import suite
@@ -128,7 +129,8 @@ class SpawnTest(LocalTestCase):
         document = self.facts()["bootstrap"]
         self.assertEqual(str(self.base_dir / "volumes" / self.instance_id / "data"), document["data_dir"])
         self.assertEqual(str(self.server_dir / "state"), document["state_dir"])
-        self.assertEqual(str(self.base_dir / "templates"), document["template_dir"])
+        # What one account prepares, another one must not trust.
+        self.assertEqual(None if ROOT else str(self.base_dir / "templates"), document["template_dir"])
         self.assertEqual({"volume_gib": 7, "colour": "red"}, document["options"])
         self.assertEqual("5a" * 32, document["one_time_key"])
         file = self.server_dir / "state" / "bootstrap.json"
@@ -359,10 +361,10 @@ class RemovalTest(LocalTestCase):
         hostile.deep(state)
         self.addCleanup(trees.remove_quietly, self.base_dir / "trash")
         if ROOT:
-            account = privileges.find_account("nobody")
+            uid = self.record()["uid"]
             handle = os.open(state, os.O_RDONLY)
             while "d" in os.listdir(handle):
-                os.chown("d", account.uid, account.gid, dir_fd=handle)
+                os.chown("d", uid, uid, dir_fd=handle)
                 below = os.open("d", os.O_RDONLY, dir_fd=handle)
                 os.close(handle)
                 handle = below
@@ -420,7 +422,8 @@ class RemovalTest(LocalTestCase):
     def test_orphan_that_has_overwritten_its_environment_is_found(self) -> None:
         self.make_server()
         data = self.base_dir / "volumes" / self.instance_id / "data"
-        user = {"user": "nobody", "group": "nogroup", "extra_groups": []} if ROOT else {}
+        uid = self.record()["uid"]
+        user = {"user": uid, "group": uid, "extra_groups": []} if ROOT else {}
         orphan = subprocess.Popen(["/bin/sleep", "600"], env={}, cwd=data, start_new_session=True, **user)
         self.addCleanup(orphan.wait)
         self.addCleanup(orphan.kill)
@@ -484,9 +487,10 @@ class PrivilegesTest(LocalTestCase):
     def test_agent_is_an_ordinary_user_without_a_way_back(self) -> None:
         self.make_server()
         facts = self.facts()
-        nobody = privileges.find_account("nobody")
-        self.assertEqual((nobody.uid, [], True), (facts["uid"], facts["groups"], facts["no_new_privileges"]))
-        self.assertEqual(nobody.uid, (self.server_dir / "state").stat().st_uid)
+        gateway = (self.base_dir / "gateway").stat()
+        self.assertEqual(([gateway.st_gid], True), (facts["groups"], facts["no_new_privileges"]))
+        self.assertIn(facts["uid"], accounts.DEFAULT_RANGE)
+        self.assertEqual(facts["uid"], (self.server_dir / "state").stat().st_uid)
         for path in (self.base_dir, self.server_dir, self.server_dir / "server.json"):
             self.assertEqual(0, path.stat().st_uid)
             self.assertEqual(0, path.stat().st_mode & 0o066)

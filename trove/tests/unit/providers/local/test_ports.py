@@ -13,7 +13,7 @@ from trove.tests import base as tests
 class PortsTest(tests.UnitTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.store = Store(self.tempdir(), None)
+        self.store = Store(self.tempdir())
         self.taken: dict[tuple[str, int], int] = {}
         self.reason = 0
 

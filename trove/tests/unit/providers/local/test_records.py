@@ -30,7 +30,7 @@ class SlugTest(tests.UnitTestCase):
 class StoreTest(tests.UnitTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.store = records.Store(self.tempdir() / "a" / "b", None)
+        self.store = records.Store(self.tempdir() / "a" / "b")
 
     def test_round_trip(self) -> None:
         self.assertIsNone(self.store.read("port", "t"))
@@ -90,4 +90,4 @@ class StoreTest(tests.UnitTestCase):
     def test_base_dir_that_cannot_be_made(self) -> None:
         file = self.tempdir() / "file"
         file.write_text("")
-        self.assertRaises(base.FatalError, records.Store, file / "x", None)
+        self.assertRaises(base.FatalError, records.Store, file / "x")

@@ -12,7 +12,7 @@ from trove.tests import base as tests
 class TiersTest(tests.UnitTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.store = Store(self.tempdir(), None)
+        self.store = Store(self.tempdir())
         self.around = isolation.make(self.store.base_dir)
 
     def test_reasons_are_in_the_text(self) -> None:

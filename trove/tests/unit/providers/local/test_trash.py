@@ -21,7 +21,7 @@ class TrashTest(base.UnitTestCase):
         self.base_dir.chmod(0o711)
         self.account = privileges.find_account("nobody") if ROOT else None
         (self.base_dir / "trash").mkdir(mode=0o711)
-        self.trash = trash.Trash(self.base_dir / "trash", self.account)
+        self.trash = trash.Trash(self.base_dir / "trash")
         self.addCleanup(trees.remove_quietly, self.base_dir / "trash")
 
     def thing(self, name: str = "thing") -> Path:

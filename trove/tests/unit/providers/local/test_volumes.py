@@ -10,7 +10,7 @@ from trove.tests import base as tests
 class VolumesTest(tests.UnitTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.store = Store(self.tempdir(), None)
+        self.store = Store(self.tempdir())
         self.volumes = Volumes(self.store)
 
     def test_growing_keeps_the_data(self) -> None:
