@@ -5,18 +5,26 @@ Rules for every provider, tested by one contract suite (``trove/tests/contract/p
 
 * everything carries a tag (:func:`trove.common.ids.instance_tag`); ``ensure_*`` looks for the tag first and adopts
   what it finds;
-* ``find_*`` never changes anything;
+* ``find_*`` and ``list`` never change anything;
 * ``ensure_*`` and ``remove_*`` are safe to repeat, also after a lost reply; removing what is absent is success;
 * nothing waits: what takes time is reported by :class:`Status` and asked again later;
 * specs and results are frozen dataclasses in our own words, never a library's objects;
 * errors are exactly the classes below.
 """
 
+import datetime
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from trove.domain.shape import Shape
+
+#: Methods of :class:`Provider` that only look. Every other one changes something.
+LOOKING = frozenset({"find_port", "find_volume", "find_server", "list"})
+#: Characters of the longest tag, and of the longest marker that a provider may answer with.
+MAX_TAG = 200
+MAX_MARKER = 240
 
 
 class ProviderError(Exception):
@@ -167,6 +175,62 @@ class Server:
     detail: str = ""
 
 
+class Kind(enum.StrEnum):
+    """Kinds of things that carry a tag."""
+
+    PORT = "port"
+    SERVER = "server"
+    SERVER_GROUP = "server_group"
+    VOLUME = "volume"
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing in a listing.
+
+    :ivar kind: a value of :class:`Kind`.
+    :ivar created_at: naive UTC by the provider's clock; ``None`` where it does not tell.
+    :ivar detail: what helps an operator to find it (a host, a size, a directory).
+    """
+
+    kind: str
+    tag: str
+    id: str
+    created_at: datetime.datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Part of a listing.
+
+    :ivar items: ordered by kind and tag.
+    :ivar marker: what to ask with for the next page, at most :data:`MAX_MARKER` characters; ``None``: this is the last.
+    """
+
+    items: tuple[Found, ...]
+    marker: str | None
+
+
+def page_of(found: Iterable[Found], marker: str | None, limit: int) -> Page:
+    """Return a page of things that are all at hand.
+
+    The marker is the place of the last item, not its number: what comes or goes between two pages neither hides nor
+    doubles anything else.
+
+    :raises ValueError: for a marker that is none.
+    """
+    after = ("", "")
+    if marker is not None:
+        kind, separator, tag = marker.partition(" ")
+        if not separator:
+            raise ValueError(f"{marker!r} is not a marker of a page")
+        after = (kind, tag)
+    later = sorted((item for item in found if (item.kind, item.tag) > after), key=lambda item: (item.kind, item.tag))
+    items = tuple(later[:limit])
+    return Page(items, f"{items[-1].kind} {items[-1].tag}" if len(later) > limit else None)
+
+
 class Capability(enum.Enum):
     """What not every provider can do; steps ask before they need it."""
 
@@ -189,6 +253,16 @@ class Provider(Protocol):
 
     name: str
     capabilities: frozenset[Capability]
+
+    def list(self, prefix: str, marker: str | None = None, limit: int = 1000) -> Page:
+        """Return what exists with a tag that begins with ``prefix``, a page at a time, ordered by kind and tag.
+
+        What is there from the first page to the last is listed once; what comes or goes meanwhile may be or not. What
+        is being made or removed is there as long as it could be found. Things without a tag of ours never are.
+
+        :param marker: of the page before; ``None``: from the beginning.
+        :param limit: items at most, from 1.
+        """
 
     def find_port(self, tag: str) -> Port | None: ...
 

@@ -34,7 +34,7 @@ SLOW_METHODS = frozenset(
 
 #: Methods that can fail or lose their reply: all of them.
 METHODS = SLOW_METHODS | {"find_port", "ensure_port", "remove_port", "find_volume", "remove_volume", "find_server",
-                          "set_access", "remove_server_group"}  # fmt: skip
+                          "set_access", "remove_server_group", "list"}  # fmt: skip
 
 #: Where servers can be.
 HOSTS = ("host-1", "host-2", "host-3")
@@ -195,6 +195,19 @@ class FakeProvider:
             return self._servers[tag].host
 
     # the provider
+
+    def list(self, prefix: str, marker: str | None = None, limit: int = 1000) -> base.Page:
+        def look() -> base.Page:
+            found = [
+                *(base.Found(base.Kind.PORT, tag, port.id, detail=port.address) for tag, port in self._ports.items()),
+                *(base.Found(base.Kind.VOLUME, tag, item.thing.id) for tag, item in self._volumes.items()),
+                *(base.Found(base.Kind.SERVER, tag, item.thing.id, detail=item.host)
+                  for tag, item in self._servers.items()),
+                *(base.Found(base.Kind.SERVER_GROUP, tag, tag, detail=policy) for tag, policy in self._groups.items()),
+            ]  # fmt: skip
+            return base.page_of((item for item in found if item.tag.startswith(prefix)), marker, limit)
+
+        return self._call("list", prefix, look)
 
     def find_port(self, tag: str) -> base.Port | None:
         return self._call("find_port", tag, lambda: self._ports.get(tag))

@@ -184,6 +184,18 @@ class LocalProvider:
         return self._store.base_dir / "gateway" / "socket"
 
     @_own_errors
+    def list(self, prefix: str, marker: str | None = None, limit: int = 1000) -> base.Page:
+        """See :meth:`trove.providers.base.Provider.list`. A group is no more than a mark on its servers, and is not
+        listed."""
+        found = (
+            base.Found(kind, tag, records.slug(kind, tag), detail=str(self._store.file(kind, tag)))
+            for kind in records.KINDS
+            for record in self._store.readable(kind)
+            if (tag := record["tag"]).startswith(prefix)
+        )
+        return base.page_of(found, marker, limit)
+
+    @_own_errors
     def find_port(self, tag: str) -> base.Port | None:
         return self._ports.find(tag)
 

@@ -93,6 +93,20 @@ class ProviderTestMixin:
         self.assertIsNotNone(volume)
         return volume if volume.status is base.Status.READY else None
 
+    def pages(self, limit: int, between: Callable[[], object] = lambda: None) -> list[base.Found]:
+        """Return what is listed, ``limit`` items a page; call ``between`` once, after the first page."""
+        found: list[base.Found] = []
+        page = self.provider.list("instance:", limit=limit)
+        between()
+        while page.marker is not None:
+            self.assertEqual(limit, len(page.items))
+            self.assertLessEqual(len(page.marker), base.MAX_MARKER)
+            found += page.items
+            page = self.provider.list("instance:", page.marker, limit)
+        found += page.items
+        self.assertEqual(sorted(found, key=lambda item: (item.kind, item.tag)), found)
+        return found
+
     def remove_server(self) -> None:
         self.until(lambda: self.provider.remove_server(self.tag("server")))
 
@@ -121,6 +135,61 @@ class ProviderContract(ProviderTestMixin):
             self.assertIs(True, self.provider.remove_server(self.tag("server")))
             self.provider.remove_volume(self.tag("volume"))
             self.provider.remove_port(self.tag("port"))
+
+    # listing
+
+    def test_what_an_instance_has_is_listed(self) -> None:
+        prefix = f"instance:{self.instance_id}/"
+        self.assertEqual(base.Page((), None), self.provider.list(prefix))
+        self.make_server()
+        looks: dict[str, Callable[[str], Any]] = {
+            "port": self.provider.find_port,
+            "server": self.provider.find_server,
+            "volume": self.provider.find_volume,
+        }
+        for provider in (self.provider, self.same_provider()):
+            page = provider.list(prefix)
+            self.assertIsNone(page.marker)
+            self.assertEqual(list(looks), [item.kind for item in page.items])
+            for item in page.items:
+                self.assertEqual((self.tag(item.kind), looks[item.kind](item.tag).id), (item.tag, item.id))
+        self.remove_server()
+        self.assertEqual(["port", "volume"], [item.kind for item in self.provider.list(prefix).items])
+
+    def test_what_has_another_tag_is_not_listed(self) -> None:
+        own = self.provider.ensure_port(self.port_spec())
+        foreign = self.provider.ensure_port(base.PortSpec(f"other:{ids.new_id()}/port", 15432))
+        tags = {item.tag for item in self.pages(1000)}
+        self.assertIn(own.tag, tags)
+        self.assertNotIn(foreign.tag, tags)
+        self.assertEqual([foreign.tag], [item.tag for item in self.provider.list(foreign.tag).items])
+        self.assertEqual((), self.provider.list(f"instance:{ids.new_id()}").items)
+
+    def test_a_listing_in_small_pages(self) -> None:
+        made = {self.provider.ensure_port(self.port_spec(ids.new_id())).tag for _ in range(5)}
+        self.provider.ensure_volume(self.volume_spec())
+        made.add(self.tag("volume"))
+        whole = self.pages(1000)
+        self.assertLessEqual(made, {item.tag for item in whole})
+        for limit in (1, 2, len(whole), len(whole) + 1):
+            self.assertEqual(whole, self.pages(limit), limit)
+
+    def test_what_comes_and_goes_between_two_pages_hides_and_doubles_nothing_else(self) -> None:
+        numbers = [f"{digit}0000000-0000-4000-8000-{ids.new_id()[-12:]}" for digit in "13579"]
+        stay = [self.provider.ensure_port(self.port_spec(number)).tag for number in numbers]
+        goes = [self.provider.ensure_port(self.port_spec(f"{digit}{numbers[0][1:]}")).tag for digit in "08"]
+        comes = [f"{digit}{numbers[0][1:]}" for digit in "02468a"]
+
+        def between() -> None:
+            for tag in goes:
+                self.provider.remove_port(tag)
+            for number in comes:
+                self.provider.ensure_port(self.port_spec(number))
+
+        listed = [item.tag for item in self.pages(2, between)]
+        self.assertEqual(stay, [tag for tag in listed if tag in stay])
+        self.assertEqual(len(listed), len(set(listed)))
+        self.assertIn(self.tag("port", comes[-1]), listed)  # behind the page that was looked at
 
     # ports
 

@@ -18,6 +18,17 @@ class FakeContractTest(suite.ProviderContract, tests.FunctionalTestCase):
         self.assertRaises(base.RetryableError, getattr(self.provider, method), *args)
 
 
+    def test_groups_are_listed(self) -> None:
+        tag = f"server-group:{self.instance_id}"
+        self.make_server(group=base.ServerGroup(tag, "affinity"))
+        self.assertEqual([("server_group", tag)], [(item.kind, item.tag) for item in self.provider.list(tag).items])
+
+    def test_what_is_busy_is_listed(self) -> None:
+        self.provider.delay_until("ensure_volume", lambda: False)
+        self.provider.ensure_volume(self.volume_spec())
+        self.assertEqual(["volume"], [item.kind for item in self.provider.list("instance:").items])
+
+
 class SlowFakeContractTest(FakeContractTest):
     """Everything that can take time does."""
 
