@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from trove.common import clock
+from trove.providers import base
 from trove.standalone import pidfile, running, space
 from trove.standalone.layout import Layout
 
@@ -143,10 +144,22 @@ def _stop_databases(layout: Layout) -> Iterator[str]:
         conf = app.configure(layout, layout.settings())
         # Whatever the host has come to lack for new instances does not matter to those that are to stop.
         provider: Any = open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
-    if not _wait(provider.halt, STOP_TIMEOUT):
-        raise StopFailed(f"some databases did not stop within {STOP_TIMEOUT:.0f} seconds")
+    left: list[str] = []
+    if not _wait(lambda: _halted(provider, left), STOP_TIMEOUT):
+        raise StopFailed(f"after {STOP_TIMEOUT:.0f} seconds, there is still {'; '.join(left) or 'something that runs'}")
     _write_down(conf)
     yield f"all databases are stopped; their data stays in {layout.guests}"
+
+
+def _halted(provider: Any, left: list[str]) -> bool:
+    """Have the provider stop everything; tell whether nothing is left, else put what it is into ``left``."""
+    try:
+        done = bool(provider.halt())
+        left[:] = getattr(provider, "left", ())
+    except base.ProviderError as err:
+        left[:] = [str(err)]
+        return False
+    return done
 
 
 def _write_down(conf: Any) -> None:

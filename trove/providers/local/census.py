@@ -4,6 +4,7 @@
 :class:`.servers.Servers` compares the same facts in order to act on them.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -38,7 +39,11 @@ def take(base_dir: Path) -> dict[str, Seen]:
             marked.setdefault(mark, set()).add(pid)
         elif mark is None:
             nameless.add(pid)
-    return {path.name: _look(base_dir, record, marked, nameless) for path, record in _records(base_dir)}
+    found: dict[str, Seen] = {}
+    for path, record in _records(base_dir):
+        with contextlib.suppress(KeyError, TypeError):  # it is no record of a server; the service reports that
+            found[path.name] = _look(base_dir, record, marked, nameless)
+    return found
 
 
 def _records(base_dir: Path) -> Iterator[tuple[Path, Record]]:

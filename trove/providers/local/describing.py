@@ -49,7 +49,7 @@ def describe(spec: base.ServerSpec, store: Store, volumes: Volumes, images: Imag
         "failure": None, "pid": None, "started": None, "boot": None, "spawned_at": 0.0, "stopping_since": 0.0,
         "stopping_boot": None, "tier": port.get("tier", 1), "cgroups": [],
         "group": spec.group.tag if spec.group else None,
-        "gateway_socket": bootstrap.local_socket(document),
+        "gateway_socket": bootstrap.local_socket(document), **store.origin(),
     }  # fmt: skip
     return record, document
 

@@ -35,8 +35,9 @@ HOST_RESERVE = 512 * 2**20
 
 _MOUNTS = Path("/proc/self/mountinfo")
 #: Seconds until a loop device must be gone. A launcher that has just begun lets go of its copy of the mount, udev of
-#: the device; usually that takes no time, but on a busy host each of them may have to wait for a processor.
-_SETTLE = 5.0
+#: the device; usually that takes no time, but on a busy host each of them may have to wait for a processor. Everybody
+#: else on this host waits meanwhile, so it is not long; the caller asks again.
+_SETTLE = 2.0
 
 
 class NotMounted(base.RetryableError):

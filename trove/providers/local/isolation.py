@@ -9,20 +9,14 @@ written before anything is made, so :meth:`Isolation.sweep` may remove whatever 
 """
 
 import dataclasses
-import logging
 import os
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
 
 from trove.domain.shape import Shape
-from trove.providers import base
 from trove.providers.local import cgroups, guard, network
+from trove.providers.local.faults import Faults
 from trove.providers.local.records import Record, slug
-
-LOG = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 @dataclasses.dataclass
@@ -41,6 +35,7 @@ class Isolation:
     cgroup_parent: str | None = None
     for_new: bool = False
     _trees: cgroups.Cgroups | None = None
+    _faults: Faults = dataclasses.field(default_factory=Faults)
 
     def trees(self) -> cgroups.Cgroups:
         """Return the trees of control groups, looked up once.
@@ -94,20 +89,18 @@ class Isolation:
         except FileNotFoundError:
             return False
 
-    def sweep(self, ports: Collection[str], servers: Collection[str]) -> None:
-        """Remove namespaces and groups of this ``base_dir`` that no record knows. The caller holds the lock."""
-        for key in self.network.slugs() - set(ports):
-            self._try(self.network.remove, key)
+    def sweep(self, ports: Collection[str], servers: Collection[str]) -> list[str]:
+        """Remove namespaces and groups of this ``base_dir`` that no record knows; return what is wrong with those that
+        stay. The caller holds the lock."""
         trees = self.trees()
+        jobs: dict[str, tuple[Callable[..., object], object]] = {}
+        for key in self.network.slugs() - set(ports):
+            jobs[f"network namespace {key}"] = self.network.remove, key
         for key in trees.slugs() - set(servers):
-            self._try(cgroups.Cgroups.remove, trees.plan(key))
-
-    @staticmethod
-    def _try(remove: Callable[[T], object], thing: T) -> None:
-        try:
-            remove(thing)
-        except (base.ProviderError, OSError) as err:  # the next sweep tries again
-            LOG.warning("%s, which no instance has, cannot be removed now: %s", thing, err)
+            jobs[f"control groups {key}"] = cgroups.Cgroups.remove, trees.plan(key)
+        self._faults.keep(jobs)
+        errors = {name: self._faults.attempt(name, remove, thing) for name, (remove, thing) in jobs.items()}
+        return [f"{name}: {error}" for name, error in errors.items() if error is not None]
 
 
 def make(

@@ -87,7 +87,7 @@ class Ports:
                 isolated = self._isolation is not None and self._isolation.for_new
                 address, port = self._choose_isolated(spec) if isolated else self._choose(spec)
                 record = {"tag": spec.tag, "address": address, "port": port, "network": self._network}
-                record["tier"] = 2 if isolated else 1
+                record |= {"tier": 2 if isolated else 1, **self._store.origin()}
                 self._store.write("port", record)
         return _port(record)
 

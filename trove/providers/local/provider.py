@@ -14,16 +14,17 @@ of its own (:mod:`.accounts`), else all run as the user of the service. Any numb
 at a time (:mod:`.records`). In either tier instances share a kernel: this is for one team's machine and for tests.
 """
 
+import datetime
 import functools
+import itertools
 import logging
 import os
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from trove.common import service
 from trove.conf.local import NETWORK_ID
 from trove.domain.shape import Shape
 from trove.providers import base
@@ -42,6 +43,7 @@ from trove.providers.local import (
     warm,
 )
 from trove.providers.local.accounts import DEFAULT_RANGE, Accounts
+from trove.providers.local.faults import Faults
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
@@ -88,6 +90,7 @@ class Surroundings:
         each agent is started afresh.
     :ivar network: id of the network that all servers are in.
     :ivar uids: user ids for instances, used when this process runs as root.
+    :ivar host: name of this host.
     """
 
     isolation: Isolation | None = None
@@ -95,6 +98,7 @@ class Surroundings:
     warm: str | None = None
     network: str = NETWORK_ID
     uids: range = DEFAULT_RANGE
+    host: str = "localhost"
 
 
 class LocalProvider:
@@ -106,6 +110,7 @@ class LocalProvider:
     :param image_dir: where root images are found; ``images`` below ``base_dir`` unless given.
     :param agent_argv: replaced by tests of this provider: a program that stands for the agent.
     :param probe: replaced by tests of this provider: tells whether an address can be listened on.
+    :ivar host: name of the one host whose instances it has.
     :raises base.FatalError: when the directory, the pool or the account cannot be used.
     """
 
@@ -123,7 +128,11 @@ class LocalProvider:
         surroundings: Surroundings = Surroundings(),
     ) -> None:
         account = privileges.find_account(user) if os.geteuid() == 0 else None
-        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, surroundings.uids))
+        self.host = surroundings.host
+        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, surroundings.uids), self.host)
+        self._faults = Faults(longest_pause=0.0, through=())
+        #: What the last :meth:`halt` could not stop or take off the host, and why.
+        self.left: list[str] = []
         around = surroundings.isolation
         if around is None and account is not None:
             around = isolation.make(self._store.base_dir)
@@ -185,15 +194,20 @@ class LocalProvider:
 
     @_own_errors
     def list(self, prefix: str, marker: str | None = None, limit: int = 1000) -> base.Page:
-        """See :meth:`trove.providers.base.Provider.list`. A group is no more than a mark on its servers, and is not
-        listed."""
-        found = (
-            base.Found(kind, tag, records.slug(kind, tag), detail=str(self._store.file(kind, tag)))
-            for kind in records.KINDS
-            for record in self._store.readable(kind)
-            if (tag := record["tag"]).startswith(prefix)
-        )
-        return base.page_of(found, marker, limit)
+        """See :meth:`trove.providers.base.Provider.list`."""
+        found = itertools.chain.from_iterable(map(self._found, records.KINDS))
+        return base.page_of((item for item in found if item.tag.startswith(prefix)), marker, limit)
+
+    def _found(self, kind: str) -> Iterator[base.Found]:
+        groups: set[str] = set()
+        for record in self._store.all(kind):
+            tag, made = record["tag"], record.get("created_at")
+            at = None if made is None else datetime.datetime.fromisoformat(made)
+            yield base.Found(kind, tag, records.slug(kind, tag), at, str(self._store.file(kind, tag)))
+            if kind == "server" and record.get("group"):
+                groups.add(record["group"])
+        for group in groups:  # no more than a mark on its servers
+            yield base.Found(base.Kind.SERVER_GROUP, group, records.slug(base.Kind.SERVER_GROUP, group))
 
     @_own_errors
     def find_port(self, tag: str) -> base.Port | None:
@@ -277,36 +291,41 @@ class LocalProvider:
     def supervise(self) -> None:
         """Start agents that have died, go on with restarts, delete what was discarded or left by a crash. Call it every
         few seconds. Each part is done whatever becomes of the others."""
-        service.attempt("the process that starts agents", self.warm_up)
-        service.attempt("looking after servers", self._servers.supervise)
-        service.attempt("removing what is nobody's", self._clear)
-        service.attempt("deleting what was discarded", self._store.trash.round)
+        self._faults.attempt("the process that starts agents", self.warm_up)
+        self._faults.attempt("looking after servers", self._servers.supervise)
+        self._faults.attempt("removing what no instance has", self._sweep)
+        self._faults.attempt("deleting what was discarded", self._store.trash.round)
 
-    def _clear(self) -> None:
+    def _sweep(self) -> None:
         if self._isolation is not None and self._isolation.for_new:
             with self._store.lock():
-                self._isolation.sweep(*self._known())
-
-    def _known(self) -> tuple[set[str], set[str]]:
-        """Return the names of networks and of control groups that are somebody's. The caller holds the lock."""
-        found = self._store.all("server")
-        networks = {records.slug("port", port["tag"]) for port in self._store.all("port")}
-        groups = {os.path.basename(group) for server in found for group in server.get("cgroups", ())}
-        return networks, {records.slug("server", server["tag"]) for server in found} | groups
+                # An instance whose control groups have another name than its own was made by an earlier version.
+                found = self._store.all("server")
+                groups = {os.path.basename(group) for server in found for group in server.get("cgroups", ())}
+                self._isolation.sweep(self._store.slugs("port"), self._store.slugs("server") | groups)
 
     def halt(self) -> bool:
-        """End every agent and engine without removing anything; ``True`` once none is left.
+        """End every agent and engine without removing anything; ``True`` once none is left. What is left is told by
+        :attr:`left`, and keeps nothing else from being stopped.
 
         They come back with the next :meth:`supervise`, so nobody may supervise meanwhile. What tier 2 has put on the
         host goes with them: afterwards there are only files.
         """
-        if not self._servers.halt():
-            return False
-        self._volumes.release()
-        if self._isolation is not None:
-            with self._store.lock():
-                self._isolation.network.remove_bridge()
-        return True
+        servers_left = self._servers.halt()
+        records_left = [record for record in self._store.all("server") if record["tag"] in servers_left]
+        volumes_left = self._volumes.release({record["volume_tag"] for record in records_left})
+        self.left = [f"server {tag}: {why}" for tag, why in servers_left.items()]
+        self.left += [f"volume {tag}: {why}" for tag, why in volumes_left.items()]
+        if not servers_left and self._isolation is not None:
+            error = self._faults.attempt("the bridge", self._remove_bridge, self._isolation, now=True)
+            self.left += [] if error is None else [f"the bridge: {error}"]
+        return not self.left
+
+    def _remove_bridge(self, around: Isolation) -> None:
+        with self._store.lock():
+            for key in around.network.slugs():  # a crash has left them
+                around.network.remove(key)
+            around.network.remove_bridge()
 
 
 def open_provider(conf: Any) -> LocalProvider:
@@ -336,6 +355,7 @@ def open_provider(conf: Any) -> LocalProvider:
             warm=servers.AGENT if options.warm_agents else None,
             network=options.network_id,
             uids=range(options.uid_range_start, options.uid_range_start + options.uid_range_size),
+            host=conf.host,
         ),
     )
 

@@ -29,7 +29,6 @@ import errno
 import functools
 import hashlib
 import json
-import logging
 import os
 import re
 import secrets
@@ -38,13 +37,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from trove.common import clock
 from trove.providers import base
 from trove.providers.local import locks
 from trove.providers.local.accounts import Accounts
+from trove.providers.local.faults import Faults
 from trove.providers.local.privileges import Account
 from trove.providers.local.trash import Trash
-
-LOG = logging.getLogger(__name__)
 
 _INSTANCE_TAG = re.compile(r"^instance:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/(server|volume|port)$")
 
@@ -145,11 +144,14 @@ class Store:
     """Records below ``base_dir``.
 
     :ivar accounts: who owns the guests' directories.
+    :ivar host: name of this host, written into each record.
     :ivar trash: where what was discarded is until it is removed.
     """
 
-    def __init__(self, base_dir: Path, accounts: Accounts | None = None) -> None:
+    def __init__(self, base_dir: Path, accounts: Accounts | None = None, host: str = "localhost") -> None:
         self.base_dir = base_dir
+        self.host = host
+        self._faults = Faults(longest_pause=0.0)
         self.accounts = accounts or Accounts(None)
         self.trash = Trash(base_dir / "trash")
         shared = 0o711 if self.accounts.shared else 0o700
@@ -193,6 +195,7 @@ class Store:
         """Return the record, or ``None`` when there is none.
 
         :raises base.ConflictError: when another tag has the same file name.
+        :raises base.FatalError: when the file does not hold a record.
         """
         record = self._load(self.file(kind, tag))
         if record is not None and record["tag"] != tag:
@@ -201,24 +204,37 @@ class Store:
 
     def write(self, kind: str, record: Record) -> None:
         """Save the record of an existing thing, or of a new port. The caller holds the lock."""
+        record.setdefault("host", self.host)
         write_file(self.file(kind, record["tag"]), _encode(record))
 
-    def all(self, kind: str) -> list[Record]:
-        """Return all records of a kind, in the order of their names."""
-        found = (self._load(path) for path in self._files(kind))
-        return [record for record in found if record is not None]
+    def origin(self) -> Record:
+        """Return what the record of a new thing says of where and when it was made (UTC)."""
+        return {"host": self.host, "created_at": clock.utcnow().isoformat()}
 
-    def readable(self, kind: str) -> list[Record]:
-        """Like :meth:`all`, for whoever goes on with the others when one cannot be read; that one is reported."""
-        found = []
+    def all(self, kind: str) -> list[Record]:
+        """Return all records of a kind, in the order of their names. One that cannot be read hides no other: it is
+        reported, and left out."""
+        return self._readable(kind)[0]
+
+    def unreadable(self, kind: str) -> list[Path]:
+        """Return the files that should hold records of a kind and do not."""
+        return self._readable(kind)[1]
+
+    def _readable(self, kind: str) -> tuple[list[Record], list[Path]]:
+        found, broken = [], []
         for path in self._files(kind):
-            try:
+            def load(path: Path = path) -> None:
                 record = self._load(path)
                 if record is not None and self.file(kind, record["tag"]) == path:
                     found.append(record)
-            except (ValueError, TypeError, KeyError, AttributeError, OSError) as err:
-                LOG.error("the record %s cannot be read (%s); restore it, or remove its directory", path, err)
-        return found
+
+            if self._faults.attempt(str(path), load) is not None:
+                broken.append(path)
+        return found, broken
+
+    def slugs(self, kind: str) -> set[str]:
+        """Return the names of all things of a kind, also of those whose records cannot be read."""
+        return {path.stem if kind == "port" else path.name for path in (self.base_dir / KINDS[kind]).iterdir()}
 
     def _files(self, kind: str) -> list[Path]:
         pattern = "*.json" if kind == "port" else f"*/{kind}.json"
@@ -278,6 +294,12 @@ class Store:
     def _load(path: Path) -> Record | None:
         try:
             record: Record = json.loads(path.read_bytes())
+            if not isinstance(record["tag"], str):
+                raise TypeError("its tag is not a text")
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except (ValueError, TypeError, KeyError) as err:
+            raise base.FatalError(
+                f"the record {path} cannot be read ({err}); restore it, or remove its directory"
+            ) from err
         return record

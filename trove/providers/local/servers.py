@@ -25,6 +25,7 @@ from trove.common import clock, watchdog
 from trove.domain.shape import Shape
 from trove.providers import base
 from trove.providers.local import accounts, describing, endings, processes
+from trove.providers.local.faults import Faults
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store, slug
@@ -71,6 +72,7 @@ class Servers:
         self._volumes = volumes
         self._spawner = processes.Spawner(forks)
         self._starter = Starter(store, volumes, self._spawner, agent_argv, isolation)
+        self._faults = Faults()
         self._boot = processes.boot_id()
         self._looked_at = self._awake_since = clock.monotonic()
 
@@ -139,20 +141,28 @@ class Servers:
         """Return the tags of the servers in the group ``tag``."""
         return [record["tag"] for record in self._store.all("server") if record.get("group") == tag]
 
-    def halt(self) -> bool:
-        """End every agent and engine and keep their records; ``True`` once none is left."""
+    def halt(self) -> dict[str, str]:
+        """End every agent and engine and keep their records; return which servers are left, by tag, and why."""
         self._spawner.reap()
-        left = False
+        left: dict[str, str] = {}
         for listed in self._store.all("server"):
-            with self._store.lock():
-                record = self._store.read("server", listed["tag"])
-                if record is None:
-                    continue
-                if record["stopping_boot"] != self._boot or record["stopping_since"] < record["spawned_at"]:
-                    with contextlib.suppress(OSError):  # a full disk keeps nothing running
-                        self._begin_stopping(record, record["desired"])
-                left |= not (self._stopped(record) and self._starter.leave(record))
-        return not left
+            tag = listed["tag"]
+            if (error := self._faults.attempt(f"server {tag}", self._halt, tag, left, now=True)) is not None:
+                left[tag] = str(error)
+        for path in self._store.unreadable("server"):
+            left[path.parent.name] = f"the record {path} cannot be read"
+        return left
+
+    def _halt(self, tag: str, left: dict[str, str]) -> None:
+        with self._store.lock():
+            record = self._store.read("server", tag)
+            if record is None:
+                return
+            if record["stopping_boot"] != self._boot or record["stopping_since"] < record["spawned_at"]:
+                with contextlib.suppress(OSError):  # a full disk keeps nothing running
+                    self._begin_stopping(record, record["desired"])
+            if not (self._stopped(record) and self._starter.leave(record)):
+                left[tag] = "its processes have not ended"
 
     def supervise(self) -> None:
         """Start agents that should run and do not, replace those that have hung, and go on with restarts."""
@@ -161,14 +171,14 @@ class Servers:
         if now - self._looked_at > PAUSED:
             self._awake_since = now
         self._looked_at = now
-        for listed in self._store.readable("server"):
-            try:
-                if not self._is_well(listed):
-                    self._supervise(listed["tag"])
-            except (base.ProviderError, OSError) as err:
-                LOG.error("server %s: %s", listed["tag"], err)
-            except Exception:  # boundary: the other servers are looked after all the same
-                LOG.exception("looking after server %s failed", listed["tag"])
+        found = {f"server {record['tag']}": record for record in self._store.all("server")}
+        self._faults.keep(found)
+        for name, record in found.items():
+            self._faults.attempt(name, self._look_after, record)
+
+    def _look_after(self, listed: Record) -> None:
+        if not self._is_well(listed):
+            self._supervise(listed["tag"])
 
     def _is_well(self, record: Record) -> bool:
         """Tell whether a server needs no closer look, without the lock."""

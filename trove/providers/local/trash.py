@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trove.common import clock, trees
-from trove.providers.local import privileges
+from trove.providers.local import faults, privileges
 
 LOG = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Trash:
         gone = not os.path.lexists(item)
         if gone:
             self._told.pop(item.name, None)
-        elif errors and self._told.get(item.name) != (kind := _kind(errors[0])):
+        elif errors and self._told.get(item.name) != (kind := faults.kind(errors[0])):
             self._told[item.name] = kind
             LOG.error("%s cannot be deleted now, and is tried again: %s", item, errors[0])
         return gone
@@ -128,8 +128,3 @@ class Trash:
             return trees.empty(handle)
         finally:
             os.close(handle)
-
-
-def _kind(error: Exception) -> tuple[type[Exception], int | None]:
-    # Not its text: each pass gives what it cannot remove another name.
-    return type(error), error.errno if isinstance(error, OSError) else None

@@ -9,16 +9,15 @@ is made and again, after a boot of the host, before a server is started on it. T
 must exist; a file that has vanished since is a failure to be looked into, never made anew.
 """
 
-import logging
+from collections.abc import Collection
 from pathlib import Path
 
 from trove.providers import base
 from trove.providers.local import disks
+from trove.providers.local.faults import Faults
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.privileges import Account
 from trove.providers.local.records import Record, Store, slug
-
-LOG = logging.getLogger(__name__)
 
 DATA = "data"
 IMAGE = "disk.img"
@@ -35,6 +34,7 @@ class Volumes:
         self._store = store
         self._isolation = isolation
         self._unit = unit
+        self._faults = Faults()
 
     def directory(self, tag: str) -> Path:
         """Return the directory of the volume, which is this process's own."""
@@ -89,6 +89,9 @@ class Volumes:
             for server in self._store.all("server"):
                 if server["volume_tag"] == tag:
                     raise base.ConflictError(f"volume {tag} is in use by server {server['tag']}")
+            for path in self._store.unreadable("server"):
+                if path.parent.name == slug("volume", tag):
+                    raise base.ConflictError(f"volume {tag} may be in use: the record {path} cannot be read")
             record = self._store.read("volume", tag)
             if record is not None and _is_disk(record):
                 disks.unmount(self._image(record), self.data_dir(tag))
@@ -96,19 +99,29 @@ class Volumes:
         if discarded is not None:
             self._store.trash.sweep(discarded)
 
-    def release(self) -> None:
-        """Unmount every volume; all data stays. No server may run."""
+    def release(self, but: Collection[str] = ()) -> dict[str, str]:
+        """Unmount every volume; all data stays. Return which are left, by tag, and why.
+
+        :param but: tags of those whose servers may still run.
+        """
+        left: dict[str, str] = {}
+        for record in self._store.all("volume"):
+            tag = record["tag"]
+            if not _is_disk(record) or tag in but:
+                continue
+            # Its data is safe in any case; the next mount takes the same device.
+            if (error := self._faults.attempt(f"volume {tag}", self._release, record, now=True)) is not None:
+                left[tag] = str(error)
+        return left
+
+    def _release(self, record: Record) -> None:
         with self._store.lock():
-            for record in self._store.all("volume"):
-                if _is_disk(record):
-                    try:
-                        disks.unmount(self._image(record), self.data_dir(record["tag"]))
-                    except base.RetryableError as err:  # its data is safe; the next mount takes the same device
-                        LOG.warning("%s", err)
+            disks.unmount(self._image(record), self.data_dir(record["tag"]))
 
     def _create(self, spec: base.VolumeSpec) -> Record:
         isolated = self._isolation is not None and self._isolation.for_new
         record = {"tag": spec.tag, "size_gib": spec.size_gib, "type": spec.type, "tier": 2 if isolated else 1}
+        record |= self._store.origin()
         if isolated:
             record["formatted"] = False
         with self._store.accounts.taken(self._store.directory("volume", spec.tag)) as account:

@@ -397,7 +397,7 @@ class RemovalTest(LocalTestCase):
         os.kill(facts["pid"], signal.SIGKILL)
         self.until(lambda: processes.identify(facts["pid"]) is None)
         errors = (RecursionError(), MemoryError(), base.RetryableError("no"), OSError())
-        for part in ("warm_up", "_clear"):
+        for part in ("warm_up", "_sweep"):
             for error in errors:
                 with mock.patch.object(LocalProvider, part, autospec=True, side_effect=error):
                     self.provider.supervise()

@@ -35,16 +35,28 @@ class StoreTest(tests.UnitTestCase):
     def test_round_trip(self) -> None:
         self.assertIsNone(self.store.read("port", "t"))
         self.store.write("port", {"tag": "t", "port": 1})
-        self.assertEqual({"tag": "t", "port": 1}, self.store.read("port", "t"))
-        self.assertEqual([{"tag": "t", "port": 1}], self.store.all("port"))
+        record = {"tag": "t", "port": 1, "host": "localhost"}
+        self.assertEqual(record, self.store.read("port", "t"))
+        self.assertEqual([record], self.store.all("port"))
+
+    def test_host_is_written_down_where_it_is_missing(self) -> None:
+        other = records.Store(self.store.base_dir, host="two")
+        other.write("port", {"tag": "t"} | other.origin())
+        self.store.write("port", self.store.read("port", "t"))
+        self.assertEqual("two", self.store.read("port", "t")["host"])
 
     def test_a_record_that_cannot_be_read_hides_no_other(self) -> None:
         for tag in ("a", "b", "c", "d", "e"):
             self.store.make_directory("server", {"tag": tag}, "state", {})
         for tag, text in (("a", "{"), ("b", "[]"), ("d", '{"tag": 3}'), ("e", '{"tag": "c"}')):
             self.store.file("server", tag).write_text(text)
-        self.assertEqual([{"tag": "c"}], self.store.readable("server"))
+        for _ in range(2):  # each is reported once
+            self.assertEqual([{"tag": "c"}], self.store.all("server"))
+        broken = [self.store.file("server", tag) for tag in "abd"]
+        self.assertEqual(sorted(broken), self.store.unreadable("server"))
         self.assertEqual(3, self.logs.text().count("cannot be read"))
+        self.assertEqual(5, len(self.store.slugs("server")))
+        self.assertRaises(base.FatalError, self.store.read, "server", "a")
 
     def test_directory_appears_with_everything_in_it(self) -> None:
         with mock.patch.object(records.Path, "rename", autospec=True, side_effect=KeyboardInterrupt):
