@@ -3,12 +3,12 @@
 """Like ``create.py``, for Redis and Valkey: from a create request to the first command of the new user.
 
 The floor is the start of the bare server with an access list and an append-only file, and one command with a password.
-It takes a few hundredths of a second, so the ratio says mostly how long the service and the agent take to start; the
-parts of a creation are therefore told too.
+It takes a few hundredths of a second, so the ratio to it says mostly how busy the machine is, and the limit is one of
+seconds: of the median creation. The parts of a creation are told too.
 
-    python tools/bench/create_memory_engines.py [--datastore redis] [--rounds 7] [--limit 2.0]
+    python tools/bench/create_memory_engines.py [--datastore redis] [--rounds 7] [--limit 0.25]
 
-Prints one JSON document; exit status 1 when the ratio of the medians is above the limit.
+Prints one JSON document; exit status 1 when the median creation takes longer than the limit.
 """
 
 import argparse
@@ -166,6 +166,7 @@ def measure(product: Product, rounds: int, directory: pathlib.Path, settings: di
         "request_seconds": [round(item, 3) for item in accepted],
         "agent_load_seconds": [round(item, 3) for item in loads],
         "create_seconds": [round(item, 3) for item in creations],
+        "create_median_seconds": round(statistics.median(creations), 3),
         "ratio": round(statistics.median(creations) / statistics.median(floors), 2),
         "control_cpu_seconds_per_create": round(statistics.median(cpu), 3),
         "control_cpu_share_with_idle_instances": round(idle, 4),
@@ -179,7 +180,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--datastore", choices=["redis", "valkey"], default="redis")
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--limit", type=float, default=2.0)
+    parser.add_argument("--limit", type=float, default=0.25, help="seconds")
     create.add_settings(parser)
     args = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="trove-bench-"))
@@ -190,7 +191,7 @@ def main() -> int:
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     print(json.dumps(figures, indent=2))
-    return 0 if figures["ratio"] <= args.limit else 1
+    return 0 if figures["create_median_seconds"] <= args.limit else 1
 
 
 if __name__ == "__main__":
