@@ -11,7 +11,7 @@ from typing import Any
 
 from trove.common import clock, printable
 from trove.domain import instance_states
-from trove.providers.local import census, tiers
+from trove.providers.local import inventory, tiers
 from trove.standalone import code, pidfile, running
 from trove.standalone.layout import Layout
 
@@ -53,9 +53,9 @@ def status(layout: Layout) -> dict[str, Any]:
 
 
 def _instances(layout: Layout, service_runs: bool) -> Iterator[dict[str, Any]]:
-    processes = census.take(layout.guests)
+    processes = inventory.running_servers(layout.guests)
     for row in _rows(layout):
-        seen = processes.get(row.id, census.Seen(False, False))
+        seen = processes.get(row.id, inventory.Running(False, False))
         address = row.addresses[0]["address"] if row.addresses else None
         shown = {
             "id": row.id,

@@ -47,6 +47,6 @@ def run(program: str, *arguments: str, env: Mapping[str, str] | None = None, lin
     except subprocess.TimeoutExpired:
         raise ToolError(f"{program} {' '.join(arguments)} did not end within {TIMEOUT:.0f} seconds", -1) from None
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip() or f"it ended with {done.returncode}"
-        raise ToolError(f"{program} {' '.join(arguments)}: {said}", done.returncode)
+        complaint = (done.stderr or done.stdout).strip() or f"it ended with {done.returncode}"
+        raise ToolError(f"{program} {' '.join(arguments)}: {complaint}", done.returncode)
     return done.stdout

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from trove.domain.shape import Shape
-from trove.providers.local import cgroups, guard, network
+from trove.providers.local import cgroups, firewall, network
 from trove.providers.local.faults import Faults
 from trove.providers.local.records import Record, slug
 
@@ -56,20 +56,20 @@ class Isolation:
         The caller holds the lock and has seen to the volume.
         """
         path = self.network.ensure(slug("port", port["tag"]), port["address"])
-        self.guard(port)
+        self.apply_rules(port)
         trees = self.trees()
         trees.make(record["cgroups"], Shape(**record["shape"]))
         words = [f"cgroup={file}" for file in cgroups.join_files(record["cgroups"])]
         return [*words, f"netns={path}"]
 
-    def guard(self, port: Record) -> None:
+    def apply_rules(self, port: Record) -> None:
         """Let exactly those networks reach a port that its record names. The caller holds the lock.
 
         Without a record of it there never were rules, and without a namespace they are loaded when it is made.
         """
         path = self.network.namespace(slug("port", port["tag"]))
         if "allowed_cidrs" in port and path.exists():
-            guard.load(path, port["port"], port["allowed_cidrs"])
+            firewall.load(path, port["port"], port["allowed_cidrs"])
 
     def fit(self, record: Record) -> bool:
         """Set the limits of the server's shape; ``False`` while it needs more memory than that."""
@@ -81,7 +81,7 @@ class Isolation:
         return cgroups.Cgroups.remove(record["cgroups"])
 
     def right_network(self, record: Record, pid: int) -> bool:
-        """Tell whether a process is in the namespace that bears its server's name, cable and all."""
+        """Tell whether a process is in the namespace that bears its server's name, veth and all."""
         key = slug("port", record["port_tag"])
         try:
             inside = os.stat(f"/proc/{pid}/ns/net")

@@ -8,7 +8,7 @@ belongs to others::
 
     bridge      trv<8 digits>                    host address: the first of the network
     namespace   trove-<8 digits>-<slug>          slug: the file name of the instance's port record
-    interface   tv<6 digits><7 digits of slug>   the host's end of the cable
+    interface   tv<6 digits><7 digits of slug>   the host's end of the veth pair
 
 The network is one of size ``prefix`` out of ``pool`` that no interface or route of the host has; which one is written
 down in ``base_dir``, because instances keep their addresses for life.
@@ -159,41 +159,41 @@ class Network:
         return NAMESPACES / f"trove-{self._mark}-{slug}"
 
     def interface(self, slug: str) -> str:
-        """Return the name of the host's end of an instance's cable."""
+        """Return the name of the host's end of an instance's veth."""
         return f"tv{self._mark[:6]}{digest(slug, 7)}"
 
     def complete(self, slug: str) -> bool:
-        """Tell whether the namespace and its cable are there."""
+        """Tell whether the namespace and its veth are there."""
         return _is_namespace(self.namespace(slug)) and (_INTERFACES / self.interface(slug)).exists()
 
     def ensure(self, slug: str, address: str) -> Path:
         """Make the namespace of an instance with its address, or complete what is there."""
         subnet = self.ensure_bridge()
-        path, cable = self.namespace(slug), self.interface(slug)
+        path, veth = self.namespace(slug), self.interface(slug)
         if not _is_namespace(path):
             path.unlink(missing_ok=True)  # a crash between the file and the mount over it
             commands.run("ip", "netns", "add", path.name)
-        if (_INTERFACES / cable).exists() and "eth0" not in self._interfaces_in(path.name):
-            commands.run("ip", "link", "del", cable)
+        if (_INTERFACES / veth).exists() and "eth0" not in self._interfaces_in(path.name):
+            commands.run("ip", "link", "del", veth)
         # The address decides the hardware address: neighbours that remember the previous owner stay right.
         hardware = ":".join(f"{byte:02x}" for byte in (2, 0x76, *ipaddress.IPv4Address(address).packed))
-        plug = [f"link add {cable} type veth peer name eth0 address {hardware} netns {path.name}"]
-        if (_INTERFACES / cable).exists():
+        plug = [f"link add {veth} type veth peer name eth0 address {hardware} netns {path.name}"]
+        if (_INTERFACES / veth).exists():
             plug = []
         # Told to the host: whoever has asked for the address in vain a moment ago would ask again after a second only.
         known = f"neigh replace {address} lladdr {hardware} dev {self.bridge} nud reachable"
         inside = [f"addr replace {address}/{subnet.prefixlen} dev eth0", "link set lo up", "link set eth0 up"]
-        commands.run("ip", "-batch", "-", lines=[*plug, f"link set {cable} master {self.bridge} up", known])
+        commands.run("ip", "-batch", "-", lines=[*plug, f"link set {veth} master {self.bridge} up", known])
         commands.run("ip", "-n", path.name, "-batch", "-", lines=inside)
         return path
 
     def remove(self, slug: str) -> None:
-        """Remove the namespace and the cable; success when they are absent."""
-        path, cable = self.namespace(slug), self.interface(slug)
-        if (_INTERFACES / cable).exists():
+        """Remove the namespace and the veth; success when they are absent."""
+        path, veth = self.namespace(slug), self.interface(slug)
+        if (_INTERFACES / veth).exists():
             # By itself it would vanish some time after the namespace has, when the kernel gets to it.
             with contextlib.suppress(commands.ToolError):
-                commands.run("ip", "link", "del", cable)
+                commands.run("ip", "link", "del", veth)
         if _is_namespace(path):
             commands.run("ip", "netns", "del", path.name)
         else:

@@ -108,7 +108,7 @@ class Ports:
                 return _port(record)  # there never were rules
             record["allowed_cidrs"] = list(access.allowed_cidrs)
             self._store.write("port", record)
-            self._isolation.guard(record)
+            self._isolation.apply_rules(record)
         return _port(record)
 
     def remove(self, tag: str) -> None:

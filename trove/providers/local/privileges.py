@@ -137,10 +137,10 @@ def launcher_argv(
     :param status_fd: an inherited descriptor that gets the reason when ``argv`` cannot be started.
     :raises base.FatalError: when a needed path has a name that the launcher cannot take.
     """
-    said = launcher_words(account, read_only, writable, words)
+    arguments = launcher_words(account, read_only, writable, words)
     if cwd is not None:
-        said.append(f"cwd={cwd}")
-    return launcher_command(argv, said, status_fd)
+        arguments.append(f"cwd={cwd}")
+    return launcher_command(argv, arguments, status_fd)
 
 
 def launcher_words(

@@ -237,22 +237,22 @@ class Launch:
     words: Sequence[str] = ()
 
 
-class Forks(Protocol):
-    """Whoever can make processes of the program without starting it afresh, see :class:`.warm.Warm`."""
+class Forker(Protocol):
+    """Makes processes of the agent's program without starting it afresh, see :mod:`.zygote_client`."""
 
     def spawn(self, launch: Launch, log: int, status: int) -> Identity | None: ...
 
-    def endings(self) -> list[tuple[Identity, int]]: ...
+    def exits(self) -> list[tuple[Identity, int]]: ...
 
 
 class Spawner:
     """Starts detached processes and reaps those of them that end while this process lives.
 
-    :param forks: asked first, where there is one.
+    :param forker: asked first, where there is one.
     """
 
-    def __init__(self, forks: Forks | None = None) -> None:
-        self._forks = forks
+    def __init__(self, forker: Forker | None = None) -> None:
+        self._forker = forker
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
         self._ended: dict[Identity, int] = {}
         self._lock = threading.Lock()
@@ -264,7 +264,7 @@ class Spawner:
                 if (status := child.poll()) is not None:
                     del self._children[identity]
                     self._ended[identity] = status
-            self._ended.update(self._forks.endings() if self._forks is not None else ())
+            self._ended.update(self._forker.exits() if self._forker is not None else ())
             while len(self._ended) > _ENDINGS_KEPT:
                 del self._ended[next(iter(self._ended))]
 
@@ -283,7 +283,7 @@ class Spawner:
         self.reap()
         reader, writer = os.pipe()
         try:
-            identity = self._forks.spawn(launch, log, writer) if self._forks is not None else None
+            identity = self._forker.spawn(launch, log, writer) if self._forker is not None else None
             if identity is None:
                 identity = self._start(launch, log, writer if launch.words else None)
         except BaseException:

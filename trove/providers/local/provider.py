@@ -29,24 +29,24 @@ from trove.conf.local import NETWORK_ID
 from trove.domain.shape import Shape
 from trove.providers import base
 from trove.providers.local import (
+    agent_launcher,
     disks,
-    guard,
+    firewall,
     images,
     isolation,
     ports,
     privileges,
     records,
     servers,
-    starting,
     tiers,
     volumes,
-    warm,
 )
 from trove.providers.local.accounts import DEFAULT_RANGE, Accounts
 from trove.providers.local.faults import Faults
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
+from trove.providers.local.zygote_client import ZygoteClient
 
 LOG = logging.getLogger(__name__)
 
@@ -81,13 +81,13 @@ def _own_errors(method: Callable[P, R]) -> Callable[P, R]:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What is around servers.
+class Settings:
+    """How the provider of a host is set up.
 
     :ivar isolation: networks and control groups.
     :ivar volume_unit: bytes in one GiB of a volume's size; less only for tests and demonstrations.
-    :ivar warm: module of the agent's program, to be kept loaded in a process that agents are forked from; ``None``:
-        each agent is started afresh.
+    :ivar agent_module: module of the agent's program, to be kept loaded in a process that agents are forked from;
+        ``None``: each agent is started afresh.
     :ivar network: id of the network that all servers are in.
     :ivar uids: user ids for instances, used when this process runs as root.
     :ivar host: name of this host.
@@ -95,7 +95,7 @@ class Surroundings:
 
     isolation: Isolation | None = None
     volume_unit: int = disks.GIB
-    warm: str | None = None
+    agent_module: str | None = None
     network: str = NETWORK_ID
     uids: range = DEFAULT_RANGE
     host: str = "localhost"
@@ -105,8 +105,8 @@ class LocalProvider:
     """See the module's docstring.
 
     :param user: account of instances without one of their own, used when this process runs as root.
-    :param surroundings: what is around servers in tier 2; as root a default one, so that those there are can be
-        looked after.
+    :param settings: without :attr:`Settings.isolation`, root has a default one, so that instances of tier 2 that exist
+        can be looked after.
     :param image_dir: where root images are found; ``images`` below ``base_dir`` unless given.
     :param agent_argv: replaced by tests of this provider: a program that stands for the agent.
     :param probe: replaced by tests of this provider: tells whether an address can be listened on.
@@ -125,26 +125,29 @@ class LocalProvider:
         image_dir: Path | None = None,
         agent_argv: Sequence[str] | None = None,
         probe: ports.Probe = ports.probe,
-        surroundings: Surroundings = Surroundings(),
+        settings: Settings = Settings(),
     ) -> None:
         account = privileges.find_account(user) if os.geteuid() == 0 else None
-        self.host = surroundings.host
-        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, surroundings.uids), self.host)
+        self.host = settings.host
+        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, settings.uids), self.host)
         self._faults = Faults(longest_pause=0.0, through=())
         #: What the last :meth:`halt` could not stop or take off the host, and why.
         self.left: list[str] = []
-        around = surroundings.isolation
+        around = settings.isolation
         if around is None and account is not None:
             around = isolation.make(self._store.base_dir)
         self._isolation = around if account is not None else None
         self._ports = ports.Ports(
-            self._store, address_pool, probe=probe, isolation=self._isolation, network=surroundings.network
+            self._store, address_pool, probe=probe, isolation=self._isolation, network=settings.network
         )
-        self._volumes = volumes.Volumes(self._store, self._isolation, unit=surroundings.volume_unit)
+        self._volumes = volumes.Volumes(self._store, self._isolation, unit=settings.volume_unit)
         self._images = Images(image_dir or self._store.base_dir / "images")
-        self._warm = warm.Warm(surroundings.warm, starting.ENVIRONMENT) if surroundings.warm else None
+        self._zygote: ZygoteClient | None = None
+        if settings.agent_module:
+            self._zygote = ZygoteClient(settings.agent_module, agent_launcher.ENVIRONMENT)
+        argv = agent_argv or servers.agent_command()
         self._servers = servers.Servers(
-            self._store, self._volumes, self._images, agent_argv or servers.agent_command(), self._isolation, self._warm
+            self._store, self._volumes, self._images, argv, self._isolation, self._zygote
         )
 
     @property
@@ -156,7 +159,7 @@ class LocalProvider:
     def capabilities(self) -> frozenset[base.Capability]:
         """See :class:`trove.providers.base.Provider`."""
         isolated = {base.Capability.REAL_VOLUME_SIZE}
-        if guard.available():
+        if firewall.available():
             isolated.add(base.Capability.ACCESS_RULES)
         return CAPABILITIES | (isolated if self.tier == 2 else set())
 
@@ -273,25 +276,25 @@ class LocalProvider:
         raise base.FatalError("a server of this host cannot be moved to another one")
 
     @property
-    def spare(self) -> int | None:
+    def zygote_pid(self) -> int | None:
         """The process that waits to become agents, where there is one and it is ready."""
-        return None if self._warm is None else self._warm.pid
+        return None if self._zygote is None else self._zygote.pid
 
     @_own_errors
-    def warm_up(self) -> None:
+    def ensure_zygote(self) -> None:
         """See that there is a process that agents can be forked from; do not wait for it."""
-        if self._warm is not None:
-            self._warm.tend()
+        if self._zygote is not None:
+            self._zygote.ensure_running()
 
     def close(self) -> None:
         """End what serves this process only; agents and engines go on."""
-        if self._warm is not None:
-            self._warm.close()
+        if self._zygote is not None:
+            self._zygote.close()
 
     def supervise(self) -> None:
         """Start agents that have died, go on with restarts, delete what was discarded or left by a crash. Call it every
         few seconds. Each part is done whatever becomes of the others."""
-        self._faults.attempt("the process that starts agents", self.warm_up)
+        self._faults.attempt("the process that starts agents", self.ensure_zygote)
         self._faults.attempt("looking after servers", self._servers.supervise)
         self._faults.attempt("removing what no instance has", self._sweep)
         self._faults.attempt("deleting what was discarded", self._store.trash.round)
@@ -349,10 +352,10 @@ def open_provider(conf: Any) -> LocalProvider:
         address_pool=options.address_pool,
         user=options.user,
         image_dir=images.directory(conf),
-        surroundings=Surroundings(
+        settings=Settings(
             around,
             options.volume_unit_mib * MIB,
-            warm=servers.AGENT if options.warm_agents else None,
+            agent_module=servers.AGENT if options.warm_agents else None,
             network=options.network_id,
             uids=range(options.uid_range_start, options.uid_range_start + options.uid_range_size),
             host=conf.host,

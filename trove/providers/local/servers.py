@@ -24,12 +24,12 @@ from pathlib import Path
 from trove.common import clock, watchdog
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import accounts, describing, endings, processes
+from trove.providers.local import accounts, agent_health, processes, server_record
+from trove.providers.local.agent_launcher import STATE, AgentLauncher, is_isolated
 from trove.providers.local.faults import Faults
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store, slug
-from trove.providers.local.starting import STATE, Starter, is_isolated
 from trove.providers.local.volumes import Volumes
 
 LOG = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Servers:
     :param images: where the root images of servers are found.
     :param isolation: what is put around servers with an address of their own (tier 2).
     :param agent_argv: the program to run as an agent; it gets ``--bootstrap FILE`` appended.
-    :param forks: makes agents without starting the program afresh.
+    :param forker: makes agents without starting the program afresh.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Servers:
         images: Images,
         agent_argv: Sequence[str],
         isolation: Isolation | None = None,
-        forks: processes.Forks | None = None,
+        forker: processes.Forker | None = None,
     ) -> None:
         self._store = store
         self._images = images
         self._volumes = volumes
-        self._spawner = processes.Spawner(forks)
-        self._starter = Starter(store, volumes, self._spawner, agent_argv, isolation)
+        self._spawner = processes.Spawner(forker)
+        self._launcher = AgentLauncher(store, volumes, self._spawner, agent_argv, isolation)
         self._faults = Faults()
         self._boot = processes.boot_id()
         self._looked_at = self._awake_since = clock.monotonic()
@@ -96,7 +96,7 @@ class Servers:
                 raise base.RetryableError(f"server {spec.tag} is being removed")
             if record["desired"] == "restarting":
                 self._proceed(record)
-            elif self._missing(record) and not endings.failed(record):
+            elif self._missing(record) and not agent_health.failed(record):
                 self._start(record)
             return self._server(record)
 
@@ -107,7 +107,7 @@ class Servers:
             if record["shape"] != asdict(shape):
                 record["shape"] = asdict(shape)
                 self._store.write("server", record)
-            self._starter.fit(record)
+            self._launcher.fit(record)
         return self._server(record)
 
     def restart(self, tag: str) -> base.Server:
@@ -129,7 +129,7 @@ class Servers:
                 return True
             if record["desired"] != "removed":
                 self._begin_stopping(record, "removed")
-            if not (self._stopped(record) and self._starter.leave(record)):
+            if not (self._stopped(record) and self._launcher.leave(record)):
                 return False
             self._clean_up(record)
             discarded = self._store.discard("server", tag)
@@ -161,7 +161,7 @@ class Servers:
             if record["stopping_boot"] != self._boot or record["stopping_since"] < record["spawned_at"]:
                 with contextlib.suppress(OSError):  # a full disk keeps nothing running
                     self._begin_stopping(record, record["desired"])
-            if not (self._stopped(record) and self._starter.leave(record)):
+            if not (self._stopped(record) and self._launcher.leave(record)):
                 left[tag] = "its processes have not ended"
 
     def supervise(self) -> None:
@@ -188,7 +188,7 @@ class Servers:
 
     def _hung(self, record: Record) -> float | None:
         alive_at = watchdog.last(self._directory(record) / STATE / watchdog.FILE)
-        return endings.hung(record, alive_at, awake_since=self._awake_since)
+        return agent_health.hung(record, alive_at, awake_since=self._awake_since)
 
     def _end_hung(self, record: Record, agent: processes.Identity, silent: float) -> None:
         """End an agent that has hung, so that another one is started; its engine goes on."""
@@ -196,7 +196,7 @@ class Servers:
             "the agent of server %s (process %d) has not shown a sign of life for %.0f seconds; it is ended, and "
             "another one started", record["tag"], agent.pid, silent,
         )  # fmt: skip
-        endings.count_hang(record)
+        agent_health.count_hang(record)
         record["judged"] = [agent.pid, agent.started]  # it was us who ended it
         self._store.write("server", record)
         processes.signal_members([agent], signal.SIGKILL)
@@ -211,7 +211,7 @@ class Servers:
             elif (agent := self._agent(record)) is not None:
                 if (silent := self._hung(record)) is not None:
                     self._end_hung(record, agent, silent)
-                elif not self._starter.look_around(record, agent):
+                elif not self._launcher.maintain(record, agent):
                     # Its engine may serve those inside, but nobody reaches it, and only a start brings it back.
                     LOG.warning("server %s has lost its network; restarting it", tag)
                     self._begin_stopping(record, "restarting")
@@ -238,8 +238,8 @@ class Servers:
             detail = "is restarting"
         elif self._agent(record) is not None:
             status, detail = base.Status.READY, ""
-        elif endings.failed(record):
-            status, detail = base.Status.FAILED, endings.detail(record, self._starter.log_file(record))
+        elif agent_health.failed(record):
+            status, detail = base.Status.FAILED, agent_health.detail(record, self._launcher.log_file(record))
         return base.Server(record["tag"], slug("server", record["tag"]), Shape(**record["shape"]), status, detail)
 
     def _agent(self, record: Record) -> processes.Identity | None:
@@ -263,16 +263,16 @@ class Servers:
         before = dict(record)
         lifetime = clock.monotonic() - record["spawned_at"]
         status = self._spawner.exit_status(processes.Identity(record["pid"], record["started"]))
-        endings.judge(record, status, self._starter.log_file(record), lifetime=lifetime)
+        agent_health.record_exit(record, status, self._launcher.log_file(record), lifetime=lifetime)
         if record != before:
             self._store.write("server", record)
             if record["failure"]:
-                LOG.error("server %s: %s", record["tag"], endings.detail(record, self._starter.log_file(record)))
+                LOG.error("server %s: %s", record["tag"], agent_health.detail(record, self._launcher.log_file(record)))
         return True
 
     def _pause_is_over(self, record: Record) -> bool:
         since: float = clock.monotonic() - record["spawned_at"]
-        return record["boot"] != self._boot or since > endings.pause(record)
+        return record["boot"] != self._boot or since > agent_health.pause(record)
 
     def _proceed(self, record: Record) -> None:
         """Take a restart one step further. The caller holds the lock."""
@@ -326,7 +326,7 @@ class Servers:
         group = spec.group
         if group is not None and group.policy == "anti-affinity" and self.grouped(group.tag):
             raise base.QuotaError("there is no second host to keep the server apart from the others of its group")
-        record, document = describing.describe(spec, self._store, self._volumes, self._images)
+        record, document = server_record.new_record(spec, self._store, self._volumes, self._images)
         account = self._volumes.require(spec.volume_tag)
         record["uid"] = os.getuid() if account is None else account.uid
         self._store.make_directory("server", record, STATE, {BOOTSTRAP: document}, account)
@@ -342,7 +342,7 @@ class Servers:
         file = str(self._directory(record) / STATE / BOOTSTRAP)
         identity = processes.find_agent(self._membership(record), file) if adopt else None
         if identity is None:
-            identity = self._starter.spawn(record, file)
+            identity = self._launcher.spawn(record, file)
             LOG.info("started the agent of server %s as process %d", record["tag"], identity.pid)
         record.update(pid=identity.pid, started=identity.started, boot=self._boot, spawned_at=clock.monotonic())
         self._store.write("server", record)

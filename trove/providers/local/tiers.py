@@ -24,7 +24,7 @@ from pathlib import Path
 
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import commands, processes, records, trial
+from trove.providers.local import commands, processes, records, volume_check
 from trove.providers.local.cgroups import Cgroups
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
@@ -199,7 +199,7 @@ def _try_volume(_isolation: Isolation, store: Store) -> None:
     directory = attempt / _ATTEMPT
     directory.mkdir(mode=0o700, parents=True)
     try:
-        trial.run(directory)
+        volume_check.run(directory)
     finally:
         shutil.rmtree(attempt)  # nothing was ever mounted there in this mount namespace
 

@@ -2,11 +2,11 @@
 """A process that has loaded the agent's program and becomes agents by forking: ``-m trove.providers.local.zygote
 PROGRAM PADDING``.
 
-:mod:`trove.providers.local.warm` starts it and asks for agents on the socket that is its standard input; it ends when
-the other end of that is closed. It is what :mod:`trove.providers.local.launch` is for a cold start: with a service of
-root it is root, so that each child can join its control groups and namespaces, and drops every privilege right after,
-before it touches anything of its instance. It never holds a secret: a child gets the path of its bootstrap document and
-reads it as the agents' account.
+:mod:`trove.providers.local.zygote_client` starts it and asks for agents on the socket that is its standard input; it
+ends when the other end of that is closed. It is what :mod:`trove.providers.local.launch` is for a cold start: with a
+service of root it is root, so that each child can join its control groups and namespaces, and drops every privilege
+right after, before it touches anything of its instance. It never holds a secret: a child gets the path of its bootstrap
+document and reads it as the instance's account.
 
 One request is one message of JSON with two descriptors, the agent's log and where a failure is told; one answer names
 the process and its start time. Ends of children are told when they come. The process has one thread, as a fork demands.
@@ -42,7 +42,7 @@ class DoesNotFit(Exception):
     """What is to be shown in ``/proc`` is longer than the room for it."""
 
 
-class Facade:
+class ProcessTitle:
     """What ``/proc/PID/cmdline`` and ``environ`` show: two pieces of this process's memory, see proc_pid_stat(5)."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Facade:
         self._arguments = (int(fields[45]), int(fields[46]))
         self._environment = (int(fields[47]), int(fields[48]))
 
-    def paint(self, argv: list[str], env: dict[str, str]) -> tuple[bytes, bytes]:
+    def encode(self, argv: list[str], env: dict[str, str]) -> tuple[bytes, bytes]:
         """Return both pieces as they are to be.
 
         :raises DoesNotFit: when there is no room.
@@ -59,9 +59,9 @@ class Facade:
         marks = [f"{key}={value}" for key, value in env.items()]
         return self._fill(self._arguments, argv), self._fill(self._environment, marks)
 
-    def show(self, painted: tuple[bytes, bytes]) -> None:
+    def write(self, encoded: tuple[bytes, bytes]) -> None:
         """Put them there. Whoever has kept a pointer to the old words must not look at it any more."""
-        for (start, _end), piece in zip((self._arguments, self._environment), painted, strict=True):
+        for (start, _end), piece in zip((self._arguments, self._environment), encoded, strict=True):
             ctypes.memmove(start, piece, len(piece))
 
     @staticmethod
@@ -78,26 +78,26 @@ class Zygote:
 
     def __init__(self, program: Any) -> None:
         self._program = program
-        self._facade = Facade()
+        self._title = ProcessTitle()
         self._channel = socket.socket(fileno=CHANNEL)
-        self._bell, self._rope = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._wakeup_reader, self._wakeup_writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._children: dict[int, int] = {}
 
     def serve(self) -> None:
         """Answer requests until nobody can make any."""
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        signal.set_wakeup_fd(self._rope, warn_on_full_buffer=False)
-        self._tell({"ready": os.getpid()})
+        signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
+        self._send({"ready": os.getpid()})
         poller = select.poll()
         poller.register(CHANNEL, select.POLLIN)
-        poller.register(self._bell, select.POLLIN)
+        poller.register(self._wakeup_reader, select.POLLIN)
         while True:
             for descriptor, _events in poller.poll():
-                if descriptor == self._bell:
-                    os.read(self._bell, 4096)
+                if descriptor == self._wakeup_reader:
+                    os.read(self._wakeup_reader, 4096)
                 elif not self._answer():
                     return
-            self._bury()
+            self._reap()
 
     def _answer(self) -> bool:
         data, descriptors, _flags, _peer = socket.recv_fds(self._channel, MAX_REQUEST, 2)
@@ -105,20 +105,20 @@ class Zygote:
             return False
         try:
             request = json.loads(data)
-            painted = self._facade.paint(request["argv"], request["env"])
+            encoded = self._title.encode(request["argv"], request["env"])
             pid = os.fork()
             if pid == 0:
-                self._child(request, painted, *descriptors)
+                self._child(request, encoded, *descriptors)
             self._children[pid] = started(pid)
-            self._tell({"pid": pid, "started": self._children[pid]})
+            self._send({"pid": pid, "started": self._children[pid]})
         except (DoesNotFit, OSError) as err:
-            self._tell({"refused": str(err)})
+            self._send({"refused": str(err)})
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
         return True
 
-    def _bury(self) -> None:
+    def _reap(self) -> None:
         while self._children:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -126,16 +126,16 @@ class Zygote:
                 return
             if pid == 0:
                 return
-            self._tell({"ended": pid, "started": self._children.pop(pid), "status": os.waitstatus_to_exitcode(status)})
+            self._send({"ended": pid, "started": self._children.pop(pid), "status": os.waitstatus_to_exitcode(status)})
 
-    def _tell(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any]) -> None:
         self._channel.send(json.dumps(message).encode(), socket.MSG_NOSIGNAL)
 
-    def _child(self, request: dict[str, Any], painted: tuple[bytes, bytes], log: int, status: int) -> NoReturn:
+    def _child(self, request: dict[str, Any], encoded: tuple[bytes, bytes], log: int, status: int) -> NoReturn:
         code: Any = _EXIT_BROKEN
         try:
-            settled = self._settle(request, painted, log, status)
-            code = self._run(request["argv"]) if settled else launch.EXIT_FAILED
+            became = self._become_agent(request, encoded, log, status)
+            code = self._run(request["argv"]) if became else launch.EXIT_FAILED
         except SystemExit as end:
             code = end.code
         except BaseException:  # boundary: nothing may ever come back into the zygote's own loop
@@ -145,7 +145,7 @@ class Zygote:
             sys.stderr.flush()
             os._exit(code if isinstance(code, int) else int(code is not None))
 
-    def _settle(self, request: dict[str, Any], painted: tuple[bytes, bytes], log: int, status: int) -> bool:
+    def _become_agent(self, request: dict[str, Any], encoded: tuple[bytes, bytes], log: int, status: int) -> bool:
         """Become what the request says; tell ``status`` why not."""
         words = launch.parse(request["words"])
         try:
@@ -153,7 +153,7 @@ class Zygote:
             _detach(log, status)
             os.environ.clear()
             os.environ.update(request["env"])
-            self._facade.show(painted)
+            self._title.write(encoded)
             os.umask(0o077)
             if words:
                 launch.prepare(words)

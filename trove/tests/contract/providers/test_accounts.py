@@ -20,7 +20,7 @@ from unittest import mock
 from trove.common import ids
 from trove.providers import base
 from trove.providers.local import accounts, servers
-from trove.providers.local.provider import LocalProvider, Surroundings
+from trove.providers.local.provider import LocalProvider, Settings
 from trove.tests.contract.providers import test_local, test_warm
 
 #: <linux/ptrace.h>
@@ -146,7 +146,7 @@ class LifeTest(AccountsTestCase):
         start = self.until(lambda: self.free_ids(count))
         stub = [sys.executable, "-I", "-S", str(test_local.STUB)]
         ids_ = range(start, start + count)
-        return LocalProvider(self.base_dir, agent_argv=stub, surroundings=Surroundings(uids=ids_))
+        return LocalProvider(self.base_dir, agent_argv=stub, settings=Settings(uids=ids_))
 
     def free_ids(self, count: int) -> int:
         start = 1_000_000 + int.from_bytes(os.urandom(3))
@@ -231,7 +231,7 @@ class LifeTest(AccountsTestCase):
         self.provider = self.narrow(2)
         self.provider.ensure_volume(self.volume_spec())
         other_dir = self.tempdir() / "other"
-        other = LocalProvider(other_dir, surroundings=Surroundings(uids=self.provider._store.accounts._ids))
+        other = LocalProvider(other_dir, settings=Settings(uids=self.provider._store.accounts._ids))
         other.ensure_volume(self.volume_spec())
         owners = {(path / "volumes" / self.instance_id / "data").stat().st_uid for path in (self.base_dir, other_dir)}
         self.assertEqual(set(self.provider._store.accounts._ids), owners)

@@ -8,7 +8,7 @@ from unittest import mock
 
 from trove.common import ids
 from trove.providers import base
-from trove.providers.local import census, endings, processes, starting
+from trove.providers.local import agent_health, agent_launcher, inventory, processes
 from trove.tests.contract.providers import test_local
 
 
@@ -36,10 +36,10 @@ class ContainmentTest(test_local.LocalTestCase):
             with self.subTest(record=text):
                 self.bad_record.write_text(text)
                 before = self.kill_agent()
-                with mock.patch.object(endings, "pause", autospec=True, return_value=0.0):
+                with mock.patch.object(agent_health, "pause", autospec=True, return_value=0.0):
                     self.provider.supervise()
                 self.assertNotEqual(before["pid"], self.facts(not_pid=before["pid"])["pid"])
-                self.assertIn(self.instance_id, census.take(self.base_dir))
+                self.assertIn(self.instance_id, inventory.running_servers(self.base_dir))
 
     def test_creation_and_removal_of_others(self) -> None:
         self.bad_record.write_text("{")
@@ -72,17 +72,17 @@ class ContainmentTest(test_local.LocalTestCase):
 
     def test_one_whose_surroundings_cannot_be_removed(self) -> None:
         facts = self.facts()
-        real = starting.Starter.leave
+        real = agent_launcher.AgentLauncher.leave
 
-        def leave(starter: Any, record: Any) -> bool:
+        def leave(launcher: Any, record: Any) -> bool:
             if record["tag"] == self.tag("server", self.bad):
                 raise base.RetryableError("its network is held")
-            return real(starter, record)
+            return real(launcher, record)
 
-        with mock.patch.object(starting.Starter, "leave", leave):
-            self.until(lambda: self.provider.halt() or ["its network is held"] == [
+        with mock.patch.object(agent_launcher.AgentLauncher, "leave", leave):
+            self.until(lambda: self.provider.halt() or [
                 text.rpartition(": ")[2] for text in self.provider.left
-            ])  # fmt: skip
+            ] == ["its network is held"])  # fmt: skip
             self.assertGone(facts["engine"])
             self.assertIs(False, self.provider.halt())
         self.assertEqual([f"server {self.tag('server', self.bad)}: its network is held"], self.provider.left)

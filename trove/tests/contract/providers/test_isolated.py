@@ -21,7 +21,7 @@ from trove.common import ids
 from trove.domain.shape import Shape
 from trove.providers import base
 from trove.providers.local import commands, disks, isolation, servers, tiers
-from trove.providers.local.provider import LocalProvider, Surroundings
+from trove.providers.local.provider import LocalProvider, Settings
 from trove.tests.contract.providers import leftovers, suite, test_local
 
 MIB = 2**20
@@ -51,7 +51,7 @@ class IsolatedTestCase(test_local.LocalTestCase):
         around = isolation.make(self.base_dir)
         around.for_new = True
         stub = [sys.executable, "-I", "-S", str(test_local.STUB)]
-        return LocalProvider(self.base_dir, agent_argv=stub, surroundings=Surroundings(around, UNIT))
+        return LocalProvider(self.base_dir, agent_argv=stub, settings=Settings(around, UNIT))
 
     def clean_up(self) -> None:
         super().clean_up()
@@ -524,7 +524,7 @@ class TierTest(IsolatedTestCase):
 
     def test_two_services_do_not_meet(self) -> None:
         other_dir = self.tempdir() / "other"
-        other = LocalProvider(other_dir, surroundings=Surroundings(isolation.make(other_dir), UNIT))
+        other = LocalProvider(other_dir, settings=Settings(isolation.make(other_dir), UNIT))
         self.addCleanup(other.halt)
         other.choose_tier("2")
         self.assertNotEqual(other._isolation.network.host_address(), self.around.network.host_address())

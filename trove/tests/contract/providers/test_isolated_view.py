@@ -11,7 +11,7 @@ from unittest import mock
 
 from trove.common import ids
 from trove.providers import base
-from trove.providers.local import endings
+from trove.providers.local import agent_health
 from trove.tests.contract.providers import test_isolated
 
 #: Prints each directory that can be written to, on every mount that is not read-only. The kernel's own files are apart.
@@ -65,7 +65,7 @@ class ViewTest(test_isolated.IsolatedTestCase):
         # An agent that is started again finds what the one before has left there, for example an engine's socket.
         os.kill(facts["pid"], signal.SIGKILL)
         self.until(lambda: self.provider.find_server(self.tag("server")).status is base.Status.PENDING)
-        with mock.patch.object(endings, "pause", autospec=True, return_value=0.0):
+        with mock.patch.object(agent_health, "pause", autospec=True, return_value=0.0):
             self.provider.supervise()
         again = self.facts(not_pid=facts["pid"])
         self.assertEqual("x\n", self.as_agent(again["pid"], _READ, f"{free}/{name}").stdout)
@@ -80,7 +80,7 @@ class ViewTest(test_isolated.IsolatedTestCase):
         temporary.symlink_to(outside)
         os.kill(facts["pid"], signal.SIGKILL)
         self.until(lambda: self.provider.find_server(self.tag("server")).status is base.Status.PENDING)
-        with mock.patch.object(endings, "pause", autospec=True, return_value=0.0):
+        with mock.patch.object(agent_health, "pause", autospec=True, return_value=0.0):
             self.provider.supervise()
         again = self.facts(not_pid=facts["pid"])
         for path in ("/tmp", "/var/tmp"):

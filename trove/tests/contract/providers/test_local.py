@@ -22,7 +22,7 @@ import fixtures
 from trove.common import clock, trees, watchdog
 from trove.conf.local import NETWORK_ID
 from trove.providers import base
-from trove.providers.local import accounts, endings, privileges, processes, servers
+from trove.providers.local import accounts, agent_health, privileges, processes, servers
 from trove.providers.local.provider import LocalProvider
 from trove.tests import base as tests
 from trove.tests.contract.providers import suite
@@ -330,7 +330,7 @@ class RemovalTest(LocalTestCase):
         os.kill(facts["pid"], signal.SIGKILL)
         self.until(lambda: processes.identify(facts["pid"]) is None)
         self.assertIs(base.Status.PENDING, self.provider.find_server(self.tag("server")).status)
-        with mock.patch.object(endings, "QUICK", 0.0):
+        with mock.patch.object(agent_health, "QUICK", 0.0):
             self.provider.supervise()
         agent = self.facts(not_pid=facts["pid"])["pid"]
         self.assertNotEqual(poser.pid, agent)
@@ -382,7 +382,7 @@ class RemovalTest(LocalTestCase):
         os.kill(facts["pid"], signal.SIGSTOP)
         self.provider.supervise()
         self.assertAlive(facts["pid"])
-        with mock.patch.object(endings, "PATIENCE", -1.0):
+        with mock.patch.object(agent_health, "PATIENCE", -1.0):
             self.provider.supervise()
         self.until(lambda: processes.identify(facts["pid"]) is None)
         self.provider.supervise()
@@ -397,12 +397,12 @@ class RemovalTest(LocalTestCase):
         os.kill(facts["pid"], signal.SIGKILL)
         self.until(lambda: processes.identify(facts["pid"]) is None)
         errors = (RecursionError(), MemoryError(), base.RetryableError("no"), OSError())
-        for part in ("warm_up", "_sweep"):
+        for part in ("ensure_zygote", "_sweep"):
             for error in errors:
                 with mock.patch.object(LocalProvider, part, autospec=True, side_effect=error):
                     self.provider.supervise()
         with (
-            mock.patch.object(endings, "pause", autospec=True, return_value=0.0),
+            mock.patch.object(agent_health, "pause", autospec=True, return_value=0.0),
             mock.patch.object(self.provider._store.trash, "round", autospec=True, side_effect=RecursionError),
         ):
             self.provider.supervise()

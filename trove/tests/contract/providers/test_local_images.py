@@ -7,7 +7,7 @@ import os
 from unittest import mock
 
 from trove.providers import base
-from trove.providers.local import describing
+from trove.providers.local import server_record
 from trove.providers.local.images.store import ROOT
 from trove.tests.contract.providers import test_local
 from trove.tests.unit.providers.local.images import case
@@ -43,6 +43,6 @@ class ServerFromAnImageTest(test_local.LocalTestCase):
         self.assertIsNone(self.provider.find_server(self.tag("server")))
 
     def test_a_host_without_bubblewrap_says_so(self) -> None:
-        with mock.patch.object(describing.shutil, "which", autospec=True, return_value=None):
+        with mock.patch.object(server_record.shutil, "which", autospec=True, return_value=None):
             error = self.assertRaises(base.FatalError, self.provider.ensure_server, self.spec("one"))
         self.assertIn("apt install bubblewrap", str(error))

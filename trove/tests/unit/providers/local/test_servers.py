@@ -11,7 +11,7 @@ from unittest import mock
 from trove.common import clock, ids
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import endings, processes, servers
+from trove.providers.local import agent_health, processes, servers
 from trove.providers.local.images.store import Images
 from trove.providers.local.records import Store
 from trove.providers.local.volumes import Volumes
@@ -116,7 +116,7 @@ class ServersTest(tests.UnitTestCase):
             self.now += 1.0
         pauses = [int(after - before) for before, after in itertools.pairwise(starts)]
         self.assertEqual(sorted(pauses), pauses)
-        self.assertEqual(endings.LONGEST_PAUSE + 1, pauses[-1])
+        self.assertEqual(agent_health.LONGEST_PAUSE + 1, pauses[-1])
         self.assertIs(base.Status.FAILED, self.status())
 
     def test_end_that_only_an_operator_can_help(self) -> None:
@@ -184,6 +184,3 @@ class ServersTest(tests.UnitTestCase):
         self.assertEqual({}, self.servers.halt())
         self.servers.supervise()
         self.assertIs(base.Status.READY, self.status())
-
-
-

@@ -40,7 +40,7 @@ _TAIL_BYTES = 4096
 _MAX_REASON = 200
 
 
-def judge(record: Record, status: int | None, log: Path, *, lifetime: float) -> None:
+def record_exit(record: Record, status: int | None, log: Path, *, lifetime: float) -> None:
     """Write into ``record`` what the end of its latest process means; once for each process.
 
     :param status: its exit status; ``None`` when nobody knows, because another process was its parent.

@@ -5,10 +5,10 @@ import shutil
 from dataclasses import asdict
 
 from trove.providers import base
+from trove.providers.local.agent_launcher import STATE
 from trove.providers.local.images.manifest import ImageError
 from trove.providers.local.images.store import Images
 from trove.providers.local.records import Record, Store
-from trove.providers.local.starting import STATE
 from trove.providers.local.volumes import Volumes
 from trove.wire import base as wire_base
 from trove.wire import bootstrap
@@ -17,7 +17,7 @@ from trove.wire import bootstrap
 ZONE = "local"
 
 
-def describe(spec: base.ServerSpec, store: Store, volumes: Volumes, images: Images) -> tuple[Record, bytes]:
+def new_record(spec: base.ServerSpec, store: Store, volumes: Volumes, images: Images) -> tuple[Record, bytes]:
     """Return the record of a new server and its bootstrap document. The caller holds the store's lock.
 
     :raises base.NotFoundError: for a port, volume, zone or image that there is not.

@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trove.providers.local import cgroups, processes
+from trove.providers.local.agent_launcher import STATE
 from trove.providers.local.records import KINDS, Record, slug
-from trove.providers.local.starting import STATE
 
 _PROC = Path("/proc")
 _AGENT_AND_ENGINE = 2
 
 
-class Seen(NamedTuple):
+class Running(NamedTuple):
     """Whether a server's agent runs, and whether anything else of it does, which is its engine."""
 
     agent: bool
     engine: bool
 
 
-def take(base_dir: Path) -> dict[str, Seen]:
+def running_servers(base_dir: Path) -> dict[str, Running]:
     """Return what runs of each server below ``base_dir``, by the name of its directory, an instance's id.
 
     All processes of the host are looked at once, however many servers there are.
@@ -39,7 +39,7 @@ def take(base_dir: Path) -> dict[str, Seen]:
             marked.setdefault(mark, set()).add(pid)
         elif mark is None:
             nameless.add(pid)
-    found: dict[str, Seen] = {}
+    found: dict[str, Running] = {}
     for path, record in _records(base_dir):
         with contextlib.suppress(KeyError, TypeError):  # it is no record of a server; the service reports that
             found[path.name] = _look(base_dir, record, marked, nameless)
@@ -54,7 +54,7 @@ def _records(base_dir: Path) -> Iterator[tuple[Path, Record]]:
             continue
 
 
-def _look(base_dir: Path, record: Record, marked: dict[str, set[int]], nameless: set[int]) -> Seen:
+def _look(base_dir: Path, record: Record, marked: dict[str, set[int]], nameless: set[int]) -> Running:
     found = set(marked.get(record["tag"], ()))
     found.update(cgroups.members(record.get("cgroups", ())))
     if len(found) < _AGENT_AND_ENGINE:  # an engine may have written its title over the mark
@@ -62,7 +62,7 @@ def _look(base_dir: Path, record: Record, marked: dict[str, set[int]], nameless:
         found.update(pid for pid in nameless if membership.marked(pid))
     living = {identity for pid in found if (identity := processes.identify(pid)) is not None}
     agent = {processes.Identity(record["pid"], record["started"])} & living
-    return Seen(bool(agent), bool(living - agent))
+    return Running(bool(agent), bool(living - agent))
 
 
 def _membership(base_dir: Path, record: Record) -> processes.Membership:

@@ -7,7 +7,7 @@ from unittest import mock
 
 from trove.common import clock
 from trove.guestagent import agent
-from trove.providers.local import endings
+from trove.providers.local import agent_health
 from trove.tests.base import UnitTestCase
 
 
@@ -21,12 +21,12 @@ class TestHung(UnitTestCase):
         self.addCleanup(patcher.stop)
 
     def hung(self, silent: float, awake: float = 1000.0) -> float | None:
-        return endings.hung(self.record, self.now - silent, awake_since=self.now - awake)
+        return agent_health.hung(self.record, self.now - silent, awake_since=self.now - awake)
 
     def test_only_who_has_been_silent_for_long(self) -> None:
-        self.assertIsNone(self.hung(endings.PATIENCE - 1))
-        self.assertEqual(endings.PATIENCE + 1, self.hung(endings.PATIENCE + 1))
-        self.assertIsNone(endings.hung(self.record, None, awake_since=0.0))
+        self.assertIsNone(self.hung(agent_health.PATIENCE - 1))
+        self.assertEqual(agent_health.PATIENCE + 1, self.hung(agent_health.PATIENCE + 1))
+        self.assertIsNone(agent_health.hung(self.record, None, awake_since=0.0))
         self.record["spawned_at"] = self.now - 5  # the file is of the agent before
         self.assertIsNone(self.hung(500.0))
 
@@ -42,10 +42,10 @@ class TestHung(UnitTestCase):
         found = []
         for _ in range(7):
             found.append(self.patience())
-            endings.count_hang(self.record)
+            agent_health.count_hang(self.record)
         self.assertEqual([30, 60, 120, 240, 480, 480, 480], found)
         self.record["spawned_at"] = self.now - 4000.0
-        endings.count_hang(self.record)
+        agent_health.count_hang(self.record)
         self.assertEqual(60, self.patience())
 
     def patience(self) -> int:
@@ -61,37 +61,37 @@ class TestJudge(UnitTestCase):
     def ends(self, status: int | None, lifetime: float = 1.0) -> None:
         """Another process of this server ends."""
         self.record["pid"] += 1
-        endings.judge(self.record, status, self.log, lifetime=lifetime)
+        agent_health.record_exit(self.record, status, self.log, lifetime=lifetime)
 
     def test_statuses_are_the_agents(self) -> None:
         operators = {agent.BAD_BOOTSTRAP, agent.BAD_JOURNAL, agent.CANNOT_ENROL}
-        self.assertEqual(operators, set(endings.NEED_OPERATOR))
+        self.assertEqual(operators, set(agent_health.NEED_OPERATOR))
 
     def test_quick_ends_add_up_and_a_long_life_clears_them(self) -> None:
         pauses = []
         for _ in range(7):
             self.ends(1)
-            pauses.append(endings.pause(self.record))
+            pauses.append(agent_health.pause(self.record))
         self.assertEqual([2, 4, 8, 16, 32, 60, 60], pauses)
-        self.assertTrue(endings.failed(self.record))
-        self.assertIn("as soon as it is started", endings.detail(self.record, self.log))
+        self.assertTrue(agent_health.failed(self.record))
+        self.assertIn("as soon as it is started", agent_health.detail(self.record, self.log))
         self.ends(1, lifetime=11.0)
-        self.assertFalse(endings.failed(self.record))
-        self.assertEqual(0.0, endings.pause(self.record))
+        self.assertFalse(agent_health.failed(self.record))
+        self.assertEqual(0.0, agent_health.pause(self.record))
 
     def test_one_process_counts_once(self) -> None:
         self.ends(1)
         for _ in range(9):
-            endings.judge(self.record, 1, self.log, lifetime=5.0)
+            agent_health.record_exit(self.record, 1, self.log, lifetime=5.0)
         self.assertEqual(1, self.record["quick_ends"])
 
     def test_who_needs_an_operator_fails_at_once_whenever_it_ends(self) -> None:
-        for status in endings.NEED_OPERATOR:
+        for status in agent_health.NEED_OPERATOR:
             for lifetime in (0.1, 1e6):
                 self.record["quick_ends"] = 0
                 self.ends(status, lifetime)
-                self.assertTrue(endings.failed(self.record))
-                self.assertIn(endings.NEED_OPERATOR[status], endings.detail(self.record, self.log))
+                self.assertTrue(agent_health.failed(self.record))
+                self.assertIn(agent_health.NEED_OPERATOR[status], agent_health.detail(self.record, self.log))
         self.ends(None)
         self.assertIsNone(self.record["failure"])
 
@@ -110,4 +110,4 @@ class TestJudge(UnitTestCase):
         for log in (self.log, Path("/proc/nowhere")):
             self.log = log
             self.ends(65)
-            self.assertEqual(endings.NEED_OPERATOR[65], self.record["failure"])
+            self.assertEqual(agent_health.NEED_OPERATOR[65], self.record["failure"])

@@ -9,8 +9,8 @@ nothing is left when the process is killed: the kernel unmounts, and the loop de
 
 For the same reason the process first lets go of the volumes that it has got copies of itself.
 
-:func:`run` starts it; ``python -P -m trove.providers.local.trial DIRECTORY`` is it. A process, because a thread with
-another mount namespace would be a trap for everything that reads ``/proc/self``.
+:func:`run` starts it; ``python -P -m trove.providers.local.volume_check DIRECTORY`` is it. A process, because a thread
+with another mount namespace would be a trap for everything that reads ``/proc/self``.
 """
 
 import contextlib

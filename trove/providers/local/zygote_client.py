@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents without the wait: a process that has their program loaded, and forks (:mod:`trove.providers.local.zygote`).
 
-An agent's start is for nine parts in ten the loading of its program. :class:`Warm` keeps one process that has done
-that. Everything about it is dispensable: while there is none, or it does not answer, or its code is not what is
-installed now, :meth:`Warm.spawn` says ``None`` and the caller starts the agent afresh. Agents outlive it as they
-outlive the service; it ends with the service, because it listens on nothing but one end of a socket pair.
+An agent's start is for nine parts in ten the loading of its program. :class:`ZygoteClient` keeps one process that has
+done that. Everything about it is dispensable: while there is none, or it does not answer, or its code is not what is
+installed now, :meth:`ZygoteClient.spawn` says ``None`` and the caller starts the agent afresh. Agents outlive it as
+they outlive the service; it ends with the service, because it listens on nothing but one end of a socket pair.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ _ARGUMENTS, _ENVIRONMENT = 1024, 1024
 _PACKAGES = ("cmd", "common", "datastores", "domain", "guestagent", "guestbus", "providers/local", "wire")
 
 
-class Warm:
+class ZygoteClient:
     """One process and its agents. Thread-safe.
 
     :param program: name of the module, see :mod:`trove.providers.local.zygote`.
@@ -51,28 +51,28 @@ class Warm:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._ready = False
-        self._stamp: object = None
+        self._code_version: object = None
         self._began = float("-inf")
-        self._endings: list[tuple[Identity, int]] = []
+        self._exits: list[tuple[Identity, int]] = []
 
     @property
     def pid(self) -> int | None:
         """The process that waits, once it has loaded everything; else ``None``."""
         with self._lock:
-            self._listen()
+            self._receive_all()
             return self._process.pid if self._process is not None and self._ready else None
 
-    def tend(self) -> None:
+    def ensure_running(self) -> None:
         """See that there is a process with the code that is installed; do not wait for it. Call it now and then."""
         with self._lock:
-            self._listen()
-            present = stamp()
-            if self._process is not None and self._stamp != present:
+            self._receive_all()
+            present = code_version()
+            if self._process is not None and self._code_version != present:
                 LOG.info("the agents' code has changed: replacing the process that starts them")
                 self._drop()
                 self._began = float("-inf")
             if self._process is None and clock.monotonic() - self._began > PAUSE:
-                self._stamp = present
+                self._code_version = present
                 self._start()
 
     def spawn(self, launch: Launch, log: int, status: int) -> Identity | None:
@@ -85,14 +85,14 @@ class Warm:
             {"argv": list(launch.argv), "env": dict(launch.env), "words": list(launch.words), "cwd": launch.cwd}
         ).encode()
         with self._lock:
-            self._listen()
+            self._receive_all()
             if self._channel is None or not self._ready or len(message) > zygote.MAX_REQUEST:
                 return None
-            if self._stamp != stamp():
+            if self._code_version != code_version():
                 return None  # what is loaded is not what is installed; the next tend() replaces it
             try:
                 socket.send_fds(self._channel, [message], [log, status])
-                answer = self._await()
+                answer = self._await_answer()
             except OSError as err:
                 LOG.warning("the process that starts agents does not answer: %s", err)
                 self._drop()
@@ -102,11 +102,11 @@ class Warm:
             return None
         return Identity(answer["pid"], answer["started"])
 
-    def endings(self) -> list[tuple[Identity, int]]:
+    def exits(self) -> list[tuple[Identity, int]]:
         """Return how agents have ended since the last call, as far as this process was told."""
         with self._lock:
-            self._listen()
-            found, self._endings = self._endings, []
+            self._receive_all()
+            found, self._exits = self._exits, []
         return found
 
     def close(self) -> None:
@@ -122,7 +122,7 @@ class Warm:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", zygote.__name__, self._program, "x" * _ARGUMENTS],
-                env={**self._env, **privileges.python_environment(), "HOME": "/", "TROVE_SPARE": "x" * _ENVIRONMENT},
+                env={**self._env, **privileges.python_environment(), "HOME": "/", "TROVE_ZYGOTE": "x" * _ENVIRONMENT},
                 cwd="/", stdin=theirs, start_new_session=True, close_fds=True, umask=0o077,
             )  # fmt: skip
         except OSError as err:
@@ -143,24 +143,24 @@ class Warm:
         self._process = self._channel = None
         self._ready = False
 
-    def _listen(self) -> None:
+    def _receive_all(self) -> None:
         """Take what the process has told."""
         try:
             while self._channel is not None and select.select([self._channel], [], [], 0)[0]:
-                self._hear()
+                self._receive()
         except OSError as err:
             LOG.warning("the process that starts agents has ended (%s); agents are started afresh", err)
             self._drop()
 
-    def _await(self) -> dict[str, Any]:
+    def _await_answer(self) -> dict[str, Any]:
         until = clock.monotonic() + ANSWER
         assert self._channel is not None
         while select.select([self._channel], [], [], max(0.0, until - clock.monotonic()))[0]:
-            if (answer := self._hear()) is not None:
+            if (answer := self._receive()) is not None:
                 return answer
         raise TimeoutError("it takes too long")
 
-    def _hear(self) -> dict[str, Any] | None:
+    def _receive(self) -> dict[str, Any] | None:
         """Take one message and return it when it is an answer.
 
         :raises OSError: when there is nobody any more.
@@ -173,13 +173,13 @@ class Warm:
         if "ready" in message:
             self._ready = True
         elif "ended" in message:
-            self._endings.append((Identity(message["ended"], message["started"]), message["status"]))
+            self._exits.append((Identity(message["ended"], message["started"]), message["status"]))
         else:
             return message
         return None
 
 
-def stamp() -> object:
+def code_version() -> object:
     """Return what differs when other code is installed: interpreter, packages, our own files."""
     return tuple(_changes())
 

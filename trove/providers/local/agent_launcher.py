@@ -17,7 +17,7 @@ from trove.providers.local.records import Record, Store
 from trove.providers.local.volumes import Volumes
 
 STATE = "state"
-PRINTED = "agent.stderr"
+OUTPUT = "agent.stderr"
 
 #: Where everybody on a host may leave temporary files.
 SHARED_DIRECTORIES = ("/tmp", "/var/tmp")
@@ -38,7 +38,7 @@ def is_isolated(record: Record) -> bool:
     return bool(record.get("tier", 1) == 2)
 
 
-class Starter:
+class AgentLauncher:
     """Starts the agents of servers. The caller of every method holds the store's lock.
 
     :param agent_argv: the program to run as an agent; it gets ``--bootstrap FILE`` appended.
@@ -61,7 +61,7 @@ class Starter:
 
     def log_file(self, record: Record) -> Path:
         """Return the file with what the agent prints: why it cannot run. Its log is another file, of its own."""
-        return self._store.directory("server", record["tag"]) / PRINTED
+        return self._store.directory("server", record["tag"]) / OUTPUT
 
     def spawn(self, record: Record, bootstrap: str) -> processes.Identity:
         """Start the agent of a server with its bootstrap document.
@@ -108,7 +108,7 @@ class Starter:
             words += [*(f"own={path}" for path in (state, *shared)), *(f"private={path}" for path in free)]
         return privileges.launcher_words(account, readable, [state, data, *shared], words)
 
-    def look_around(self, record: Record, agent: processes.Identity) -> bool:
+    def maintain(self, record: Record, agent: processes.Identity) -> bool:
         """Mend what is around a running server; ``False`` when only a restart can.
 
         A memory limit that the processes do not fit into yet is tried again by each call.
@@ -146,7 +146,7 @@ class Starter:
     def _log(self, record: Record) -> Iterator[int]:
         path = self.log_file(record)
         if path.exists() and path.stat().st_size > _LOG_LIMIT:
-            path.replace(path.with_name(f"{PRINTED}.1"))
+            path.replace(path.with_name(f"{OUTPUT}.1"))
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             yield handle

@@ -15,8 +15,8 @@ from unittest import mock
 
 from trove.common import ids
 from trove.providers import base
-from trove.providers.local import isolation, privileges, processes, servers, warm
-from trove.providers.local.provider import LocalProvider, Surroundings
+from trove.providers.local import isolation, privileges, processes, servers, zygote_client
+from trove.providers.local.provider import LocalProvider, Settings
 from trove.tests import base as tests
 from trove.tests.contract.providers import stub_program, suite, test_isolated, test_local
 
@@ -30,13 +30,13 @@ class WarmTestCase(test_local.LocalTestCase):
 
     def new_provider(self) -> LocalProvider:
         made = super().new_provider()
-        made.warm_up()
-        self.until(lambda: made.spare)
+        made.ensure_zygote()
+        self.until(lambda: made.zygote_pid)
         return made
 
     def same_provider(self) -> LocalProvider:
         return self.close_later(
-            LocalProvider(self.base_dir, agent_argv=_ARGV, surroundings=Surroundings(warm=stub_program.__name__))
+            LocalProvider(self.base_dir, agent_argv=_ARGV, settings=Settings(agent_module=stub_program.__name__))
         )
 
     def close_later(self, provider: LocalProvider) -> LocalProvider:
@@ -67,7 +67,7 @@ class ForkTest(WarmTestCase):
     """What a forked agent looks like."""
 
     def test_looks_like_a_fresh_start(self) -> None:
-        spare = self.provider.spare
+        spare = self.provider.zygote_pid
         self.make_server()
         forked = self.facts()
         self.assertEqual(spare, self.parent(forked["pid"]))
@@ -95,7 +95,7 @@ class ForkTest(WarmTestCase):
 
     def test_spare_holds_no_secret_and_shows_no_mark(self) -> None:
         self.make_server()
-        spare = self.provider.spare
+        spare = self.provider.zygote_pid
         self.assertIsNone(processes.mark_of(spare))
         memory = b""
         with open(f"/proc/{spare}/maps") as maps, open(f"/proc/{spare}/mem", "rb", 0) as stream:
@@ -108,13 +108,13 @@ class ForkTest(WarmTestCase):
         self.assertNotIn(b"5a" * 32, memory)
 
     def test_agent_that_does_not_fit_starts_afresh_in_the_same_process(self) -> None:
-        spare = self.provider.spare
+        spare = self.provider.zygote_pid
         self.make_server(fresh=True)
         facts = self.facts()
         self.assertEqual(spare, self.parent(facts["pid"]))
         self.assertEqual([0, 1, 2], facts["descriptors"])
         self.assertEqual(self.record()["pid"], facts["pid"])
-        self.assertNotIn("TROVE_SPARE", facts["environment"])
+        self.assertNotIn("TROVE_ZYGOTE", facts["environment"])
 
     def test_end_is_told(self) -> None:
         self.provider.ensure_port(self.port_spec())
@@ -132,7 +132,7 @@ class ForkTest(WarmTestCase):
         launch = processes.Launch([*_ARGV, "--bootstrap", "x"], {}, "/no/such/place")
         err = self.assertRaises(base.FatalError, self.provider._servers._spawner.spawn, launch, log)
         self.assertIn("/no/such/place", str(err))
-        self.assertIsNotNone(self.provider.spare)
+        self.assertIsNotNone(self.provider.zygote_pid)
 
     def test_what_does_not_fit_into_proc_is_started_afresh(self) -> None:
         spec = dataclasses.replace(self.server_spec(), tag="server-" + "x" * 3000)
@@ -151,32 +151,32 @@ class LifeTest(WarmTestCase):
     def test_agents_outlive_the_spare_and_others_follow(self) -> None:
         self.make_server()
         first = self.facts()["pid"]
-        spare = self.provider.spare
+        spare = self.provider.zygote_pid
         os.kill(spare, signal.SIGKILL)
         self.until(lambda: processes.identify(spare) is None)
         self.assertAlive(first)
         self.assertIs(base.Status.READY, self.provider.find_server(self.tag("server")).status)
         fresh = self.make_another()  # nobody has noticed yet, and so it starts afresh
         self.assertNotEqual(spare, self.parent(fresh["pid"]))
-        with mock.patch.object(warm, "PAUSE", 0.0):
+        with mock.patch.object(zygote_client, "PAUSE", 0.0):
             self.provider.supervise()
-        another = self.until(lambda: self.provider.spare)
+        another = self.until(lambda: self.provider.zygote_pid)
         self.assertNotEqual(spare, another)
         self.assertEqual(another, self.parent(self.make_another()["pid"]))
         self.assertAlive(first)
 
     def test_spare_that_hangs_is_replaced_by_a_fresh_start(self) -> None:
-        spare = self.provider.spare
+        spare = self.provider.zygote_pid
         os.kill(spare, signal.SIGSTOP)
-        with mock.patch.object(warm, "ANSWER", 0.1):
+        with mock.patch.object(zygote_client, "ANSWER", 0.1):
             self.make_server()
         self.assertNotEqual(spare, self.parent(self.facts()["pid"]))
         self.assertGone(spare)
 
     def test_spare_ends_with_its_service_and_the_agent_is_adopted(self) -> None:
         self.make_server()
-        pid, spare = self.facts()["pid"], self.provider.spare
-        self.provider._warm._channel.shutdown(socket.SHUT_RDWR)  # what the kernel does for a killed service
+        pid, spare = self.facts()["pid"], self.provider.zygote_pid
+        self.provider._zygote._channel.shutdown(socket.SHUT_RDWR)  # what the kernel does for a killed service
         self.until(lambda: processes.identify(spare) is None)
         self.assertAlive(pid)
         again = self.same_provider()
@@ -193,13 +193,13 @@ class LifeTest(WarmTestCase):
         self.assertEqual(pid, self.record()["pid"])
 
     def test_other_code_means_another_spare(self) -> None:
-        spare = self.provider.spare
-        with mock.patch.object(warm, "stamp", autospec=True, return_value="the next release"):
+        spare = self.provider.zygote_pid
+        with mock.patch.object(zygote_client, "code_version", autospec=True, return_value="the next release"):
             self.make_server()
             self.assertNotEqual(spare, self.parent(self.facts()["pid"]))  # not from the old code
             self.provider.supervise()
             self.assertGone(spare)
-            another = self.until(lambda: self.provider.spare)
+            another = self.until(lambda: self.provider.zygote_pid)
             self.assertEqual(another, self.parent(self.make_another()["pid"]))
 
     def test_killed_agent_comes_back_by_a_fork_and_the_engine_never_left(self) -> None:
@@ -211,12 +211,12 @@ class LifeTest(WarmTestCase):
         (self.server_dir / "server.json").write_text(json.dumps(record))
         self.provider.supervise()
         after = self.facts(not_pid=facts["pid"])
-        self.assertEqual((facts["engine"], self.provider.spare), (after["engine"], self.parent(after["pid"])))
+        self.assertEqual((facts["engine"], self.provider.zygote_pid), (after["engine"], self.parent(after["pid"])))
 
     def test_nothing_is_kept_ready_when_it_is_not_wanted(self) -> None:
         plain = test_local.LocalTestCase.same_provider(self)
         plain.supervise()
-        self.assertIsNone(plain.spare)
+        self.assertIsNone(plain.zygote_pid)
 
 
 class IsolatedForkTest(test_isolated.IsolatedTestCase, WarmTestCase):
@@ -225,19 +225,19 @@ class IsolatedForkTest(test_isolated.IsolatedTestCase, WarmTestCase):
     def same_provider(self) -> LocalProvider:
         around = isolation.make(self.base_dir)
         around.for_new = True
-        surroundings = Surroundings(around, test_isolated.UNIT, warm=stub_program.__name__)
-        return self.close_later(LocalProvider(self.base_dir, agent_argv=_ARGV, surroundings=surroundings))
+        settings = Settings(around, test_isolated.UNIT, agent_module=stub_program.__name__)
+        return self.close_later(LocalProvider(self.base_dir, agent_argv=_ARGV, settings=settings))
 
     def new_provider(self) -> LocalProvider:
         made = test_isolated.IsolatedTestCase.new_provider(self)
-        made.warm_up()
-        self.until(lambda: made.spare)
+        made.ensure_zygote()
+        self.until(lambda: made.zygote_pid)
         return made
 
     def test_agent_is_confined_and_ordinary(self) -> None:
         self.make_server()
         facts = self.facts()
-        self.assertEqual(self.provider.spare, self.parent(facts["pid"]))
+        self.assertEqual(self.provider.zygote_pid, self.parent(facts["pid"]))
         self.assertEqual(self.namespace.stat().st_ino, os.stat(f"/proc/{facts['pid']}/ns/net").st_ino)
         self.assertTrue(facts["no_new_privileges"])
         self.assertNotEqual(0, facts["uid"])
@@ -246,7 +246,7 @@ class IsolatedForkTest(test_isolated.IsolatedTestCase, WarmTestCase):
         for group in self.record()["cgroups"]:
             pids = (Path(group) / "cgroup.procs").read_text().split()
             self.assertLessEqual({str(facts["pid"]), str(facts["engine"])}, set(pids))
-            self.assertNotIn(str(self.provider.spare), pids)
+            self.assertNotIn(str(self.provider.zygote_pid), pids)
 
     def test_agent_sees_no_other_volume_and_the_spare_holds_none(self) -> None:
         first = self.instance_id
