@@ -53,7 +53,7 @@ class Accounts:
 
     :param shared: the account of ``[local] user``; ``None``: this process, like all instances, is an
         ordinary user.
-    :param ids: the range.
+    :param ids: the range; an empty one: new instances have the shared account.
     """
 
     def __init__(self, shared: Account | None, ids: range = DEFAULT_RANGE) -> None:
@@ -72,12 +72,13 @@ class Accounts:
 
     @contextmanager
     def taken(self, directory: Path) -> Iterator[Account | None]:
-        """Take an id for a volume that is made in the context, in this directory. The caller holds the store's lock.
+        """Take an id for a volume that is made in the context, in this directory, and return the account. The caller
+        holds the store's lock.
 
         :raises base.QuotaError: when every id of the range is taken.
         """
-        if self.shared is None:
-            yield None
+        if self.shared is None or not self._ids:
+            yield self.shared
             return
         REGISTRY.mkdir(mode=0o755, parents=True, exist_ok=True)
         with locks.hold(REGISTRY / ".lock"):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trove.providers import base
-from trove.providers.local import privileges, processes
+from trove.providers.local import launch, privileges, processes
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Record, Store
 from trove.providers.local.volumes import Volumes
@@ -98,15 +98,26 @@ class AgentLauncher:
         gateway = [os.path.dirname(record["gateway_socket"])] if record.get("gateway_socket") else []
         data = str(self._volumes.data_dir(record["volume_tag"]))
         shared = [str(self._store.base_dir / "templates")] if account == self._store.accounts.shared else []
+        if not shared:
+            confined = [*confined, f"passwd={self._write_passwd(account, record)}"]
         privileges.precompile()
         readable = [*privileges.code_paths(), *given, *engine, *gateway]
         words = [*confined, f"keep={os.path.realpath(data)}", f"cwd={state}"]
-        if confined:
+        if is_isolated(record):
             needed = [os.path.realpath(path) for path in (*readable, *shared)]
             # Where something needed lies below, nothing is put over it: then it is merely read-only.
             free = [path for path in SHARED_DIRECTORIES if not any(need.startswith(f"{path}/") for need in needed)]
             words += [*(f"own={path}" for path in (state, *shared)), *(f"private={path}" for path in free)]
         return privileges.launcher_words(account, readable, [state, data, *shared], words)
+
+    def _write_passwd(self, account: privileges.Account, record: Record) -> Path:
+        """Write the host's user database with the instance's account in it, and return its path."""
+        path = self._store.directory("server", record["tag"]) / "passwd"
+        line = f"{account.name}:x:{account.uid}:{account.gid}::/nonexistent:/usr/sbin/nologin\n"
+        path.write_text(Path(launch.PASSWD).read_text(errors="surrogateescape").rstrip("\n") + "\n" + line,
+                        errors="surrogateescape")  # fmt: skip
+        path.chmod(0o644)
+        return path
 
     def maintain(self, record: Record, agent: processes.Identity) -> bool:
         """Mend what is around a running server; ``False`` when only a restart can.

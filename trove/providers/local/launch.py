@@ -23,6 +23,8 @@ Run as root in a process of its own: ``python -I -S launch.py WORD… -- PROGRAM
     :func:`protect`.
 ``private=DIR``
     a directory for temporary files of everybody's that the user gets one of its own for, on the volume that it keeps.
+``passwd=FILE``
+    a user database that has the user in it, shown to it as /etc/passwd: some engines look themselves up.
 ``cwd=DIR`` ``status=FD``
     the new working directory; a descriptor that gets the reason of a failure and is closed by a success.
 
@@ -53,6 +55,7 @@ MS_PRIVATE = 1 << 18
 MS_RELATIME = 1 << 21
 PR_SET_NO_NEW_PRIVS = 38
 
+PASSWD = "/etc/passwd"
 #: Where ip-netns(8) keeps namespaces.
 NAMESPACES = "/run/netns"
 #: Directory of the volume that takes the place of those for temporary files.
@@ -178,13 +181,13 @@ def rearrange(words: list[tuple[str, str]]) -> None:
 
     :raises LaunchError: when the kernel refuses.
     """
-    if not any(key in ("hide", "netns") for key, _ in words):
+    if not any(key in ("hide", "netns", "passwd") for key, _ in words):
         return
     os.umask(0o022)
     private_namespace()  # first: a handle from another namespace cannot be mounted in this one
     let_go(words)
     temporary = _temporary(words)  # while the volume can be seen
-    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for key, path in words if key in ("ro", "rw")}
+    handles = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for key, path in words if key in ("ro", "rw", "passwd")}
     order = {"hide": 0, "ro": 1, "rw": 1, "link": 2}
     for key, value in sorted((w for w in words if w[0] in order), key=lambda w: (w[1].count("/"), order[w[0]])):
         if key == "hide":
@@ -200,6 +203,9 @@ def rearrange(words: list[tuple[str, str]]) -> None:
             _mount(source, value, None, MS_BIND | MS_REC, None, f"cannot show {value}")
             if key == "ro":
                 _mount("none", value, None, MS_BIND | MS_REMOUNT | MS_RDONLY, None, f"cannot protect {value}")
+    for path in [value for key, value in words if key == "passwd"]:
+        _mount(f"/proc/self/fd/{handles[path]}", PASSWD, None, MS_BIND, None, f"cannot mount over {PASSWD}")
+        _mount("none", PASSWD, None, MS_BIND | MS_REMOUNT | MS_RDONLY, None, f"cannot protect {PASSWD}")
     protect(words, temporary)
     for handle in handles.values():  # whoever does not execute a program would keep them
         os.close(handle)

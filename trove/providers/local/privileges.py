@@ -33,6 +33,8 @@ from trove.providers import base
 from trove.providers.local import launch
 
 _MAX_LINKS = 40
+#: <linux/capability.h>
+_CAP_SYS_ADMIN = 21
 
 T = TypeVar("T")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -76,6 +78,19 @@ def find_account(name: str) -> Account:
     if entry.pw_uid == 0:
         raise base.FatalError(f"[local] user names '{name}', which is root; engines must run as an ordinary user")
     return Account(name, entry.pw_uid, entry.pw_gid)
+
+
+def effective_capabilities() -> int:
+    """Return this process's effective capabilities as the bits of <linux/capability.h>."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return 0
+
+
+def may_mount() -> bool:
+    """Tell whether this process may make mount namespaces and mount something in them."""
+    return bool(effective_capabilities() >> _CAP_SYS_ADMIN & 1)
 
 
 def with_rights_of(account: Account, call: Callable[[], T]) -> T:

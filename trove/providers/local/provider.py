@@ -129,7 +129,12 @@ class LocalProvider:
     ) -> None:
         account = privileges.find_account(user) if os.geteuid() == 0 else None
         self.host = settings.host
-        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, settings.uids), self.host)
+        uids = settings.uids
+        if account is not None and not privileges.may_mount():
+            # Without an entry in the user database, which takes a mount of its own, not every engine runs.
+            LOG.warning("new instances share the account %s, because this service lacks CAP_SYS_ADMIN", user)
+            uids = range(0)
+        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, uids), self.host)
         self._faults = Faults(longest_pause=0.0, through=())
         #: What the last :meth:`halt` could not stop or take off the host, and why.
         self.left: list[str] = []

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from trove.domain.shape import Shape
 from trove.providers import base
-from trove.providers.local import commands, processes, records, volume_check
+from trove.providers.local import commands, privileges, processes, records, volume_check
 from trove.providers.local.cgroups import Cgroups
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
@@ -129,7 +129,7 @@ def _looked_for(isolation: Isolation) -> Iterator[tuple[str, str]]:
     if os.geteuid() != 0:
         yield "root", "the service runs as an ordinary user"
         return
-    effective = _effective_capabilities()
+    effective = privileges.effective_capabilities()
     for name, bit in _KERNEL_CAPABILITIES.items():
         if not effective >> bit & 1:
             yield name, "root does not have it here, as in most containers"
@@ -142,13 +142,6 @@ def _looked_for(isolation: Isolation) -> Iterator[tuple[str, str]]:
         isolation.trees()
     except base.FatalError as err:
         yield "cgroup", str(err)
-
-
-def _effective_capabilities() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapEff:"):
-            return int(line.split()[1], 16)
-    return 0
 
 
 def _tried(isolation: Isolation, store: Store) -> Iterator[tuple[str, str]]:

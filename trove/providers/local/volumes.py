@@ -125,7 +125,7 @@ class Volumes:
         if isolated:
             record["formatted"] = False
         with self._store.accounts.taken(self._store.directory("volume", spec.tag)) as account:
-            record["uid"] = None if account is None else account.uid
+            record["uid"] = None if account is None or account == self._store.accounts.shared else account.uid
             self._store.make_directory("volume", record, None if isolated else DATA, {}, account)
         return record
 

@@ -9,6 +9,7 @@ It starts an "engine" once (a sleeping process in a session of its own that outl
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -57,6 +58,7 @@ def main():
         "session": os.getsid(0),
         "engine": engine_pid,
         "uid": os.getuid(),
+        "name": attempt(lambda uid: pwd.getpwuid(uid).pw_name, os.getuid()),
         "groups": os.getgroups(),
         "cwd": os.getcwd(),
         "umask": os.umask(0o077),

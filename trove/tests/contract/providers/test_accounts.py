@@ -21,7 +21,7 @@ from trove.common import ids
 from trove.providers import base
 from trove.providers.local import accounts, servers
 from trove.providers.local.provider import LocalProvider, Settings
-from trove.tests.contract.providers import test_local, test_warm
+from trove.tests.contract.providers import test_local, test_zygote
 
 #: <linux/ptrace.h>
 _PTRACE_SEIZE = 0x4206
@@ -126,16 +126,17 @@ class OthersTest(AccountsTestCase):
     def test_directories_belong_to_the_account_and_admit_nobody_else(self) -> None:
         self.make_server()
         uid = self.facts()["uid"]
+        self.assertEqual(f"trove-{uid}", self.facts()["name"])  # initdb looks itself up
         for path in (self.server_dir / "state", self.base_dir / "volumes" / self.instance_id / "data"):
             found = path.stat()
             self.assertEqual((uid, uid, 0o700), (found.st_uid, found.st_gid, found.st_mode & 0o777))
 
 
-class WarmOthersTest(OthersTest, test_warm.WarmTestCase):
+class WarmOthersTest(OthersTest, test_zygote.WarmTestCase):
     """The same with forked agents."""
 
     def same_provider(self) -> LocalProvider:
-        return test_warm.WarmTestCase.same_provider(self)
+        return test_zygote.WarmTestCase.same_provider(self)
 
 
 class LifeTest(AccountsTestCase):
