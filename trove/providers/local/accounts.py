@@ -87,19 +87,12 @@ class Accounts:
             _register(uid, real)
             yield self._account(uid)
 
-    def holds(self, uid: int | None, directory: Path) -> bool:
-        """Tell whether an id is taken by the volume in this directory and nobody else."""
-        try:
-            return uid is not None and os.readlink(REGISTRY / str(uid)) == os.path.realpath(directory)
-        except OSError:
-            return False
-
     def retake(self, uid: int, directory: Path) -> None:
         """Take the id of a volume that exists, where the registry has lost it or the volume was moved.
 
         :raises base.ConflictError: when another volume has it by now.
         """
-        if self.shared is None or self.holds(uid, directory):
+        if self.shared is None or holds(uid, directory):
             return
         REGISTRY.mkdir(mode=0o755, parents=True, exist_ok=True)
         with locks.hold(REGISTRY / ".lock"):
@@ -124,6 +117,14 @@ class Accounts:
             f"all {len(self._ids)} user ids from [local] uid_range_start {self._ids.start} are taken by instances, or "
             "by files and processes that instances have left; delete instances, or set a larger uid_range_size"
         )
+
+
+def holds(uid: int | None, directory: Path) -> bool:
+    """Tell whether an id is taken by the volume in this directory and nobody else."""
+    try:
+        return uid is not None and os.readlink(REGISTRY / str(uid)) == os.path.realpath(directory)
+    except OSError:
+        return False
 
 
 def clean_up(account: Account) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from trove.providers.local import cgroups, processes
+from trove.providers.local import accounts, cgroups, processes
 from trove.providers.local.agent_launcher import STATE
 from trove.providers.local.records import KINDS, Record, slug
 
@@ -72,4 +72,5 @@ def _membership(base_dir: Path, record: Record) -> processes.Membership:
         uid = (directory / STATE).stat().st_uid
     except OSError:
         uid = os.getuid()
-    return processes.Membership(record["tag"], (os.path.realpath(directory), os.path.realpath(volume)), uid)
+    directories = os.path.realpath(directory), os.path.realpath(volume)
+    return processes.Membership(record["tag"], directories, uid, exclusive=accounts.holds(uid, volume))

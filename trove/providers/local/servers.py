@@ -305,13 +305,13 @@ class Servers:
             tuple(os.path.realpath(path) for path in directories),
             uid,
             tuple(record.get("cgroups", ())),
-            exclusive=self._store.accounts.holds(uid, directories[1]),
+            exclusive=accounts.holds(uid, directories[1]),
         )
 
     def _clean_up(self, record: Record) -> None:
         """Remove what a stopped server with an account of its own has left outside of its directories."""
         volume = self._store.read("volume", record["volume_tag"])
-        if volume is not None and self._store.accounts.holds(volume.get("uid"), self._volumes.directory(volume["tag"])):
+        if volume is not None and accounts.holds(volume.get("uid"), self._volumes.directory(volume["tag"])):
             account = self._store.accounts.of(volume)
             if account is not None:
                 accounts.clean_up(account)

@@ -35,7 +35,7 @@ class AccountsTest(tests.UnitTestCase):
             directory.mkdir(parents=True)
         self.assertIsNotNone(account)
         self.assertEqual((account.uid, (SHARED.gid,)), (account.gid, account.groups))
-        self.assertTrue(self.accounts.holds(account.uid, directory))
+        self.assertTrue(accounts.holds(account.uid, directory))
         return account.uid
 
     def test_every_instance_has_another_one_until_there_is_none(self) -> None:
@@ -83,7 +83,7 @@ class AccountsTest(tests.UnitTestCase):
         self.assertEqual(SHARED, self.accounts.of({"tag": "t"}))
         self.assertEqual(SHARED, self.accounts.of({"tag": "t", "uid": None}))
         self.assertEqual(IDS[0], self.accounts.of({"tag": "t", "uid": IDS[0]}).uid)
-        self.assertFalse(self.accounts.holds(None, self.directory("a")))
+        self.assertFalse(accounts.holds(None, self.directory("a")))
 
     def test_ordinary_user_gives_nobody_an_account(self) -> None:
         ordinary = accounts.Accounts(None)
@@ -96,17 +96,17 @@ class AccountsTest(tests.UnitTestCase):
         uid = self.take("a")
         (self.registry / str(uid)).unlink()
         self.accounts.retake(uid, self.directory("a"))
-        self.assertTrue(self.accounts.holds(uid, self.directory("a")))
+        self.assertTrue(accounts.holds(uid, self.directory("a")))
         self.directory("a").rename(self.directory("b"))
         self.accounts.retake(uid, self.directory("b"))
-        self.assertTrue(self.accounts.holds(uid, self.directory("b")))
+        self.assertTrue(accounts.holds(uid, self.directory("b")))
 
     def test_id_that_another_volume_has_by_now(self) -> None:
         uid = self.take("a")
         self.directory("copy").mkdir()
         err = self.assertRaises(base.ConflictError, self.accounts.retake, uid, self.directory("copy"))
         self.assertIn(str(self.directory("a")), str(err))
-        self.assertTrue(self.accounts.holds(uid, self.directory("a")))
+        self.assertTrue(accounts.holds(uid, self.directory("a")))
 
     def test_id_outside_of_the_user_namespace(self) -> None:
         proc = self.tempdir()
