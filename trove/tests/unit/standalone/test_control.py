@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stopping what does not run."""
+"""Stopping what does not run, and what does not stop."""
 
-from trove.standalone import control
+from unittest import mock
+
+from trove.providers import base as base_errors
+from trove.standalone import control, layout
 from trove.standalone.layout import Layout
 from trove.tests import base
 
@@ -14,3 +17,20 @@ class TestControl(base.UnitTestCase):
     def test_nothing_was_ever_started(self) -> None:
         self.assertEqual(["the service is not running"], list(control.stop(self.layout, keep_databases=False)))
         self.assertFalse(self.layout.root.exists())
+
+    def test_what_is_left_is_told_and_fails(self) -> None:
+        with mock.patch.object(layout, "_free_port", autospec=True, return_value=20001):
+            self.layout.create()
+        directory = self.layout.guests / "servers" / "6d5b53b8-b742-4f9f-b1f1-4294e596d20b"
+        directory.mkdir(parents=True)
+        (directory / "server.json").write_text("{")
+        with mock.patch.object(control, "STOP_TIMEOUT", 0.0):
+            err = self.assertRaises(control.StopFailed, list, control.stop(self.layout, keep_databases=False))
+        self.assertIn(f"server {directory.name}: the record {directory}/server.json cannot be read", str(err))
+
+    def test_provider_that_fails_is_told(self) -> None:
+        left: list[str] = []
+        provider = mock.Mock(spec_set=["halt"])
+        provider.halt.side_effect = base_errors.RetryableError("the lock is held by process 17")
+        self.assertIs(False, control._halted(provider, left))
+        self.assertEqual(["the lock is held by process 17"], left)
