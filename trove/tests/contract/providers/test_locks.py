@@ -61,7 +61,7 @@ class FrozenHolderTest(test_local.LocalTestCase):
             pid = self.facts()["pid"]
             os.kill(pid, signal.SIGKILL)
             self.until(functools.partial(self.is_gone, pid))
-        timeouts = self.enterContext(mock.patch.object(locks, "_timeout", wraps=locks._timeout))
+        timeouts = self.enterContext(mock.patch.object(locks, "_timeout", autospec=True, side_effect=locks._timeout))
         with locks.hold(self.base_dir / ".lock"):
             self.provider.supervise()
             self.assertIs(base.Status.PENDING, self.provider.find_server(self.tag("server")).status)
