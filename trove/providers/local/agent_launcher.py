@@ -104,7 +104,7 @@ class AgentLauncher:
         readable = [*privileges.code_paths(), *given, *engine, *gateway]
         words = [*confined, f"keep={os.path.realpath(data)}", f"cwd={state}"]
         if is_isolated(record):
-            needed = [os.path.realpath(path) for path in (*readable, *shared)]
+            needed = [os.path.realpath(path) for path in (*readable, state, data, *shared)]
             # Where something needed lies below, nothing is put over it: then it is merely read-only.
             free = [path for path in SHARED_DIRECTORIES if not any(need.startswith(f"{path}/") for need in needed)]
             words += [*(f"own={path}" for path in (state, *shared)), *(f"private={path}" for path in free)]

@@ -46,7 +46,7 @@ class ViewTest(test_isolated.IsolatedTestCase):
         self.make_server()
         pid, state = self.facts()["pid"], self.server_dir / "state"
         free = [path for path in ("/tmp", "/var/tmp") if not str(self.base_dir).startswith(f"{path}/")]
-        own = {str(state), str(self.data_dir), str(self.base_dir / "templates"), "/dev/shm", *free}
+        own = {str(state), str(self.data_dir), "/dev/shm", *free}
         found = json.loads(self.as_agent(pid, _WRITABLE).stdout)
         self.assertLessEqual(set(found), own | {path for path in found if self.is_hidden(path)})
         self.assertLessEqual({str(state), str(self.data_dir)}, set(found))
