@@ -27,6 +27,7 @@ from oslo_config import cfg
 
 from trove.common import ids
 from trove.conf import local as options
+from trove.conf import service
 from trove.domain.shape import Shape
 from trove.providers import base
 from trove.providers.local import provider as local
@@ -120,6 +121,7 @@ def main() -> int:
     given = parser.parse_args()
     conf = cfg.ConfigOpts()
     options.register_opts(conf)
+    service.register_opts(conf)
     conf([], project="bench", default_config_files=[])
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         pathlib.Path(directory).chmod(0o755)
