@@ -148,16 +148,23 @@ def t307_broad_except(source: Source) -> Iterator[Finding]:
             yield at(handler, "T307 broad except without raise; catch what you expect, or say '# boundary: why'")
 
 
+_UNGUARDED = re.compile(r"(.*\.)?env\.(provider|objects)\.\w+$")
 _CHANGE = re.compile(r"(.*\.)?(provider|providers|compute|network|volumes?|cloud)\.(create|delete|boot|attach)\w*$")
 
 
 def t308_bare_create(source: Source) -> Iterator[Finding]:
-    """A step runs again after a crash; only what adopts or ignores what is there is safe to repeat."""
+    """A step runs again after a crash; only what adopts or ignores what is there is safe to repeat. It may go on after
+    its lease; only what is guarded changes nothing then."""
     if not source.under("trove/taskmanager/flows/", "trove/taskmanager/steps/"):
         return
     for call in _calls(source.tree):
-        if _CHANGE.match(dotted(call.func)):
-            yield at(call, f"T308 {dotted(call.func)}: steps call a provider's ensure_*, remove_* and find_* only")
+        name = dotted(call.func)
+        if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):  # provider(ctx).create()
+            name = f"{dotted(call.func.value.func)}.{call.func.attr}"
+        if _CHANGE.match(name):
+            yield at(call, f"T308 {name}: steps call a provider's ensure_*, remove_* and find_* only")
+        elif _UNGUARDED.match(name):
+            yield at(call, f"T308 {name}: steps take the provider and the store from outside, which guards them")
 
 
 _PROCESS = re.compile(

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from trove.common.lease import LeaseEnded
 from trove.db import api
 from trove.workflow import transitions
 from trove.workflow.model import (
@@ -120,6 +121,8 @@ class Engine:
             return result
         except LeaseLost:
             raise
+        except LeaseEnded as err:  # nothing was done, and nothing could be recorded
+            raise LeaseLost(f"workflow {run.id} stopped in step {ctx.step}: {err}") from err
         except Exception as err:  # boundary: whatever a step raises is an attempt that failed
             return self._raised(run, ctx.step, err)
 

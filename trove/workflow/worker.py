@@ -15,6 +15,7 @@ import threading
 from typing import Any, TypedDict, Unpack
 
 from trove.common import clock
+from trove.common.lease import Lease
 from trove.db import api
 from trove.workflow.engine import Engine
 from trove.workflow.model import LeaseLost
@@ -67,7 +68,7 @@ class Worker:
         self._poll_interval = pace.get("poll_interval", 2.0)
         self._ready: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._held: dict[str, threading.Event] = {}  # workflow id → cancel token; under _lock
+        self._held: dict[str, Lease] = {}  # by workflow id, each its cancel token; under _lock
         self._look = threading.Event()
         self._stopping = threading.Event()
         self._stopped = threading.Event()
@@ -173,10 +174,10 @@ class Worker:
     def _claim_and_run(self, workflow_id: str) -> bool:
         if self._stopping.is_set():
             return False
+        token = Lease(clock.boottime() + self._ttl)  # a process that was frozen knows before it has renewed in vain
         run = self._store.claim(workflow_id, self.owner, self._ttl, self._kinds)
         if run is None:
             return False
-        token = threading.Event()
         with self._lock:
             self._held[workflow_id] = token
         try:
@@ -199,8 +200,11 @@ class Worker:
         while not clock.wait(self._stopped, pause):
             with self._lock:
                 held = dict(self._held)
+            until = clock.boottime() + self._ttl
             try:
                 lost = self._store.renew(self.owner, held, self._ttl) if held else set()
+                for workflow_id in set(held) - lost:
+                    held[workflow_id].extend(until)
                 renewed = clock.monotonic()
                 pause = self._ttl / 3
             except Exception:  # boundary: the database is away; the loop must outlive that

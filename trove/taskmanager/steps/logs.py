@@ -17,7 +17,7 @@ from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.objectstore import base as stores
 from trove.taskmanager.environment import Environment
-from trove.taskmanager.steps import guest
+from trove.taskmanager.steps import guest, outside
 from trove.wire import command
 from trove.workflow.model import Done, Failed, Result, Retry, StepContext
 
@@ -46,10 +46,11 @@ class RemovePublished:
         env: Environment = ctx.env
         if not ctx.inputs["discard"]:
             return Done()
-        if env.objects is None:
+        store = outside.objects(ctx)
+        if store is None:
             return _NO_STORE
         try:
-            self._remove(ctx, env.objects, str(env.conf.guest_log_container_name))
+            self._remove(ctx, store, str(env.conf.guest_log_container_name))
         except stores.StoreUnavailable as err:
             if ctx.attempt >= _STORE_ATTEMPTS:
                 return Failed("log.store_away", "The object store does not answer; try again later.", str(err))

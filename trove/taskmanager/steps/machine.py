@@ -48,7 +48,7 @@ class RebootServer:
 
     def run(self, ctx: StepContext) -> Result:
         try:
-            server = ctx.env.provider.restart_server(outside.tag(ctx, "server"))
+            server = outside.provider(ctx).restart_server(outside.tag(ctx, "server"))
         except base.ProviderError as err:
             return outside.refused(ctx, err, "restart of the server")
         return _outcome(server, "The server could not be restarted; ask the operator.")
@@ -64,7 +64,7 @@ class MigrateServer:
 
     def run(self, ctx: StepContext) -> Result:
         try:
-            server = ctx.env.provider.migrate_server(outside.tag(ctx, "server"), ctx.inputs["host"])
+            server = outside.provider(ctx).migrate_server(outside.tag(ctx, "server"), ctx.inputs["host"])
         except base.ProviderError as err:
             return outside.refused(ctx, err, "other host")
         return _outcome(server, "The server could not be moved; it stays where it is.")

@@ -11,7 +11,10 @@ from trove.domain import access, instance_states
 from trove.objects import catalog
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
+from trove.objectstore.base import ObjectStore
+from trove.objectstore.guarded import GuardedStore
 from trove.providers import base
+from trove.providers.guarded import Guarded
 from trove.taskmanager.environment import Environment
 from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
 
@@ -46,6 +49,17 @@ def later(ctx: StepContext, err: base.ProviderError, what: str) -> Retry:
     """
     wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(ctx.attempt - 1, 10))
     return Retry(wait, f"{what}: {type(err).__name__}: {err}")
+
+
+def provider(ctx: StepContext) -> base.Provider:
+    """Return the provider, which changes nothing once the lease of the workflow has ended."""
+    return Guarded(ctx.env.provider, ctx.cancel)
+
+
+def objects(ctx: StepContext) -> ObjectStore | None:
+    """Return the object store, likewise, or ``None`` where there is none."""
+    store: ObjectStore | None = ctx.env.objects
+    return None if store is None else GuardedStore(store, ctx.cancel)
 
 
 def load_instance(ctx: StepContext) -> Instance:
@@ -96,7 +110,7 @@ class EnsurePort:
             )
         try:
             nic = ctx.inputs.get("nic") or {}
-            port = env.provider.ensure_port(base.PortSpec(tag(ctx, "port"), plugin.port, **nic))
+            port = provider(ctx).ensure_port(base.PortSpec(tag(ctx, "port"), plugin.port, **nic))
         except base.ProviderError as err:
             return refused(ctx, err, "network address")
         publish(ctx, addresses=_addresses(port), port=port.port)
@@ -155,8 +169,23 @@ class SetAccess:
     @staticmethod
     def _set(ctx: StepContext, wanted: Mapping[str, Any]) -> base.Port:
         reach = base.Access(bool(wanted.get("is_public")), access.restriction(wanted))
-        port: base.Port = ctx.env.provider.set_access(tag(ctx, "port"), reach)
-        return port
+        return provider(ctx).set_access(tag(ctx, "port"), reach)
+
+
+def freed(ctx: StepContext, err: base.ConflictError, what: str) -> Result:
+    """Remove the server that keeps something from being removed, and come back soon.
+
+    The steps before have removed it, but a call that was thought lost may have made it again. Nobody else's server has
+    this tag. When there is no such server, something else is in the way, which takes its time.
+    """
+    outside, server = provider(ctx), tag(ctx, "server")
+    try:
+        if outside.find_server(server) is None:
+            return later(ctx, err, what)
+        LOG.warning("the %s of instance %s is in use by its server, which came late and is removed", what, ctx.resource_id)
+        return Retry(POLL, f"{what}: {err}") if outside.remove_server(server) else Sleep(POLL)
+    except base.ProviderError as failed:
+        return later(ctx, failed, what)
 
 
 class RemovePort:
@@ -166,7 +195,9 @@ class RemovePort:
 
     def run(self, ctx: StepContext) -> Result:
         try:
-            ctx.env.provider.remove_port(tag(ctx, "port"))
+            provider(ctx).remove_port(tag(ctx, "port"))
+        except base.ConflictError as err:
+            return freed(ctx, err, "address")
         except base.ProviderError as err:
             return later(ctx, err, "address")
         publish(ctx, addresses=[], port=None)
@@ -185,7 +216,7 @@ class EnsureVolume:
         instance = load_instance(ctx)
         spec = base.VolumeSpec(tag(ctx, "volume"), instance.volume_gib, instance.volume_type)
         try:
-            volume = ctx.env.provider.ensure_volume(spec)
+            volume = provider(ctx).ensure_volume(spec)
         except base.ProviderError as err:
             return refused(ctx, err, "data volume")
         if volume.status is base.Status.FAILED:
@@ -210,7 +241,9 @@ class RemoveVolume:
 
     def run(self, ctx: StepContext) -> Result:
         try:
-            ctx.env.provider.remove_volume(tag(ctx, "volume"))
+            provider(ctx).remove_volume(tag(ctx, "volume"))
+        except base.ConflictError as err:
+            return freed(ctx, err, "volume")
         except base.ProviderError as err:
             return later(ctx, err, "volume")
         publish(ctx, volume_id=None)
@@ -233,9 +266,9 @@ class GrowVolume:
         instance = load_instance(ctx)
         spec = base.VolumeSpec(tag(ctx, "volume"), ctx.inputs["size_gib"], instance.volume_type)
         try:
-            if ctx.env.provider.find_volume(spec.tag) is None:  # ensure_volume() would make an empty one
+            if provider(ctx).find_volume(spec.tag) is None:  # ensure_volume() would make an empty one
                 raise base.NotFoundError(f"there is no volume {spec.tag}")
-            volume = ctx.env.provider.ensure_volume(spec)
+            volume = provider(ctx).ensure_volume(spec)
         except base.ProviderError as err:
             return refused(ctx, err, "larger data volume")
         if volume.status is base.Status.FAILED:
@@ -244,7 +277,7 @@ class GrowVolume:
 
     def undo(self, ctx: StepContext) -> Result:
         try:
-            volume = ctx.env.provider.find_volume(tag(ctx, "volume"))
+            volume = provider(ctx).find_volume(tag(ctx, "volume"))
         except base.ProviderError as err:
             return later(ctx, err, "volume")
         size = ctx.inputs["size_gib"]

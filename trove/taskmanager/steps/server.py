@@ -49,12 +49,13 @@ class EnsureServer:
         with env.db.reader() as session:
             version = catalog.DatastoreVersion.get(session, instance.datastore_version_id)
             identity = GuestIdentity.get(session, instance.id, for_update=False)
+        provider = outside.provider(ctx)
         try:
-            if not identity.keys.get("one_time") and env.provider.find_server(outside.tag(ctx, "server")) is None:
+            if not identity.keys.get("one_time") and provider.find_server(outside.tag(ctx, "server")) is None:
                 # Somebody has removed the server after its guest had enrolled; a new guest needs a new key.
                 _issue(ctx, identity.transport)
                 return Retry(outside.FIRST_RETRY, "the server of an enrolled guest is gone")
-            server = env.provider.ensure_server(self._spec(ctx, instance, version, identity))
+            server = provider.ensure_server(self._spec(ctx, instance, version, identity))
         except base.ProviderError as err:
             return outside.refused(ctx, err, "server")
         if server.status is base.Status.FAILED:
@@ -154,7 +155,7 @@ class RemoveServer:
 
     def run(self, ctx: StepContext) -> Result:
         try:
-            gone = ctx.env.provider.remove_server(outside.tag(ctx, "server"))
+            gone = outside.provider(ctx).remove_server(outside.tag(ctx, "server"))
         except base.ProviderError as err:
             return outside.later(ctx, err, "server")
         if not gone:
@@ -173,7 +174,7 @@ class ResizeServer:
 
     def run(self, ctx: StepContext) -> Result:
         try:
-            server = ctx.env.provider.resize_server(outside.tag(ctx, "server"), input_shape(ctx, "new"))
+            server = outside.provider(ctx).resize_server(outside.tag(ctx, "server"), input_shape(ctx, "new"))
         except base.ProviderError as err:
             return outside.refused(ctx, err, "new server size")
         if server.status is base.Status.FAILED:
@@ -184,7 +185,7 @@ class ResizeServer:
         if outside.being_deleted(ctx):
             return Done()
         try:
-            server = ctx.env.provider.resize_server(outside.tag(ctx, "server"), input_shape(ctx, "old"))
+            server = outside.provider(ctx).resize_server(outside.tag(ctx, "server"), input_shape(ctx, "old"))
         except base.NotFoundError:
             return Done()  # that is why the flow has failed
         except base.ProviderError as err:
@@ -213,7 +214,7 @@ class RemoveServerGroup:
             shared = server_group.has_others(session, group_id, ctx.resource_id)
         if not shared:
             try:
-                ctx.env.provider.remove_server_group(group_tag(group_id))
+                outside.provider(ctx).remove_server_group(group_tag(group_id))
             except base.ConflictError:
                 return Done()  # another one is on its way out too, and removes it
             except base.ProviderError as err:

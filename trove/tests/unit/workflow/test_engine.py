@@ -7,7 +7,7 @@ from typing import Any
 
 import fixtures
 
-from trove.common import exception
+from trove.common import exception, lease
 from trove.domain import operations
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
@@ -569,6 +569,22 @@ class TestGivingUp(EngineTestCase):
         second = self.claim("one")
         self.assertRaises(LeaseLost, self.engine.run_one, first, self.cancel)
         self.assertIs(State.SUCCEEDED, self.engine.run_one(second, self.cancel).state)
+
+    def test_a_step_that_may_not_act_any_more_ends_the_run(self) -> None:
+        """Not an attempt that failed: it has done nothing, and its worker may record nothing."""
+
+        def act(ctx: StepContext) -> Done:
+            lease.require(ctx.cancel, "ensure_port")
+            return Done()
+
+        self.begin(Call("a", act))
+        self.cancel.set()
+        error = self.assertRaises(LeaseLost, self.run_due)
+        self.assertIn("stopped in step a: ensure_port was not called", str(error))
+        self.assertNotIn("Traceback", self.logs.text())
+        self.clock.advance(testing.TTL + 1)
+        self.cancel.clear()
+        self.assertIs(State.SUCCEEDED, self.run_due())
 
     def test_an_unknown_version_is_left_alone(self) -> None:
         self.begin(Ensure("a"))
