@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from trove.common import lease
-from trove.common.lease import LeaseEnded as LeaseEnded
+from trove.common.lease import LeaseEnded
 from trove.domain.shape import Shape
 from trove.providers import base
+
+__all__ = ["Guarded", "LeaseEnded"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -108,6 +108,12 @@ class Listing:
         final = [state.value for state in FINAL]
         return _operations(session, sa.select(_W).where(_W.c.id.in_(workflow_ids) & _W.c.state.in_(final)))
 
+    def unfinished(self, session: Session, resource_ids: Collection[str]) -> set[str]:
+        """Return which of these resources have a workflow that has not ended."""
+        final = [state.value for state in FINAL]
+        query = sa.select(_W.c.resource_id).where(_W.c.resource_id.in_(sorted(resource_ids)), _W.c.state.not_in(final))
+        return set(session.scalars(query.distinct())) if resource_ids else set()
+
     def list_workflows(
         self, session: Session, *, states: Iterable[State] = (), resource_id: str | None = None, limit: int = 100
     ) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from trove.db.models.instance import Instance, InstanceFault, RootHistory, Serve
 from trove.db.models.module import InstanceModule, Module
 from trove.db.models.notification import Notification, PeriodicMark
 from trove.db.models.quota import QuotaLimit, QuotaUsage
+from trove.db.models.reconciliation import ProviderFinding, Reconciliation
 from trove.db.models.secret import Secret
 from trove.db.models.service import Service
 from trove.db.models.workflow import Workflow, WorkflowSignal, WorkflowStep
@@ -34,9 +35,11 @@ __all__ = [
     "Notification",
     "ParameterRule",
     "PeriodicMark",
+    "ProviderFinding",
     "PublishedLog",
     "QuotaLimit",
     "QuotaUsage",
+    "Reconciliation",
     "RootHistory",
     "Secret",
     "ServerGroup",

@@ -182,7 +182,7 @@ def freed(ctx: StepContext, err: base.ConflictError, what: str) -> Result:
     try:
         if outside.find_server(server) is None:
             return later(ctx, err, what)
-        LOG.warning("the %s of instance %s is in use by its server, which came late and is removed", what, ctx.resource_id)
+        LOG.warning("the %s of instance %s is in use by its server, which came late", what, ctx.resource_id)
         return Retry(POLL, f"{what}: {err}") if outside.remove_server(server) else Sleep(POLL)
     except base.ProviderError as failed:
         return later(ctx, failed, what)
