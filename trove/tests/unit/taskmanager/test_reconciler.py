@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a taskmanager finds, reports and removes; in simulated time, on SQLite."""
 
+import dataclasses
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,8 +46,9 @@ class _Case(base.UnitTestCase):
         tags = {kind: ids.instance_tag(instance_id, kind) for kind in ("port", "volume", "server")}
         self.cloud.ensure_port(providers.PortSpec(tags["port"], 5432))
         self.cloud.ensure_volume(providers.VolumeSpec(tags["volume"], 1))
-        together = None if group is None else providers.ServerGroup(f"server-group:{group}", "affinity")
-        spec = providers.ServerSpec(tags["server"], "n", Shape(1, 512), tags["port"], tags["volume"], "none", group=together)
+        spec = providers.ServerSpec(tags["server"], "n", Shape(1, 512), tags["port"], tags["volume"], "none")
+        if group is not None:
+            spec = dataclasses.replace(spec, group=providers.ServerGroup(f"server-group:{group}", "affinity"))
         self.cloud.ensure_server(spec)
         return instance_id
 
