@@ -24,6 +24,7 @@ from trove.cmd import (  # noqa: E402
     manage_image,
     manage_parameters,
     manage_purge,
+    manage_reconciler,
     manage_retired,
     manage_schema,
     manage_service,
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     manage_association.add_parser(commands)
     manage_parameters.add_parser(commands)
     manage_purge.add_parser(commands)
+    manage_reconciler.add_parser(commands)
     manage_retired.add_parser(commands)
     manage_datastore.add_parser(commands)
     manage_image.add_parser(commands)
@@ -120,6 +122,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return manage_parameters.run(conf, db, args)
             if args.command in manage_purge.COMMANDS:
                 return manage_purge.run(conf, db, args)
+            if args.command == "reconciler":
+                return manage_reconciler.run(conf, db, args)
             if args.command == "datastore":
                 return manage_datastore.run(db, args)
             if args.command == "guest":

@@ -159,8 +159,13 @@ def removals(findings: Iterable[Finding], standing: Standing | None, grace: date
     :param findings: everything that is remembered of the owner at one provider.
     :param standing: of the owner now.
     """
-    orphans = [item for item in findings if item.seen.problem is Problem.ORPHANED and item.seen.kind in REMOVAL_ORDER]
+    orphans = [item for item in findings if item.seen.problem is Problem.ORPHANED]
     if standing is not Standing.DELETED or not all(is_confirmed(item, grace) for item in orphans):
         return ()
-    ordered = sorted(orphans, key=lambda item: (REMOVAL_ORDER.index(item.seen.kind), item.seen.tag))
-    return tuple(item.seen for item in ordered)
+    return ordered(orphans)
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Seen, ...]:
+    """Return what was found in the order in which it can be removed, without kinds that nobody here can remove."""
+    known = [item.seen for item in findings if item.seen.kind in REMOVAL_ORDER]
+    return tuple(sorted(known, key=lambda seen: (REMOVAL_ORDER.index(seen.kind), seen.tag)))

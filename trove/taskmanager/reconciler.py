@@ -14,6 +14,7 @@ import datetime
 import logging
 from collections.abc import Callable, Sequence
 
+from oslo_config import cfg
 from sqlalchemy import orm
 
 from trove.common import clock, service
@@ -288,9 +289,12 @@ class _Overtaken(Exception):
     """Another taskmanager has taken over; rolls the transaction back."""
 
 
+def scope_of(conf: cfg.ConfigOpts, provider: base.Provider) -> Scope:
+    """Return what a process with this configuration sees of ``provider``: what it supervises is on its own host."""
+    return Scope(provider.name, str(conf.host) if isinstance(provider, base.Supervised) else "")
+
+
 def parts(env: Environment, owner: str) -> list[service.Part]:
     """Return what a taskmanager runs to compare its provider with our rows."""
-    # What supervises things on this host lists those of this host.
-    host = str(env.conf.host) if isinstance(env.provider, base.Supervised) else ""
-    reconciler = Reconciler(env, owner, env.provider, Scope(env.provider.name, host))
+    reconciler = Reconciler(env, owner, env.provider, scope_of(env.conf, env.provider))
     return [service.Periodic("reconcile-provider", LOOK_INTERVAL, reconciler.look)]
