@@ -15,7 +15,7 @@ from oslo_config import cfg
 from trove.common import clock
 from trove.db.api import Database
 from trove.domain import reconciliation as rules
-from trove.domain.reconciliation import Owner, Problem, Standing
+from trove.domain.reconciliation import Problem, Standing
 from trove.objects import finding
 from trove.providers import base
 from trove.providers import registry as providers
@@ -54,7 +54,8 @@ def _list(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int:
         return 0
     for item in shown:
         sure = "" if item["confirmed"] else "  (not confirmed yet)"
-        print(f"{item['problem']}  {item['kind']}  {item['owner']}  provider {item['provider']} {item['host']}".rstrip())
+        where = f"provider {item['provider']} {item['host']}".rstrip()
+        print(f"{item['problem']}  {item['kind']}  {item['owner']}  {where}")
         print(f"    since {item['first_seen_at']}, last seen {item['last_seen_at']}{sure}")
         for name in ("outside_id", "detail", "error"):
             if item[name]:
@@ -84,9 +85,7 @@ def _remove(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int
     if owner is None:
         print(f"{args.owner!r} is not an owner; give one as trove-manage reconciler list shows it.")
         return 1
-    provider: base.Provider = (
-        open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
-    )
+    provider: base.Provider = open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
     with db.reader() as session:
         standing = reconciler.standings(session, [owner]).get(owner)
         rows = finding.of_owner(session, owner, reconciler.scope_of(conf, provider))

@@ -28,7 +28,6 @@ from trove.workflow.registry import Registry  # noqa: E402
 from trove.workflow.store import Store  # noqa: E402
 from trove.workflow.worker import Worker  # noqa: E402
 
-
 #: Held while leases are renewed, and while the call waits.
 _QUIET = threading.Lock()
 

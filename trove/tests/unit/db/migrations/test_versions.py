@@ -73,10 +73,13 @@ class Revisions(base.UnitTestCase):
     def test_revisions_are_numbered_one_after_the_other(self) -> None:
         for branch, package in _PACKAGES.items():
             before = None
-            for name in self._modules(branch):
+            for number, name in enumerate(self._modules(branch), 1):
                 module = importlib.import_module(f"{package.__name__}.{name}")
-                self.assertEqual((before, None), (module.down_revision, module.depends_on), name)
-                self.assertRegex(module.revision, rf"^{branch}_\d{{4}}$")
+                self.assertEqual(
+                    (f"{branch}_{number:04d}", before, None),
+                    (module.revision, module.down_revision, module.depends_on),
+                    name,
+                )
                 self.assertTrue(name.startswith(f"{module.revision}_"), name)
                 self.assertEqual((branch,) if before is None else None, module.branch_labels, name)
                 self.assertFalse(hasattr(module, "downgrade"), f"{name}: a schema never goes back")

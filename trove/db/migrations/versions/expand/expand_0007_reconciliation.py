@@ -6,8 +6,8 @@ from alembic import op
 
 from trove.db import types
 
-revision = "expand_0011"
-down_revision = "expand_0005"
+revision = "expand_0007"
+down_revision = "expand_0006"
 branch_labels = None
 depends_on = None
 
