@@ -17,7 +17,6 @@ class FakeContractTest(suite.ProviderContract, tests.FunctionalTestCase):
         self.provider.lose_response(method)
         self.assertRaises(base.RetryableError, getattr(self.provider, method), *args)
 
-
     def test_groups_are_listed(self) -> None:
         tag = f"server-group:{self.instance_id}"
         self.make_server(group=base.ServerGroup(tag, "affinity"))

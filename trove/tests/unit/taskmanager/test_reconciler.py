@@ -60,9 +60,7 @@ class _Case(base.UnitTestCase):
         with self.db.writer() as session:
             known = {"server_id": "s", "volume_id": "v", "port": 5432}
             Instance.publish(session, instance.id, known)
-            session.execute(
-                sa.update(models.Instance).where(models.Instance.id == instance.id).values(status="ACTIVE")
-            )
+            session.execute(sa.update(models.Instance).where(models.Instance.id == instance.id).values(status="ACTIVE"))
         return str(instance.id)
 
     def deleted(self, **columns: Any) -> str:
