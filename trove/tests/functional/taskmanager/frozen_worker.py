@@ -53,7 +53,7 @@ class Stopping:
         if not callable(real) or name in base.LOOKING:
             return real
 
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             if name == self._method and not self._gone_on.is_set():
                 with _QUIET:
                     print(f"in {name}", flush=True)
@@ -61,7 +61,7 @@ class Stopping:
                 self._gone_on.set()
             if self._gone_on.is_set():
                 print(f"after {name}", flush=True)
-            return real(*args)
+            return real(*args, **kwargs)
 
         return call
 

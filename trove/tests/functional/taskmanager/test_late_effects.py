@@ -54,14 +54,14 @@ class Freezing:
         if name not in _CHANGING:
             return real
 
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             if self.woke:
                 self.after.append(name)
             self._left -= 1
             if self._left == 0:
                 self._meanwhile()
                 self.woke = True
-            return real(*args)
+            return real(*args, **kwargs)
 
         return call
 
