@@ -42,7 +42,7 @@ from guest_swarm import Seen  # noqa: E402
 import trove.conf  # noqa: E402
 from trove.cmd.conductor import GC_THRESHOLDS  # noqa: E402
 from trove.common import clock, ids  # noqa: E402
-from trove.db import crypto, migration, models  # noqa: E402
+from trove.db import crypto, migration, models, sealed  # noqa: E402
 from trove.db.api import Database  # noqa: E402
 from trove.guestbus import envelope, framing  # noqa: E402
 from trove.httpserver import sockets  # noqa: E402
@@ -50,6 +50,7 @@ from trove.httpserver.application import Accept, Head, Reply, Request  # noqa: E
 from trove.httpserver.limits import Limits  # noqa: E402
 from trove.httpserver.server import Server  # noqa: E402
 from trove.objects import catalog, guest_command  # noqa: E402
+from trove.objects.guest_identity import GuestIdentity  # noqa: E402
 from trove.rpc.conductor import ConductorClient  # noqa: E402
 from trove.rpc.transport import control_transport  # noqa: E402
 from trove.tests.fixtures.databases import DatabaseFixture  # noqa: E402
@@ -155,14 +156,14 @@ class Bench:
         key = directory / "kek"
         key.write_text(os.urandom(32).hex())
         key.chmod(0o600)
-        crypto.install(crypto.KeyEncryptionKey.from_file(key))
+        crypto.install(crypto.Keyring(crypto.KeyEncryptionKey.from_file(key)))
         self.db = Database(url)
         migration.upgrade(self.db)
         self._log = log
         self._config = directory / "trove.conf"
         self._config.write_text(
             f"[DEFAULT]\ntransport_url = {bus}\nhost = bench\n[database]\nconnection = {url}\n"
-            f"[security]\nkey_encryption_key_file = {key}\n"
+            f"[security]\nkey_encryption_key_file = {key}\nciphertext_version = 2\n"
             f"[guest_bus]\ngateway_bind_port = {self.port}\ngateway_max_guests = {max(guests + 100, 100)}\n"
         )
         conf = trove.conf.new(files=[str(self._config)])
@@ -180,7 +181,8 @@ class Bench:
             chosen = guests[start : start + _BATCH]
             with self.db.writer() as session:
                 session.execute(sa.insert(models.Instance), [_instance(item, version.id, now) for item, _ in chosen])
-                session.execute(sa.insert(models.GuestIdentity), [_identity(*item, now) for item in chosen])
+                rows = [sealed.seal(GuestIdentity.table(), _identity(*item, now)) for item in chosen]
+                session.execute(sa.insert(models.GuestIdentity), rows)
         return guests
 
     @contextlib.contextmanager

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``trove-manage``: what operators do to the database and to workflows.
 
-``trove-manage [--config-file FILE] db_sync | db_version | seed_local | datastore … | guest … | image … | workflow …``,
+``trove-manage [--config-file FILE] db_sync | db_version | seed_local | datastore … | guest … | image … | keys … | workflow …``,
 and the commands that deployment tools call. One module for each noun.
 """
 
@@ -22,6 +22,7 @@ from trove.cmd import (  # noqa: E402
     manage_datastore,
     manage_guest,
     manage_image,
+    manage_keys,
     manage_parameters,
     manage_purge,
     manage_reconciler,
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     manage_image.add_parser(commands)
     manage_guest.add_parser(commands)
     manage_service.add_parser(commands)
+    manage_keys.add_parser(commands)
     manage_workflow.add_parser(commands)
     return parser
 
@@ -130,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return manage_guest.run(db, args)
             if args.command == "service":
                 return manage_service.run(db, args)
+            if args.command == "keys":
+                return manage_keys.run(conf, db, args)
             return manage_workflow.run(conf, db, args)
     finally:
         db.dispose()

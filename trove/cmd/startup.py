@@ -22,7 +22,7 @@ import trove.conf
 from trove.common import redact
 from trove.conf import _review
 from trove.datastores.registry import PluginError
-from trove.db import crypto
+from trove.db import crypto, key_source
 from trove.db.api import Database
 from trove.db.migration import MigrationRefused, check
 from trove.objectstore.base import StoreError
@@ -125,17 +125,12 @@ def _log_end_of_thread(ended: threading.ExceptHookArgs) -> None:
 
 
 def install_key(conf: cfg.ConfigOpts) -> None:
-    """Load the key-encryption key.
+    """Load the key-encryption keys.
 
-    :raises StartupError: when none is configured, or it cannot be used.
+    :raises StartupError: when none is configured, or one cannot be used.
     """
-    path = conf.security.key_encryption_key_file
-    if not path:
-        raise StartupError(
-            "set [security] key_encryption_key_file; make a key with: openssl rand -hex 32 > FILE && chmod 600 FILE"
-        )
     with explained():
-        crypto.install(crypto.KeyEncryptionKey.from_file(path))
+        crypto.install(key_source.load(conf))
 
 
 def connect(conf: cfg.ConfigOpts) -> Database:

@@ -30,7 +30,7 @@ from trove.common import redact  # noqa: E402
 from trove.conf import _review as options  # noqa: E402
 from trove.conf.guest import gateway_port  # noqa: E402
 from trove.datastores import registry as datastores  # noqa: E402
-from trove.db import crypto, migration  # noqa: E402
+from trove.db import crypto, key_source, migration  # noqa: E402
 from trove.db.api import Database  # noqa: E402
 from trove.guestbus import reach  # noqa: E402
 from trove.objects.datastore import DatastoreVersion  # noqa: E402
@@ -55,15 +55,18 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
         return self._with_database(lambda db: Result(Code.SUCCESS), "{}")
 
     def key(self) -> Result:
-        """The key-encryption key is there and usable."""
-        path = self._conf.security.key_encryption_key_file
-        if not path:
-            return Result(Code.FAILURE, "set [security] key_encryption_key_file; the services do not start without it")
+        """The key-encryption keys are there and usable, and values are bound to their rows."""
         try:
-            crypto.KeyEncryptionKey.from_file(path)
+            keyring = key_source.load(self._conf)
         except crypto.KeyUnavailable as err:
             return Result(Code.FAILURE, str(err))
-        return Result(Code.SUCCESS)
+        if keyring.version == crypto.BOUND:
+            return Result(Code.SUCCESS)
+        return Result(
+            Code.WARNING,
+            "encrypted values are not bound to their rows; when no process of the former release runs any more, set "
+            "[security] ciphertext_version to 2 and run: trove-manage keys rotate",
+        )
 
     def policy(self) -> Result:
         """The policy file is YAML and names rules that exist."""

@@ -21,6 +21,7 @@ Name = tuple[str, str]
 #: Libraries whose options a configuration file of ours may hold. Not all of oslo: some load what must not be loaded.
 _LIBRARIES = (
     "keystonemiddleware.auth_token",
+    "castellan.config",
     "oslo.cache",
     "oslo.concurrency",
     "oslo.db",

@@ -8,8 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from trove.db import crypto
-
 
 class UTCDateTime(sa.TypeDecorator[datetime.datetime]):
     """A naive UTC datetime with microseconds; MySQL's plain DATETIME would drop the fraction that leases need."""
@@ -44,26 +42,46 @@ class JSONText(sa.TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-class EncryptedJSON(sa.TypeDecorator[Any]):
-    """A JSON value encrypted with the key-encryption key; see :mod:`trove.db.crypto`.
+class Sealed:
+    """An encrypted value as it is stored; see :mod:`trove.db.sealed` for what makes and opens it.
 
-    :param purpose: name of the column; a ciphertext opens only under the purpose it was sealed for.
+    :ivar text: as :class:`trove.db.crypto.Keyring` made it.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return "<Sealed>"
+
+
+class EncryptedJSON(sa.TypeDecorator[Sealed]):
+    """A JSON value encrypted with a key-encryption key and bound to its row.
+
+    A column type never sees the row of its value, so that it neither seals nor opens: it takes and gives :class:`Sealed`
+    and refuses everything else. :func:`trove.db.sealed.seal` makes one of a plain value.
+
+    :param name: ``table.column``, to which ciphertexts are bound; a test compares it with the real names.
     """
 
     impl = sa.Text
     cache_ok = True
 
-    def __init__(self, purpose: str) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        self.purpose = purpose
+        self.name = name
 
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
         return dialect.type_descriptor(mysql.MEDIUMTEXT() if dialect.name == "mysql" else sa.Text())
 
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:
+    def process_bind_param(self, value: Sealed | None, dialect: sa.Dialect) -> str | None:
         if value is None:
             return None
-        return crypto.current().seal(json.dumps(value).encode(), self.purpose)
+        if not isinstance(value, Sealed):
+            raise TypeError(f"a value for {self.name} is not sealed")
+        return value.text
 
-    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:
-        return None if value is None else json.loads(crypto.current().open(value, self.purpose))
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Sealed | None:
+        return None if value is None else Sealed(value)

@@ -20,6 +20,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
+from trove.db import sealed
 from trove.db.models import Base
 
 #: What a TEXT column of MySQL (65,535 bytes) holds in any alphabet.
@@ -81,18 +82,22 @@ class TroveObject(ovo_base.VersionedObject):
 
     @classmethod
     def from_row(cls, row: sa.RowMapping | Mapping[str, Any]) -> Self:
-        """Build an object from a row mapping that has a key for every field."""
-        obj = cls(**{name: row[name] for name in cls.fields})
+        """Build an object from a row mapping that has a key for every field.
+
+        :raises DecryptionFailed: when an encrypted column does not open.
+        """
+        obj = cls(**sealed.reveal(cls.table(), {name: row[name] for name in cls.fields}))
         obj.obj_reset_changes()
         return obj
 
     def column_values(self) -> dict[str, Any]:
-        """Return ``{column: value}`` of every field that is set, as every process that runs can read it."""
+        """Return ``{column: value}`` of every field that is set, sealed, and as every process that runs can read
+        it."""
         return self._readable(name for name in self.fields if self.obj_attr_is_set(name))
 
     def changed_columns(self) -> dict[str, Any]:
-        """Return ``{column: value}`` of every field assigned since the last read or save, as every process that runs
-        can read it."""
+        """Return ``{column: value}`` of every field assigned since the last read or save, sealed, and as every process
+        that runs can read it."""
         return self._readable(self.obj_what_changed())
 
     def _readable(self, names: Iterable[str]) -> dict[str, Any]:
@@ -101,7 +106,7 @@ class TroveObject(ovo_base.VersionedObject):
         if oldest is not None and version_key(oldest) < version_key(self.VERSION):
             # A field that the older release does not have is a column that it does not read.
             self.obj_make_compatible(values, oldest)
-        return values
+        return sealed.seal(self.table(), values, self._key())
 
     def assign(self, columns: Mapping[str, Any]) -> None:
         """Assign several fields; the names are written in our code, never received.
@@ -119,6 +124,10 @@ class TroveObject(ovo_base.VersionedObject):
         self.assign(values)
         session.execute(insert_into(self.table()), self.column_values())
         self.obj_reset_changes()
+
+    def _key(self) -> dict[str, Any]:
+        names = (column.name for column in self.table().primary_key)
+        return {name: getattr(self, name) for name in names if self.obj_attr_is_set(name)}
 
     def __repr__(self) -> str:  # the inherited one prints every field, and some are secret
         keys = [c.name for c in self.table().primary_key]

@@ -17,7 +17,7 @@ from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
 from trove.common import ids
-from trove.db import models
+from trove.db import models, sealed
 from trove.domain import command_fate
 from trove.domain.command_fate import Fate
 from trove.objects import base, errors, heartbeat
@@ -269,8 +269,10 @@ def record_result(
 
 def unfinished(session: orm.Session, instance_id: str) -> list[tuple[str, dict[str, Any]]]:
     """Return name and arguments of what was accepted for a guest and has not ended, in order."""
-    query = sa.select(_TABLE.c.name, _TABLE.c.args).where(*_unfinished(instance_id)).order_by(_TABLE.c.sequence)
-    return [(row.name, row.args or {}) for row in session.execute(query)]
+    columns = (_TABLE.c.id, _TABLE.c.name, _TABLE.c.args)
+    query = sa.select(*columns).where(*_unfinished(instance_id)).order_by(_TABLE.c.sequence)
+    rows = (sealed.reveal(_TABLE, row) for row in session.execute(query).mappings())
+    return [(row["name"], row["args"] or {}) for row in rows]
 
 
 def awaited(session: orm.Session, instance_id: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
 from trove.common import clock
-from trove.db import models
+from trove.db import models, sealed
 from trove.objects import base, errors
 
 #: The one-time key is out; no guest has used it yet.
@@ -170,4 +170,4 @@ _KEY_ROWS = sa.select(*_KEY_COLUMNS).where(_TABLE.c.instance_id.in_(sa.bindparam
 def key_rows(session: orm.Session, instance_ids: Collection[str]) -> dict[str, KeyRow]:
     """Return what is known of these guests, by instance; those that no identity was issued for are left out."""
     rows = session.execute(_KEY_ROWS, {"ids": list(instance_ids)})
-    return {row.instance_id: KeyRow._make(row) for row in rows}
+    return {row["instance_id"]: KeyRow(**sealed.reveal(_TABLE, row)) for row in rows.mappings()}

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove.common import clock, ids
-from trove.db import models
+from trove.db import models, sealed
 from trove.objects import base, errors
 
 _TABLE = base.table_of(models.Secret)
@@ -26,7 +26,7 @@ def put(session: orm.Session, resource_id: str, purpose: str, value: Any) -> str
         "value": value,
         "created_at": clock.utcnow(),
     }
-    session.execute(sa.insert(_TABLE).values(row))
+    session.execute(sa.insert(_TABLE).values(sealed.seal(_TABLE, row)))
     return secret_id
 
 
@@ -35,20 +35,27 @@ def get(session: orm.Session, secret_id: str) -> Any:
 
     :raises SecretNotFound: when it was never there or is used up.
     """
-    row = session.execute(sa.select(_TABLE.c.value).where(_TABLE.c.id == secret_id)).one_or_none()
-    if row is None:
+    found = _first(session, sa.select(_TABLE.c.id, _TABLE.c.value).where(_TABLE.c.id == secret_id))
+    if found is None:
         raise errors.SecretNotFound(secret_id)
-    return row[0]
+    return found["value"]
 
 
 def find(session: orm.Session, resource_id: str, purpose: str) -> Any | None:
     """Return the newest value of a resource for ``purpose``, or ``None``."""
-    query = sa.select(_TABLE.c.value).where(_TABLE.c.resource_id == resource_id, _TABLE.c.purpose == purpose)
-    row = session.execute(query.order_by(_TABLE.c.created_at.desc(), _TABLE.c.id).limit(1)).one_or_none()
-    return None if row is None else row[0]
+    query = sa.select(_TABLE.c.id, _TABLE.c.value).where(
+        _TABLE.c.resource_id == resource_id, _TABLE.c.purpose == purpose
+    )
+    found = _first(session, query.order_by(_TABLE.c.created_at.desc(), _TABLE.c.id).limit(1))
+    return None if found is None else found["value"]
 
 
 def delete_for(session: orm.Session, resource_id: str, purpose: str | None = None) -> None:
     """Delete a resource's secrets: all of them, or those for one ``purpose``."""
     statement = sa.delete(_TABLE).where(_TABLE.c.resource_id == resource_id)
     session.execute(statement if purpose is None else statement.where(_TABLE.c.purpose == purpose))
+
+
+def _first(session: orm.Session, query: sa.Select[Any]) -> dict[str, Any] | None:
+    row = session.execute(query).mappings().one_or_none()
+    return None if row is None else sealed.reveal(_TABLE, row)

@@ -61,6 +61,7 @@ def configure(layout: Layout, settings: Settings) -> cfg.ConfigOpts:
         conf.set_default(name, value)
     conf.set_default("connection", f"sqlite:///{layout.database}", group="database")
     conf.set_default("key_encryption_key_file", str(layout.key), group="security")
+    conf.set_default("ciphertext_version", settings.ciphertext_version, group="security")
     conf.set_default("base_dir", str(layout.guests), group="local")
     conf.set_default("image_dir", str(layout.images), group="local")
     conf.set_default("driver", "filesystem", group="object_store")

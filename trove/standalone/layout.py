@@ -23,12 +23,15 @@ class Settings:
     :ivar gateway_port: where guests dial; agents survive a restart of the service and must find it again.
     :ivar enforce_new_defaults: default of ``[oslo_policy] enforce_new_defaults``. A directory of an earlier version
         says nothing of it, so roles of its operator's own go on to mean what they meant.
+    :ivar ciphertext_version: default of ``[security] ciphertext_version``. The earlier version can still be started in
+        a directory of its own.
     """
 
     project_id: str
     password: str
     gateway_port: int
     enforce_new_defaults: bool = False
+    ciphertext_version: int = 1
 
 
 class Layout:
@@ -81,7 +84,10 @@ class Layout:
             private.touch(mode=0o600)
         KeyEncryptionKey.create_file(self.key)
         if not self.started:
-            fresh = Settings(secrets.token_hex(16), secrets.token_urlsafe(24), _free_port(), enforce_new_defaults=True)
+            fresh = Settings(
+                secrets.token_hex(16), secrets.token_urlsafe(24), _free_port(),
+                enforce_new_defaults=True, ciphertext_version=2,
+            )  # fmt: skip
             write_private(self._settings, json.dumps(dataclasses.asdict(fresh)))
         return self.settings()
 

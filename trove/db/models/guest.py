@@ -21,7 +21,7 @@ class GuestIdentity(base.Base):
     #: Key generation in force; 0 is the one-time key.
     generation: Mapped[int]
     #: {"one_time": hex, "master": hex}; erased as they go out of use.
-    keys: Mapped[dict[str, Any]] = mapped_column(types.EncryptedJSON("guest_identities.keys"))
+    keys: Mapped[types.Sealed] = mapped_column(types.EncryptedJSON("guest_identities.keys"))
     #: messaging or gateway
     transport: Mapped[base.Word]
     #: Replay position: boot counter, highest sequence of that boot, bitmap (hex) of the window below it.
@@ -104,7 +104,7 @@ class GuestCommand(base.Base):
     name: Mapped[base.Word]
     version: Mapped[int]
     #: Encrypted, because they may hold passwords; erased when the command is finished.
-    args: Mapped[dict[str, Any] | None] = mapped_column(types.EncryptedJSON("guest_commands.args"))
+    args: Mapped[types.Sealed | None] = mapped_column(types.EncryptedJSON("guest_commands.args"))
     #: PENDING, ACCEPTED, UNKNOWN, DONE, FAILED, EXPIRED
     state: Mapped[base.Word]
     result: Mapped[dict[str, Any] | None] = mapped_column(types.JSONText)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Modules, and which instance has which."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -24,7 +22,7 @@ class Module(base.Base):
     type: Mapped[base.Word]
     description: Mapped[str | None] = mapped_column(sa.String(1024))
     #: Encrypted: it may hold a licence key. {"contents": text}
-    contents: Mapped[dict[str, Any]] = mapped_column(types.EncryptedJSON("modules.contents"))
+    contents: Mapped[types.Sealed] = mapped_column(types.EncryptedJSON("modules.contents"))
     #: Of the contents, as clients compare it; not a safeguard.
     md5: Mapped[str] = mapped_column(sa.String(32))
     #: NULL: all projects, all datastores, all versions.

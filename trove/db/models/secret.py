@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets that a workflow refers to by id instead of carrying them."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -17,5 +15,5 @@ class Secret(base.Base):
     id: Mapped[base.Key]
     resource_id: Mapped[base.ID]
     purpose: Mapped[base.Word]
-    value: Mapped[Any] = mapped_column(types.EncryptedJSON("secrets.value"))
+    value: Mapped[types.Sealed] = mapped_column(types.EncryptedJSON("secrets.value"))
     created_at: Mapped[base.Moment]

@@ -83,7 +83,7 @@ class Walk(case.EveryDatabase):
         with db.reader() as session:
             row = session.execute(sa.select(instances.name, instances.access, instances.status)).one()
             self.assertEqual(("Bücher 📚", '{"is_public": false}', "BUILD"), tuple(row))
-            keys = crypto.current().open(session.scalars(sa.select(guests["keys"])).one(), _PURPOSE)
+            keys = crypto.current().open(session.scalars(sa.select(guests["keys"])).one(), _PLACE)
         self.assertEqual({"one_time": _KEY}, json.loads(keys))
 
     def objects_read_them(self, db: api.Database) -> None:
@@ -100,7 +100,7 @@ class Walk(case.EveryDatabase):
 
 _INSTANCE_ID = ids.new_id()
 _KEY = "5a" * 32
-_PURPOSE = "guest_identities.keys"
+_PLACE = crypto.Place("guest_identities.keys", (_INSTANCE_ID,))
 
 
 def _first_rows() -> dict[str, dict[str, Any]]:
@@ -126,7 +126,10 @@ def _first_rows() -> dict[str, dict[str, Any]]:
             "instance_id": _INSTANCE_ID,
             "state": "ISSUED",
             "transport": "gateway",
-            "keys": crypto.current().seal(json.dumps({"one_time": _KEY}).encode(), _PURPOSE),
+            # As the release that had this schema wrote it.
+            "keys": crypto.Keyring(crypto.current().writer, version=1).seal(
+                json.dumps({"one_time": _KEY}).encode(), _PLACE
+            ),
             "window": "",
             "created_at": times["created_at"],
             **dict.fromkeys(("generation", "boot", "sequence", "sent_sequence"), 0),

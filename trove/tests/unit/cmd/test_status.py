@@ -36,7 +36,7 @@ class TestStatus(base.UnitTestCase):
         self.file.write_text(
             "[oslo_policy]\nenforce_new_defaults = true\n"
             f"[DEFAULT]\ntransport_url = rabbit://broker/\n{more}\n[database]\nconnection = {connection or self.url}\n"
-            f"[security]\nkey_encryption_key_file = {self.directory}/key\n"
+            f"[security]\nkey_encryption_key_file = {self.directory}/key\nciphertext_version = 2\n"
             f"[oslo_policy]\npolicy_file = {self.directory}/policy.yaml\n"
         )
 
