@@ -129,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if args.command == "datastore":
                 return manage_datastore.run(db, args)
             if args.command == "guest":
-                return manage_guest.run(db, args)
+                return manage_guest.run(conf, db, args)
             if args.command == "service":
                 return manage_service.run(db, args)
             if args.command == "keys":

@@ -189,7 +189,9 @@ class HeartbeatBatcher:
             for item in ordered:
                 header = item.header
                 row = held.get(header.instance_id)
-                if row is None or (row.generation, row.enrolled_at) != (header.generation, item.enrolled_at):
+                # The next generation counts from when it is agreed on, the row's until that was used.
+                generations = () if row is None else (row.generation, row.generation + 1)
+                if row is None or header.generation not in generations or row.enrolled_at != item.enrolled_at:
                     refused.append(item)  # deleted, or given a new identity, since it was opened
                     continue
                 before = moved.get(header.instance_id) or Position.load(row.boot, row.sequence, row.window)

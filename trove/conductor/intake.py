@@ -20,7 +20,7 @@ from typing import NoReturn
 from sqlalchemy.orm import Session
 
 from trove.common import exception
-from trove.conductor import enrolment, sealing
+from trove.conductor import enrolment, renewal, sealing
 from trove.conductor.budgets import Budgets
 from trove.conductor.heartbeats import HeartbeatBatcher, Item
 from trove.conductor.identities import Identities, Known
@@ -300,13 +300,16 @@ class Intake:
             sealing.check_allowed(identity, header)
             if fresh:
                 _advance(identity, header)
+            renewal.complete(identity, header.generation, self._db.now(session))
             outcome = effect(session, identity, message)
             identity.save(session)
             replies = outcome.replies
             if header.generation != keys.ONE_TIME and outcome.acknowledge:
                 replies = [command.Acknowledge(report_ids=[message.report_id]), *replies]
             now = self._db.now(session)
-            sealed = [sealing.seal(identity, reply, now, generation=header.generation) for reply in replies]
+            # A refused enrolment leaves no other key, and its answer goes under this one anyway.
+            generation = keys.ONE_TIME if header.generation == keys.ONE_TIME else sealing.current(identity)
+            sealed = [sealing.seal(identity, reply, now, generation=generation) for reply in replies]
         return outcome, sealed
 
     def _inventory(self, opened: Opened, message: report.Inventory) -> list[bytes]:

@@ -20,7 +20,6 @@ from sqlalchemy.orm import Session
 from trove.common import clock, exception
 from trove.conductor import reports, sealing
 from trove.db.api import Database, retry_on_conflict
-from trove.guestbus import keys
 from trove.guestbus.envelope import EnvelopeError
 from trove.objects import guest_command, guest_identity
 from trove.objects.guest_command import GuestCommand
@@ -218,7 +217,7 @@ class Outbox:
         )
         try:
             return sealing.seal(
-                identity, frame, now, generation=keys.ENROLLED, not_after=deadline, sequence=row.sequence
+                identity, frame, now, generation=sealing.current(identity), not_after=deadline, sequence=row.sequence
             )
         except EnvelopeError:
             return _TOO_LARGE

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from trove.common import redact
-from trove.conductor import enrolment
+from trove.conductor import enrolment, renewal
 from trove.db.api import Database
 from trove.domain import command_fate, instance_states, operations
 from trove.objects import fault, guest_command, guest_identity, guest_log, heartbeat
@@ -99,7 +99,7 @@ class Reports:
 
     def command_result(self, session: Session, identity: GuestIdentity, message: report.CommandResult) -> Outcome:
         """How far a command has come: ``guest_commands`` state, result, error_symbol, error_detail, args,
-        finished_at."""
+        finished_at; of one that rotates keys, ``guest_identities`` keys."""
         detail = "\n".join(part for part in (message.error_message, message.log_tail) if part) or None
         done = guest_command.record_result(
             session,
@@ -110,6 +110,8 @@ class Reports:
         )
         if done is None or done.state not in guest_command.FINAL:
             return Outcome()
+        if done.name == command.RotateKeys.name:
+            renewal.agree(identity, done)
         wake = signal_command(session, self._signals, done, message.error_message, message.log_tail)
         if not wake and done.workflow_id is not None:
             self._correct(session, done, message.error_message)

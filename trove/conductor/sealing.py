@@ -7,11 +7,15 @@ state           a guest may speak under                and may say
 ISSUED          generation 0, the one-time key         ``enrol``
 EXCHANGING      generation 0: the answer may be lost   ``enrol``
 EXCHANGING      generation 1                           ``hello``, which makes it ENROLLED
-ENROLLED        generation 1                           anything but ``enrol``
+ENROLLED        the generation of the row, and the     anything but ``enrol``
+                next one where it was agreed on
+REVOKED         none                                   nothing
 ==============  =====================================  ==================================
 
 What is said to a guest under generation 1 before it has used that key goes with the answer that gives it the key: only
-who holds the one-time key has the other half of the exchange.
+who holds the one-time key has the other half of the exchange. As soon as a next generation is agreed on, everything is
+said to the guest under that: hearing it tells the guest that the control plane has the key, and the guest's first report
+under it erases the one before (:func:`trove.conductor.renewal.complete`).
 """
 
 import datetime
@@ -64,15 +68,22 @@ def key_for(identity: GuestIdentity | KeyRow, generation: int) -> bytes:
 
     :raises Refused: when that key is not in use in the identity's state.
     """
-    held = {
-        keys.ONE_TIME: ("one_time", (guest_identity.ISSUED, guest_identity.EXCHANGING)),
-        keys.ENROLLED: ("master", (guest_identity.EXCHANGING, guest_identity.ENROLLED)),
+    in_use = {
+        guest_identity.ISSUED: {keys.ONE_TIME: "one_time"},
+        guest_identity.EXCHANGING: {keys.ONE_TIME: "one_time", keys.ENROLLED: "master"},
+        guest_identity.ENROLLED: {identity.generation: "master", identity.generation + 1: "next"},
     }
-    name, states = held.get(generation, ("", ()))
-    text = identity.keys.get(name)
-    if identity.state not in states or not text:
+    text = identity.keys.get(in_use.get(identity.state, {}).get(generation, ""))
+    if not text:
         raise Refused(f"generation {generation} is not in use")
     return bytes.fromhex(text)
+
+
+def current(identity: GuestIdentity | KeyRow) -> int:
+    """Return the generation to seal under what is said to a guest that has or is being given its own keys."""
+    if identity.state != guest_identity.ENROLLED:
+        return keys.ENROLLED
+    return int(identity.generation) + ("next" in identity.keys)
 
 
 def check_allowed(identity: GuestIdentity | KeyRow, header: Header) -> None:

@@ -313,6 +313,7 @@ class Service:
             command.PublishLog.name: OwnCommand(self._publisher().publish, self._logs_now),
             command.ApplyModules.name: OwnCommand(modules.apply, tuple),
             command.RemoveModule.name: OwnCommand(modules.remove, tuple),
+            command.RotateKeys.name: OwnCommand(self._session.renew, tuple),
         }
 
     def _publisher(self) -> Publisher:

@@ -20,6 +20,9 @@ class KeyState(msgspec.Struct, frozen=True, kw_only=True):
     :ivar generation: which key ``master`` is; 0 while there is none.
     :ivar master: hexadecimal master key of ``generation``.
     :ivar confirmed: the control plane has used that key; from then on the one-time key is worthless.
+    :ivar next: what was agreed on to follow ``master``, until the control plane has used it.
+    :ivar answered: public keys of that exchange, the control plane's and the guest's: a repeated order is answered
+        alike.
     :ivar heard_at: highest ``sent_at`` of an authenticated message, in milliseconds.
     """
 
@@ -27,6 +30,8 @@ class KeyState(msgspec.Struct, frozen=True, kw_only=True):
     generation: base.Count = 0
     master: _Key | None = None
     confirmed: bool = False
+    next: _Key | None = None
+    answered: tuple[_Key, _Key] | None = None
     heard_at: base.Count = 0
 
     def __repr__(self) -> str:

@@ -6,6 +6,9 @@ it only seals the enrolment. Generation 1 comes from an X25519 exchange (RFC 774
 so that whoever reads the bootstrap document later cannot open what was said after the enrolment. No master key seals
 anything itself: :func:`derive` makes one AES-256-GCM key per direction with HKDF-SHA256 (RFC 5869), so a message can
 never be reflected to its sender.
+
+Each later generation comes from another such exchange, which the master key before it authenticates:
+who has read all traffic and then learns one generation's key cannot compute the next.
 """
 
 import os
@@ -58,15 +61,38 @@ class ExchangeKey:
     :ivar public: the 32 bytes for the peer.
     """
 
-    def __init__(self) -> None:
-        self._private = X25519PrivateKey.generate()
+    def __init__(self, private: X25519PrivateKey | None = None) -> None:
+        self._private = X25519PrivateKey.generate() if private is None else private
         self.public: bytes = self._private.public_key().public_bytes_raw()
 
-    def agree(self, peer: bytes, *, one_time_key: bytes, guest: bytes, control: bytes, instance_id: str) -> bytes:
-        """Return the generation 1 master key.
+    @classmethod
+    def restore(cls, private: bytes) -> "ExchangeKey":
+        """Return what gave :attr:`private`.
+
+        :raises ValueError: for a key of another length.
+        """
+        return cls(X25519PrivateKey.from_private_bytes(private))
+
+    @property
+    def private(self) -> bytes:
+        """The 32 bytes to keep until the peer has answered; store them encrypted and erase them then."""
+        return self._private.private_bytes_raw()
+
+    def agree(
+        self,
+        peer: bytes,
+        *,
+        one_time_key: bytes,
+        guest: bytes,
+        control: bytes,
+        instance_id: str,
+        generation: int = ENROLLED,
+    ) -> bytes:
+        """Return the master key of ``generation``.
 
         :param peer: the other side's public key.
-        :param one_time_key: authenticates the exchange as HKDF salt: without it the result cannot be computed.
+        :param one_time_key: authenticates the exchange as HKDF salt: without it the result cannot be computed. For a
+            later generation, the master key of the one before.
         :param guest: the guest's public key; with ``control`` it binds the result to this very exchange.
         :raises KeyAgreementError: for a public key of a wrong length or of small order (RFC 7748, section 6.1).
         """
@@ -74,7 +100,10 @@ class ExchangeKey:
             shared = self._private.exchange(X25519PublicKey.from_public_bytes(peer))
         except ValueError as err:
             raise KeyAgreementError("the peer's public key cannot be used") from err
-        return _hkdf(shared, one_time_key, b"trove guest bus enrolment", guest, control, instance_id.encode())
+        purpose: tuple[bytes, ...] = (b"trove guest bus enrolment",)
+        if generation != ENROLLED:
+            purpose = (b"trove guest bus renewal", b"%d" % generation)
+        return _hkdf(shared, one_time_key, *purpose, guest, control, instance_id.encode())
 
     def __repr__(self) -> str:
         return "<ExchangeKey>"

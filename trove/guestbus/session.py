@@ -10,7 +10,9 @@
 * *CONFIRM*: the new key is saved. The agent says hello under it until that is acknowledged. The one-time key still
   works, because the control plane may never have got the hello: ``seal_enrol`` starts over.
 * *ENROLLED*: the control plane has used the new key. The one-time key is worthless on both sides; the agent removes it
-  from the bootstrap document.
+  from the bootstrap document. Its key may be followed by others (:meth:`GuestSession.renew`): the next one is saved
+  before the control plane can know it, both count until something is heard under the next, and then the old one is
+  erased. So whichever side dies at whichever point, there is a key that both have.
 
 The guest does not trust its own clock, which may be years off after a restore. What is fresh it judges by the control
 plane's: the highest authenticated ``sent_at`` it has heard; a message whose ``not_after`` lies below that is refused. A
@@ -133,6 +135,31 @@ class GuestSession:
                 raise NotEnrolled("reports are sealed under the key that the enrolment agrees on")
             return self._seal(message, bytes.fromhex(self._state.master), self._state.generation)
 
+    def renew(self, order: command.RotateKeys) -> dict[str, str]:
+        """Agree on the next generation of the master key and save it; return the guest's half. Safe to repeat.
+
+        :raises NotEnrolled: when this is not the generation that comes next.
+        :raises KeyAgreementError: for a public key that no exchange can be made with.
+        :raises OSError: when the key could not be saved.
+        """
+        with self._lock:
+            state = self._state
+            if state.master is None or not state.confirmed or order.generation != state.generation + 1:
+                raise NotEnrolled(f"generation {order.generation} does not follow generation {state.generation}")
+            if state.answered is None or state.answered[0] != order.public_key:
+                exchange, peer = keys.ExchangeKey(), bytes.fromhex(order.public_key)
+                fresh = exchange.agree(
+                    peer,
+                    one_time_key=bytes.fromhex(state.master),
+                    guest=exchange.public,
+                    control=peer,
+                    instance_id=self.instance_id,
+                    generation=order.generation,
+                )
+                self._save(next=fresh.hex(), answered=(order.public_key, exchange.public.hex()))
+            assert self._state.answered is not None
+            return {"public_key": self._state.answered[1], "peer_public_key": self._state.answered[0]}
+
     def open_from_control(self, data: bytes) -> base.Message:
         """Verify, decrypt and decode one envelope; an ``enrolled`` also completes the exchange.
 
@@ -160,6 +187,8 @@ class GuestSession:
                 self._save(confirmed=True)
                 self._one_time = None
                 self._exchange = None
+            elif header.generation != self._state.generation:
+                self._save(generation=header.generation, master=self._state.next, next=None, answered=None)
             self._hear(header)
             return message
 
@@ -169,6 +198,8 @@ class GuestSession:
                 return self._one_time
         elif self._state.master is not None and generation == self._state.generation:
             return bytes.fromhex(self._state.master)
+        elif self._state.next is not None and generation == self._state.generation + 1:
+            return bytes.fromhex(self._state.next)
         raise EnvelopeError(f"there is no key of generation {generation}")
 
     def _open_enrolment(self, message: base.Message) -> None:

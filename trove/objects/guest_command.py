@@ -282,6 +282,12 @@ def awaited(session: orm.Session, instance_id: str) -> list[tuple[str, str]]:
     return [(row.id, row.workflow_id) for row in session.execute(query)]
 
 
+def unsettled(session: orm.Session, instance_id: str) -> list[str]:
+    """Return the ids of what an instance's guest may still say something new of, in order."""
+    mine = (_TABLE.c.instance_id == instance_id, _TABLE.c.state.in_((*UNFINISHED, UNKNOWN)))
+    return list(session.scalars(sa.select(_TABLE.c.id).where(*mine).order_by(_TABLE.c.sequence)))
+
+
 def count_unfinished(session: orm.Session, instance_id: str) -> int:
     """Return how many commands wait for a guest."""
     return int(session.scalar(sa.select(sa.func.count()).select_from(_TABLE).where(*_unfinished(instance_id))) or 0)

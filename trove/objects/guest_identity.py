@@ -22,18 +22,22 @@ ISSUED = "ISSUED"
 EXCHANGING = "EXCHANGING"
 #: The guest speaks under its own keys; the one-time key is erased.
 ENROLLED = "ENROLLED"
+#: An operator has erased all keys; nothing the guest says opens.
+REVOKED = "REVOKED"
 
 _ONE_TIME_KEY_BYTES = 32
 
 
 @ovo_base.VersionedObjectRegistry.register
 class GuestIdentity(base.TroveObject):
-    """One guest. ``keys`` is ``{"one_time": hex, "master": hex}``, each only while it is in use; it never shows in
-    ``repr``."""
+    """One guest. ``keys`` is ``{"one_time": hex, "master": hex, "exchange": hex, "next": hex}``, each only while it is in
+    use; it never shows in ``repr``. ``exchange`` is the private half of an exchange for the key that follows, and
+    ``next`` is that key."""
 
     # Version 1.0: Initial version
     # Version 1.1: Added inventory_boot and inventory_sequence
-    VERSION = "1.1"
+    # Version 1.2: Added keys_changed_at
+    VERSION = "1.2"
 
     model = models.GuestIdentity
 
@@ -51,6 +55,7 @@ class GuestIdentity(base.TroveObject):
         "inventory_boot": fields.IntegerField(),
         "inventory_sequence": fields.IntegerField(),
         "enrolled_at": base.Moment(nullable=True),
+        "keys_changed_at": base.Moment(nullable=True),
         "created_at": base.Moment(),
     }
 
@@ -89,6 +94,7 @@ class GuestIdentity(base.TroveObject):
             "inventory_boot": 0,
             "inventory_sequence": 0,
             "enrolled_at": None,
+            "keys_changed_at": None,
             "created_at": clock.utcnow(),
         }
         if identity is None:
@@ -134,6 +140,16 @@ class GuestIdentity(base.TroveObject):
         """Forget the guest and its keys; nothing it says opens any more. Absence is success."""
         session.execute(sa.delete(cls.table()).where(cls.table().c.instance_id == instance_id))
 
+    def revoke(self, session: orm.Session) -> None:
+        """Erase all keys; the caller holds the row.
+
+        Without boot and moment of enrolment, nothing counts that any conductor remembers of the guest.
+        """
+        erased = {"state": REVOKED, "generation": 0, "keys": {}, "boot": 0, "sequence": 0, "window": "",
+                  "enrolled_at": None, "commands": None}  # fmt: skip
+        self.assign(erased)
+        self.save(session)
+
     @classmethod
     def _find(cls, session: orm.Session, instance_id: str, *, for_update: bool) -> "GuestIdentity | None":
         query = base.by_key(cls.table(), for_update=for_update)
@@ -148,11 +164,25 @@ _COUNT_UP = sa.update(_TABLE).where(_MINE).values(sent_sequence=_TABLE.c.sent_se
 _COUNT = sa.select(_TABLE.c.sent_sequence).where(_MINE)
 
 
+def enrolled(
+    session: orm.Session, after: str, limit: int, changed_before: datetime.datetime | None = None
+) -> list[str]:
+    """Return ids of up to ``limit`` instances above ``after`` whose guest has keys of its own, in order.
+
+    :param changed_before: only those that have had the same keys since then.
+    """
+    query = sa.select(_TABLE.c.instance_id).where(_TABLE.c.state == ENROLLED, _TABLE.c.instance_id > after)
+    if changed_before is not None:
+        query = query.where(sa.func.coalesce(_TABLE.c.keys_changed_at, _TABLE.c.enrolled_at) <= changed_before)
+    return list(session.scalars(query.order_by(_TABLE.c.instance_id).limit(limit)))
+
+
 class KeyRow(NamedTuple):
     """What is needed to tell whether a message is a guest's; see :class:`GuestIdentity`. It never shows its keys."""
 
     instance_id: str
     state: str
+    generation: int
     keys: dict[str, str]
     boot: int
     sequence: int

@@ -221,6 +221,25 @@ class RemoveModule(Command, frozen=True, kw_only=True):
     type: base.ShortText
 
 
+class RotateKeys(Command, frozen=True, kw_only=True):
+    """The control plane's half of an X25519 exchange (RFC 7748) for the next generation of the guest's master key.
+
+    The result is ``{"public_key", "peer_public_key"}``: the guest's half, and an echo of :attr:`public_key`. The guest
+    keeps both keys, and goes on with the old one, until it hears something under the new one.
+    """
+
+    name = "rotate_keys"
+    public_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    generation: Annotated[int, msgspec.Meta(ge=2)]
+
+
+class RotatedKeys(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of :class:`RotateKeys`."""
+
+    public_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    peer_public_key: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
 #: Symbol of a command that was not begun because its deadline had passed, and never will be.
 EXPIRED_SYMBOL = "command.expired"
 
@@ -247,6 +266,7 @@ COMMANDS: dict[tuple[str, int], type[Command]] = {
         PublishLog,
         ApplyModules,
         RemoveModule,
+        RotateKeys,
     )
 }
 

@@ -16,11 +16,11 @@ class GuestIdentity(base.Base):
     __tablename__ = "guest_identities"
 
     instance_id: Mapped[str] = mapped_column(sa.String(36), sa.ForeignKey("instances.id"), primary_key=True)
-    #: ISSUED (one-time key out), EXCHANGING (new key handed out, not used yet), ENROLLED (one-time key erased)
+    #: ISSUED (one-time key out), EXCHANGING (new key handed out, not used yet), ENROLLED (one-time key erased), REVOKED
     state: Mapped[base.Word]
     #: Key generation in force; 0 is the one-time key.
     generation: Mapped[int]
-    #: {"one_time": hex, "master": hex}; erased as they go out of use.
+    #: {"one_time": hex, "master": hex, "exchange": hex, "next": hex}; erased as they go out of use.
     keys: Mapped[types.Sealed] = mapped_column(types.EncryptedJSON("guest_identities.keys"))
     #: messaging or gateway
     transport: Mapped[base.Word]
@@ -36,6 +36,8 @@ class GuestIdentity(base.Base):
     inventory_boot: Mapped[int] = mapped_column(server_default="0")
     inventory_sequence: Mapped[int] = mapped_column(sa.BigInteger, server_default="0")
     enrolled_at: Mapped[base.Moment | None]
+    #: When a later generation than the first came into use.
+    keys_changed_at: Mapped[base.Moment | None]
     created_at: Mapped[base.Moment]
 
 

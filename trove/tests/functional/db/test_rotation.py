@@ -103,18 +103,18 @@ class Rotation(case.EveryDatabase):
         found = self.fill()
         self.use(self.after)
         column = next(item for item in rotation.columns() if item.label == "guest_identities.keys")
-        seal = sealed.seal_value
+        seal, changes = sealed.seal_value, [{"one_time": "changed"}]
 
         def change_first(*args: Any) -> Any:
-            self.use_real()
-            with self.db.writer() as session:
-                identity = GuestIdentity.get(session, found["guest"], for_update=True)
-                identity.keys = {"one_time": "changed"}
-                identity.save(session)
+            if changes:
+                keys = changes.pop()
+                with self.db.writer() as session:
+                    identity = GuestIdentity.get(session, found["guest"], for_update=True)
+                    identity.keys = keys
+                    identity.save(session)
             return seal(*args)
 
-        patch = self.useFixture(fixtures.MonkeyPatch("trove.db.sealed.seal_value", change_first))
-        self.use_real = patch.cleanUp
+        self.useFixture(fixtures.MonkeyPatch("trove.db.sealed.seal_value", change_first))
         batch = rotation.rotate_batch(self.db, column, None, 10)
         self.assertEqual((1, 0), (batch.looked, batch.written))
         with self.db.reader() as session:

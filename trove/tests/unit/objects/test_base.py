@@ -20,7 +20,7 @@ FINGERPRINTS = {
     "DatastoreVersion": "1.1-f7e7ddc1df598f7a230d87636e076e2a",
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",
     "GuestCommand": "1.0-98192d00ce09d558c1f4345c54b24612",
-    "GuestIdentity": "1.1-c933f46735ba0f9e5fcad23cd8746664",
+    "GuestIdentity": "1.2-e1ed59a67e4dca3c0a0fd722e61876fe",
     "Instance": "1.1-392975974d9a05bc6a76daef5c7d9922",
     "Module": "1.0-d550f83c513dfe22fc2d674977279d78",
     "VolumeType": "1.0-565d056bfcd290f1b016bb0f3d453d23",
