@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``trove-manage``: what operators do to the database and to workflows.
 
-``trove-manage [--config-file FILE] db_sync | db_version | seed_local | datastore … | guest … | image … | keys … | workflow …``,
+``trove-manage [--config-file FILE] certificate … | db_sync | db_version | seed_local | datastore … | guest … | image … | keys … | workflow …``,
 and the commands that deployment tools call. One module for each noun.
 """
 
@@ -19,6 +19,7 @@ from oslo_config import cfg  # noqa: E402
 from trove.cmd import (  # noqa: E402
     manage_association,
     manage_catalog,
+    manage_certificate,
     manage_datastore,
     manage_guest,
     manage_image,
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     manage_catalog.add_parser(commands)
     manage_association.add_parser(commands)
+    manage_certificate.add_parser(commands)
     manage_parameters.add_parser(commands)
     manage_purge.add_parser(commands)
     manage_reconciler.add_parser(commands)
@@ -105,6 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return manage_retired.run(args)
     if args.command == "image":
         return manage_image.run(conf, args)
+    if args.command == "certificate":
+        return manage_certificate.run(conf, args)
     if args.command == "local_check":
         with startup.explained():
             return _check(conf)

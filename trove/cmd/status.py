@@ -10,6 +10,7 @@ from trove.common.threads import use_native_threads
 
 use_native_threads()
 
+import datetime  # noqa: E402
 import logging  # noqa: E402
 import re  # noqa: E402
 import sys  # noqa: E402
@@ -26,7 +27,9 @@ from sqlalchemy import exc as sa_exc  # noqa: E402
 
 import trove.conf  # noqa: E402
 from trove import policies  # noqa: E402
-from trove.common import redact  # noqa: E402
+from trove.certificates import gateway as gateway_certificate  # noqa: E402
+from trove.certificates.authority import AuthorityError  # noqa: E402
+from trove.common import clock, redact  # noqa: E402
 from trove.conf import _review as options  # noqa: E402
 from trove.conf.guest import gateway_port  # noqa: E402
 from trove.datastores import registry as datastores  # noqa: E402
@@ -42,6 +45,8 @@ from trove.workflow.store import Store  # noqa: E402
 _DATABASE_ERRORS = (db_exception.DBError, db_exception.CantStartEngineError, sa_exc.SQLAlchemyError, ImportError)
 #: Workflows in flight that are looked at.
 _MOST_WORKFLOWS = 10_000
+#: A certificate that lives shorter than this is to be renewed; an automatic renewal would have done so.
+_EXPIRES_SOON = datetime.timedelta(days=21)
 
 
 class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
@@ -102,6 +107,22 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
             f"which listens on {bus.gateway_bind_host} port {gateway_port(self._conf)}, or correct the options",
         )
 
+    def certificates(self) -> Result:
+        """The gateway's and the API's certificates do not expire soon."""
+        files = {self._conf.guest_bus.gateway_cert_file, self._conf.api_cert_file}
+        expired, soon = [], []
+        for path in sorted(item for item in files if item):
+            try:
+                left = gateway_certificate.expiry(path) - clock.utcnow()
+            except AuthorityError as err:
+                expired.append(str(err))
+                continue
+            if left <= datetime.timedelta(0):
+                expired.append(f"the certificate in {path} has expired; renew it")
+            elif left < _EXPIRES_SOON:
+                soon.append(f"the certificate in {path} expires in {left.days} days; renew it")
+        return _failures([*expired, *soon]) if expired else _warnings(soon)
+
     def workflows(self) -> Result:
         """This release can go on with all work that is in progress."""
         return self._with_database(self._workflows, "not looked at, because {}")
@@ -161,6 +182,7 @@ class Checks(upgradecheck.UpgradeCommands):  # type: ignore[misc]
         ("Policy file", policy),
         ("Configuration options", options),
         ("Guests' gateway", gateway),
+        ("Certificates", certificates),
         ("Work in progress", workflows),
         ("Datastore plugins", plugins),
     )

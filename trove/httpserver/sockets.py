@@ -3,6 +3,7 @@
 
 import contextlib
 import ipaddress
+import logging
 import os
 import socket
 import ssl
@@ -11,6 +12,8 @@ import struct
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
+
+LOG = logging.getLogger(__name__)
 
 #: Bytes of an answer that the system keeps for a client. By itself it would go up to megabytes for each that does not
 #: read. Connections inherit it from the listening socket.
@@ -111,10 +114,43 @@ class Unix:
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext:
-    """Return what a TLS listener needs.
+    """Return what a TLS listener needs; it takes other files in their place for the next connection.
 
     :raises OSError: when a file cannot be read or is not what it should be.
     """
+    context = _context_of(certificate, key)
+    context.sni_callback = _Renewal((certificate, key), context)
+    return context
+
+
+class _Renewal:
+    """Gives each new connection the certificate that is in the files now; what cannot be used leaves the one before."""
+
+    def __init__(self, files: tuple[str, str], context: ssl.SSLContext) -> None:
+        self._files = files
+        self._context = context
+        self._seen = self._look()
+
+    def __call__(self, connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+        seen = self._look()
+        if seen != self._seen:
+            self._seen = seen
+            try:
+                self._context = _context_of(*self._files)
+                LOG.info("a new certificate is in use: %s", self._files[0])
+            except OSError as err:
+                LOG.error("the certificate in %s cannot be used, the one before is: %s", self._files[0], err.strerror)
+        connection.context = self._context
+
+    def _look(self) -> tuple[object, ...]:
+        try:
+            states = [os.stat(path) for path in self._files]
+        except OSError:
+            return ()
+        return tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
+
+
+def _context_of(certificate: str, key: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Each renegotiation costs the server ten times what it costs the client.

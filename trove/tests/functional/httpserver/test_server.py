@@ -106,22 +106,60 @@ class ListenerTest(ServerTestCase):
 class TLSTest(ServerTestCase):
     def setUp(self) -> None:
         super().setUp()
-        authority = certificates.Authority()
+        self.authority = certificates.Authority()
         ca = self.tempdir() / "ca.pem"
-        ca.write_text(authority.pem)
+        ca.write_text(self.authority.pem)
         self.tls = ssl.create_default_context(cafile=str(ca))
-        self.served = self.serve([sockets.TCP("127.0.0.1", 0, tls=authority.issue(self.tempdir(), "127.0.0.1"))])
+        self.files = self.tempdir()
+        self.served = self.serve([sockets.TCP("127.0.0.1", 0, tls=self.authority.issue(self.files, "127.0.0.1"))])
+        self.serial: object = None
 
-    def ask_tls(self) -> list[int]:
-        plain = socket.create_connection(("127.0.0.1", self.served.port), timeout=30)
-        self.addCleanup(plain.close)
-        with self.tls.wrap_socket(plain, server_hostname="127.0.0.1") as client:
+    def ask_tls(self, name: str = "127.0.0.1") -> list[int]:
+        with self.connect_tls(name) as client:
+            self.serial = client.getpeercert()["serialNumber"]  # type: ignore[index]
             client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             return statuses(read_all(client))
 
     def test_a_request(self) -> None:
         self.assertEqual([200], self.ask_tls())
         self.assertEqual("https", self.application.heads[-1].scheme)
+
+    def test_a_renewed_certificate_is_taken_without_a_restart(self) -> None:
+        self.ask_tls()
+        first = self.serial
+        kept = self.connect_tls()
+        self.authority.issue(self.files, "127.0.0.1")
+        self.assertEqual([200], self.ask_tls())
+        second = self.serial
+        self.assertNotEqual(first, second)
+        kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        self.assertEqual([200], statuses(read_all(kept)))
+        # By name as well as by address, which sends no name.
+        self.authority.issue(self.files, "localhost")
+        self.assertEqual([200], self.ask_tls("localhost"))
+        self.assertNotEqual(second, self.serial)
+
+    def test_what_cannot_be_used_leaves_the_certificate_before(self) -> None:
+        self.ask_tls()
+        first = self.serial
+        certificate, key = self.files / "gateway.crt", self.files / "gateway.key"
+        other = certificates.Authority()
+        for path, text in ((certificate, "half"), (key, other.pem), (certificate, "")):
+            path.write_text(text)
+            self.assertEqual([200], self.ask_tls())
+            self.assertEqual(first, self.serial)
+        certificate.unlink()
+        self.assertEqual([200], self.ask_tls())
+        self.authority.issue(self.files, "127.0.0.1")
+        self.assertEqual([200], self.ask_tls())
+        self.assertNotEqual(first, self.serial)
+
+    def connect_tls(self, name: str = "127.0.0.1") -> ssl.SSLSocket:
+        plain = socket.create_connection(("127.0.0.1", self.served.port), timeout=30)
+        self.addCleanup(plain.close)
+        client = self.tls.wrap_socket(plain, server_hostname=name)
+        self.addCleanup(client.close)
+        return client
 
     def test_silence_stops_nobody_and_ends(self) -> None:
         silent = [self.connect(port=self.served.port) for _ in range(50)]

@@ -2,6 +2,7 @@
 """``trove-status upgrade check``, through its parser and on a real database."""
 
 import contextlib
+import datetime
 import io
 import json
 import pathlib
@@ -9,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from trove.certificates.authority import FileAuthority, Purpose, Request
 from trove.cmd import status
 from trove.common import clock, ids
 from trove.db import crypto, migration, models
@@ -16,6 +18,7 @@ from trove.db.api import Database
 from trove.objects import catalog
 from trove.tests import base
 from trove.tests.fixtures import rows
+from trove.tests.fixtures.clock import ManualClock
 
 SUCCESS, WARNING, FAILURE = 0, 1, 2
 
@@ -53,7 +56,7 @@ class TestStatus(base.UnitTestCase):
         (self.directory / "policy.yaml").write_text('"mine": "role:boss"\n"instance:create": "rule:mine"\n')
         code, found = self.check()
         self.assertEqual({(SUCCESS, "")}, set(found.values()), found)
-        self.assertEqual((SUCCESS, 7), (code, len(found)))
+        self.assertEqual((SUCCESS, 8), (code, len(found)))
 
     def test_a_table_for_people(self) -> None:
         migration.upgrade(self.db)
@@ -81,6 +84,28 @@ class TestStatus(base.UnitTestCase):
         (self.directory / "key").unlink()
         code, found = self.check()
         self.assertEqual((FAILURE, FAILURE), (code, found["Key-encryption key"][0]))
+
+    def test_values_that_are_not_bound_to_their_rows(self) -> None:
+        migration.upgrade(self.db)
+        self.file.write_text(self.file.read_text().replace("ciphertext_version = 2", "ciphertext_version = 1"))
+        code, found = self.check()
+        self.assertEqual((WARNING, WARNING), (code, found["Key-encryption key"][0]))
+        self.assertIn("ciphertext_version", found["Key-encryption key"][1])
+
+    def test_certificates(self) -> None:
+        migration.upgrade(self.db)
+        hands = self.useFixture(ManualClock())
+        path = self.directory / "gateway.pem"
+        self.configure(f"api_cert_file = {path}\napi_key_file = {path}")
+        self.assertEqual(FAILURE, self.check()[1]["Certificates"][0])
+        authority = FileAuthority(self.directory / "authority")
+        for days, expected in ((30, SUCCESS), (20, WARNING)):
+            lifetime = datetime.timedelta(days=days)
+            path.write_text(authority.issue(Request(Purpose.SERVER, "api", ("a.example",), lifetime)).certificate)
+            self.assertEqual(expected, self.check()[1]["Certificates"][0])
+        hands.advance(21 * 86400)
+        result, details = self.check()[1]["Certificates"]
+        self.assertEqual((FAILURE, True), (result, "has expired" in details))
 
     def test_the_policy_file(self) -> None:
         migration.upgrade(self.db)
