@@ -17,13 +17,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oslo_db import exception as db_exc
+from sqlalchemy.orm import Session
 
 from trove.common import clock
-from trove.conductor import reports, sealing
+from trove.conductor import renewal, reports, sealing
 from trove.db.api import Database, retry_on_conflict
 from trove.guestbus.envelope import Header
 from trove.guestbus.replay import Position
 from trove.objects import guest_position, heartbeat
+from trove.objects.guest_identity import GuestIdentity
 from trove.wire import report
 
 LOG = logging.getLogger(__name__)
@@ -142,6 +144,13 @@ class HeartbeatBatcher:
             self._thread.join(10)
             self._thread = None
 
+    @staticmethod
+    def _renewed(session: Session, header: Header, now: datetime.datetime) -> None:
+        """A guest speaks under the key that was agreed on: the one before it is erased. Happens once for each key."""
+        identity = GuestIdentity.get(session, header.instance_id, for_update=True)
+        renewal.complete(identity, header.generation, now)
+        identity.save(session)
+
     def _is_news(self, instance_id: str, message: report.Heartbeat | None) -> bool:
         # Caller holds the lock.
         if message is None or self._statuses.get(instance_id) == message.service_status:
@@ -201,6 +210,8 @@ class HeartbeatBatcher:
                     refused.append(item)
                     continue
                 moved[header.instance_id] = after
+                if header.generation != row.generation:
+                    self._renewed(session, header, now)
                 if item.message is not None:
                     received_at = now - datetime.timedelta(seconds=here - item.received)
                     records.append(reports.heartbeat_record(header.instance_id, item.message, received_at))

@@ -84,7 +84,8 @@ def agree(identity: GuestIdentity, done: GuestCommand) -> None:
 def complete(identity: GuestIdentity, generation: int, now: datetime.datetime) -> None:
     """Record that the guest has said something under ``generation``: if that is the next one, the one before is erased.
     The caller saves ``identity``."""
-    if identity.state != guest_identity.ENROLLED or generation != identity.generation + 1:
+    next_one = identity.state == guest_identity.ENROLLED and generation == identity.generation + 1
+    if not next_one or "next" not in identity.keys:
         return
     identity.keys = {"master": identity.keys["next"]}
     identity.generation = generation

@@ -87,6 +87,7 @@ class RenewalTest(base.UnitTestCase):
         self.assertEqual(self.guest.id, received.instance_id)
         self.assertEqual(2, self.generation())
         position = self.world.identity(self.guest.id)
+        self.assertEqual((2, {"master"}), (position.generation, set(position.keys)), "a heartbeat was enough")
         self.world.intake.receive(self.guest.session.seal_report(world.heartbeat()))
         self.world.batcher.flush()
         self.assertLess(position.sequence, self.world.identity(self.guest.id).sequence)
