@@ -50,6 +50,7 @@ _WORDS = {
     "guest.malformed_command": "The agent could not read the command.",
     "guest.protocol": "The agent and the service have no version of the protocol in common.",
     "guest.report": "The service refused a report of the agent for good.",
+    "guest.revoked": "An operator has revoked the keys of the guest before it said what has become of this.",
     "guest.stale_epoch": "The command came from a worker that had lost its lease; the agent refused it.",
     "guest.unknown_command": "The agent is too old, or lacks the capability, for this command.",
     "provider.error": "The provider failed.",

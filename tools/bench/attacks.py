@@ -112,7 +112,7 @@ def service() -> Iterator[tuple[int, int]]:
         (home / "trove.conf").write_text(
             "[DEFAULT]\ntransport_url = fake://\nauth_strategy = noauth\nbind_host = 127.0.0.1\n"
             f"bind_port = {port}\nlog_file = {home}/api.log\n[database]\nconnection = sqlite:///{home}/trove.sqlite\n"
-            f"[security]\nkey_encryption_key_file = {home}/key\n"
+            f"[security]\nkey_encryption_key_file = {home}/key\nciphertext_version = 2\n"
         )
         programs = pathlib.Path(sys.executable).parent
         subprocess.run(

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small certificate authority.
 
-:class:`Authority` is what users of certificates see; :class:`FileAuthority` keeps its key in a directory. Keys are ECDSA
-on P-256 (FIPS 186-5), which every engine and client library of the field speaks; certificates follow RFC 5280: version
-3, a random serial of 159 bits (section 4.1.2.2), names in the subject alternative name (RFC 6125), key usages that allow
-one purpose only. There are no revocation lists: certificates live shortly, and are replaced before they expire.
+:class:`Authority` is what users of certificates see; :class:`FileAuthority` keeps its key in a directory. Keys are
+ECDSA on P-256 (FIPS 186-5), which every engine and client library of the field speaks; certificates follow RFC 5280:
+version 3, a random serial of 159 bits (section 4.1.2.2), names in the subject alternative name (RFC 6125), key usages
+that allow one purpose only. There are no revocation lists: certificates live shortly, and are replaced before they
+expire.
 """
 
 import contextlib
@@ -35,7 +36,8 @@ _BACKDATED = datetime.timedelta(minutes=5)
 _RENEW_AT = 1 / 3
 #: Longest common name (RFC 5280, ub-common-name).
 _NAME_LENGTH = 64
-_DNS_NAME = re.compile(r"(?=.{1,253}\Z)(?:\*\.)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z")
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\Z")
 
 
 class AuthorityError(Exception):

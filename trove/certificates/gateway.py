@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The certificate of the guests' gateway: what it should be, what it is, and its renewal.
 
-Certificate and key are one file, which is replaced at once, so that nobody ever finds a key beside another's certificate.
-A gateway that runs takes the new file by itself (:func:`trove.httpserver.sockets.tls_context`).
+Certificate and key are one file, which is replaced at once, so that nobody ever finds a key beside another's
+certificate. A gateway that runs takes the new file by itself (:func:`trove.httpserver.sockets.tls_context`).
 """
 
 import datetime

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``trove-manage``: what operators do to the database and to workflows.
 
-``trove-manage [--config-file FILE] certificate … | db_sync | db_version | seed_local | datastore … | guest … | image … | keys … | workflow …``,
-and the commands that deployment tools call. One module for each noun.
+``trove-manage [--config-file FILE] certificate … | db_sync | db_version | seed_local | datastore … | guest … |
+image … | keys … | workflow …``, and the commands that deployment tools call. One module for each noun.
 """
 
 from trove.common.threads import use_native_threads

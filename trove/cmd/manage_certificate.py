@@ -16,8 +16,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     noun = subparsers.add_parser("certificate", help="see and renew certificates of the control plane's own authority")
     commands = noun.add_subparsers(dest="certificate_command", required=True, metavar="COMMAND")
     text = (
-        "make the gateway's certificate, or renew it when less than a third of its life is left; made for a daily timer. "
-        "A gateway that runs takes the new one by itself."
+        "make the gateway's certificate, or renew it when less than a third of its life is left; made for a daily "
+        "timer. A gateway that runs takes the new one by itself."
     )
     renewal = commands.add_parser("renew", help="make or renew the gateway's certificate", description=text)
     renewal.add_argument("--force", action="store_true", help="also when it is not due")

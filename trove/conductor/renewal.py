@@ -4,7 +4,7 @@
 ::
 
     begin: "exchange" kept, command sent ──▶ agree: the guest's half is back, "next" kept, "exchange" erased
-           ──▶ everything goes to the guest under "next" ──▶ complete: it has answered under "next", which is "master" now
+      ──▶ everything goes to the guest under "next" ──▶ complete: it has spoken under "next", which is "master" now
 
 Each arrow is one transaction on the guest's row, and the guest saves its side before it answers
 (:meth:`trove.guestbus.session.GuestSession.renew`), so that from ``begin`` to ``complete`` both sides have one key at

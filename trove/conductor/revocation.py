@@ -2,8 +2,8 @@
 """The end of a guest's keys, by an operator who does not trust its machine any more.
 
 The row is what counts: whatever a conductor remembers of the guest may still let a message pass its first look, for as
-long as it is remembered (:data:`trove.conductor.identities.LIFETIME`), and then has no effect and gets no answer. A poll
-that is held gets nothing, and ends when its time is over.
+long as it is remembered (:data:`trove.conductor.identities.LIFETIME`), and then has no effect and gets no answer. A
+poll that is held gets nothing, and ends when its time is over.
 """
 
 import datetime

@@ -14,8 +14,8 @@ REVOKED         none                                   nothing
 
 What is said to a guest under generation 1 before it has used that key goes with the answer that gives it the key: only
 who holds the one-time key has the other half of the exchange. As soon as a next generation is agreed on, everything is
-said to the guest under that: hearing it tells the guest that the control plane has the key, and the guest's first report
-under it erases the one before (:func:`trove.conductor.renewal.complete`).
+said to the guest under that: hearing it tells the guest that the control plane has the key, and the guest's first
+report under it erases the one before (:func:`trove.conductor.renewal.complete`).
 """
 
 import datetime
@@ -35,6 +35,13 @@ LOG = logging.getLogger(__name__)
 
 #: How long an answer means anything. Guests judge it by the control plane's own times, which may differ by this much.
 REPLY_LIFETIME = datetime.timedelta(minutes=10)
+
+
+#: Names of the keys that are in use in a state, by generation.
+_BEFORE_ENROLLED = {
+    guest_identity.ISSUED: {keys.ONE_TIME: "one_time"},
+    guest_identity.EXCHANGING: {keys.ONE_TIME: "one_time", keys.ENROLLED: "master"},
+}
 
 
 class Refused(Exception):
@@ -68,12 +75,10 @@ def key_for(identity: GuestIdentity | KeyRow, generation: int) -> bytes:
 
     :raises Refused: when that key is not in use in the identity's state.
     """
-    in_use = {
-        guest_identity.ISSUED: {keys.ONE_TIME: "one_time"},
-        guest_identity.EXCHANGING: {keys.ONE_TIME: "one_time", keys.ENROLLED: "master"},
-        guest_identity.ENROLLED: {identity.generation: "master", identity.generation + 1: "next"},
-    }
-    text = identity.keys.get(in_use.get(identity.state, {}).get(generation, ""))
+    in_use = _BEFORE_ENROLLED.get(identity.state, {})
+    if identity.state == guest_identity.ENROLLED:
+        in_use = {identity.generation: "master", identity.generation + 1: "next"}
+    text = identity.keys.get(in_use.get(generation, ""))
     if not text:
         raise Refused(f"generation {generation} is not in use")
     return bytes.fromhex(text)

@@ -49,7 +49,7 @@ METHODS: Mapping[Capability, frozenset[str]] = {
 CORE_METHODS = frozenset({"prepare", "start", "stop", "restart", "reconfigure"})
 
 #: The commands that the agent carries out itself, whatever the engine.
-AGENT_METHODS = frozenset({"publish_log", "apply_modules", "remove_module"})
+AGENT_METHODS = frozenset({"publish_log", "apply_modules", "remove_module", "rotate_keys"})
 
 
 @dataclass(frozen=True)

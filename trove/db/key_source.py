@@ -64,7 +64,8 @@ class KeyManager:
             context = utils.credential_factory(conf) if conf.key_manager.auth_type else None
         except Exception as err:  # boundary: plug-ins raise what they like; a text may quote credentials
             raise KeyUnavailable(
-                f"the key manager of [key_manager] backend cannot be used ({type(err).__name__}); see castellan's options"
+                f"the key manager of [key_manager] backend cannot be used ({type(err).__name__}); see the options of "
+                f"castellan"
             ) from None
         return cls(manager, context)
 
@@ -74,8 +75,8 @@ class KeyManager:
             key = self._manager.get(self._context, name).get_encoded()
         except Exception as err:  # boundary: whatever a backend raises; a text may quote credentials or the answer
             raise KeyUnavailable(
-                f"the key manager does not give key {name} ({type(err).__name__}); check the id, [key_manager], and that "
-                f"it answers"
+                f"the key manager does not give key {name} ({type(err).__name__}); check the id, [key_manager], and "
+                f"that it answers"
             ) from None
         if not isinstance(key, bytes) or len(key) != KEY_BYTES:
             raise KeyUnavailable(f"key {name} of the key manager is no symmetric key of {KEY_BYTES * 8} bits")

@@ -2,8 +2,9 @@
 """Encrypting what is stored anew, under the key and in the format that write now, while services go on.
 
 Every encrypted column of every model is walked, a batch of rows at a time, in the order of the primary key. A row is
-written only if it still holds the text that was read, so that a change made meanwhile is never overwritten; whoever made
-it has sealed it himself. What is current already is not read at all: an interrupted run is continued by the next one.
+written only if it still holds the text that was read, so that a change made meanwhile is never overwritten; whoever
+made it has sealed it himself. What is current already is not read at all: an interrupted run is continued by the next
+one.
 """
 
 from collections import Counter

@@ -60,7 +60,7 @@ class Sealed:
 class EncryptedJSON(sa.TypeDecorator[Sealed]):
     """A JSON value encrypted with a key-encryption key and bound to its row.
 
-    A column type never sees the row of its value, so that it neither seals nor opens: it takes and gives :class:`Sealed`
+    A column type never sees the row of its value, so it neither seals nor opens: it takes and gives :class:`Sealed`
     and refuses everything else. :func:`trove.db.sealed.seal` makes one of a plain value.
 
     :param name: ``table.column``, to which ciphertexts are bound; a test compares it with the real names.

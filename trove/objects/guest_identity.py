@@ -30,8 +30,8 @@ _ONE_TIME_KEY_BYTES = 32
 
 @ovo_base.VersionedObjectRegistry.register
 class GuestIdentity(base.TroveObject):
-    """One guest. ``keys`` is ``{"one_time": hex, "master": hex, "exchange": hex, "next": hex}``, each only while it is in
-    use; it never shows in ``repr``. ``exchange`` is the private half of an exchange for the key that follows, and
+    """One guest. ``keys`` is ``{"one_time": hex, "master": hex, "exchange": hex, "next": hex}``, each only while it is
+    in use; it never shows in ``repr``. ``exchange`` is the private half of an exchange for the key that follows, and
     ``next`` is that key."""
 
     # Version 1.0: Initial version

@@ -70,7 +70,9 @@ class AuthorityTest(base.UnitTestCase):
             self.assertEqual(
                 (is_authority, True, True), (constraints.value.ca, constraints.critical, usage.critical)
             )
-            self.assertEqual((is_authority, not is_authority), (usage.value.key_cert_sign, usage.value.digital_signature))
+            self.assertEqual(
+                (is_authority, not is_authority), (usage.value.key_cert_sign, usage.value.digital_signature)
+            )
             self.assertIsInstance(certificate.public_key(), ec.EllipticCurvePublicKey)
         key = serialization.load_pem_private_key(issued.key.encode(), None)
         self.assertEqual(leaf.public_key(), key.public_key())  # type: ignore[union-attr]

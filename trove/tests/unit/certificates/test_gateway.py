@@ -47,11 +47,12 @@ class GatewayTest(base.UnitTestCase):
         gateway.renew(self.conf())
         self.assertIsNotNone(gateway.renew(self.conf(guest_bus__gateway_tls_bind_host="192.0.2.1")))
         self.assertIsNone(gateway.renew(self.conf(guest_bus__gateway_tls_bind_host="192.0.2.1")))
-        self.assertIsNotNone(gateway.renew(self.conf(certificates__directory=str(self.directory / "other"))))
-        self.assertIsNone(gateway.renew(self.conf(certificates__directory=str(self.directory / "other"))))
-        self.assertIsNotNone(gateway.renew(self.conf(certificates__directory=str(self.directory / "other")), force=True))
+        other = self.conf(certificates__directory=str(self.directory / "other"))
+        self.assertIsNotNone(gateway.renew(other))
+        self.assertIsNone(gateway.renew(other))
+        self.assertIsNotNone(gateway.renew(other, force=True))
         self.file.write_text("damaged")
-        self.assertIsNotNone(gateway.renew(self.conf(certificates__directory=str(self.directory / "other"))))
+        self.assertIsNotNone(gateway.renew(other))
 
     def test_what_is_missing_is_named(self) -> None:
         for changes, words in (

@@ -53,9 +53,11 @@ class ManageGuestTest(base.UnitTestCase):
     def test_rotating_keys(self) -> None:
         guests = [self.world.enrolled() for _ in range(3)]
         self.world.guest()  # has no keys of its own
-        self.assertEqual((0, f"{guests[0].id}  asked\n1 asked, 0 cannot\n", ""), self.guest("rotate-keys", guests[0].id))
+        said = f"{guests[0].id}  asked\n1 asked, 0 cannot\n"
+        self.assertEqual((0, said, ""), self.guest("rotate-keys", guests[0].id))
         code, out, _ = self.guest("rotate-keys", "--all", "--pause", "0")
-        self.assertEqual((0, {guest.id for guest in guests}), (code, {line.split()[0] for line in out.splitlines()[:-1]}))
+        named = {line.split()[0] for line in out.splitlines()[:-1]}
+        self.assertEqual((0, {guest.id for guest in guests}), (code, named))
         self.assertEqual((0, "0 asked, 0 cannot\n", ""), self.guest("rotate-keys", "--all", "--older-than", "90"))
         for guest in guests:
             names = [item.command for item in guest.hear(self.world.outbox.envelopes_for(guest.id))]  # type: ignore[attr-defined]

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys from files and from castellan's manager in memory; ``functional/db/test_key_manager.py`` has Vault's driver."""
 
-import os
 import sys
 from unittest import mock
 

@@ -67,7 +67,8 @@ class Moved(base.UnitTestCase):
         with self.db.writer() as session:
             text = session.execute(sa.text("SELECT value FROM secrets WHERE id = :id"), {"id": self.mine}).scalar_one()
             self.assertNotIn("mine", text)
-            session.execute(sa.text("UPDATE secrets SET value = :text WHERE id = :id"), {"text": text, "id": self.other})
+            swap = sa.text("UPDATE secrets SET value = :text WHERE id = :id")
+            session.execute(swap, {"text": text, "id": self.other})
 
     def test_it_does_not_open_in_another_row(self) -> None:
         self.move()
