@@ -11,7 +11,7 @@ import datetime
 from sqlalchemy.orm import Session
 
 from trove.conductor import reports
-from trove.objects import guest_command
+from trove.objects import guest_command, guest_log
 from trove.objects.guest_identity import GuestIdentity
 
 #: Symbol of a command whose guest will never say what has become of it.
@@ -28,6 +28,7 @@ def revoke(session: Session, signals: reports.Signals, instance_id: str, now: da
     :raises GuestNotFound: when there is no such guest.
     """
     GuestIdentity.get(session, instance_id, for_update=True).revoke(session)
+    guest_log.close_all(session, instance_id)  # a ticket needs no key
     wake: list[str] = []
     for command_id in guest_command.unsettled(session, instance_id):
         if guest_command.withdraw(session, command_id, now):

@@ -153,6 +153,15 @@ def close(session: orm.Session, instance_id: str, name: str, ticket_id: str) -> 
     session.execute(sa.update(_TABLE).where(*where).values(ticket_id=None, ticket_hash=None))
 
 
+def close_all(session: orm.Session, instance_id: str) -> None:
+    """Accept no more uploads of an instance's guest."""
+    query = sa.select(_TABLE.c.name, _TABLE.c.ticket_id)
+    for name, ticket_id in session.execute(
+        query.where(_TABLE.c.instance_id == instance_id, _TABLE.c.ticket_id.is_not(None))
+    ).all():
+        close(session, instance_id, name, ticket_id)
+
+
 def admitted(
     session: orm.Session, instance_id: str, ticket_id: str, secret: str, now: datetime.datetime
 ) -> LogRow | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import trove.conf
 from trove.common import clock, ids
+from trove.conductor import revocation
 from trove.conductor.gateway import Gateway
 from trove.conductor.uploads import Uploads
 from trove.guestbus import upload_client
@@ -99,6 +100,14 @@ class UploadsTest(base.FunctionalTestCase):
         self.assertNotIn("s3cret", self.logs.text())
         # Who asks without a ticket may be anybody, as often as they like.
         self.assertEqual(1, self.logs.text().count("no such ticket"))
+
+    def test_a_revoked_guest_uploads_nothing_more(self) -> None:
+        self.assertEqual(204, self.put().status)
+        self.world.guest(self.instance_id)
+        with self.world.db.writer() as session:
+            revocation.revoke(session, self.world.store, self.instance_id, self.world.db.now(session))
+        self.assertEqual(403, self.put(b"c\n", before="p:1", after="p:2").status)
+        self.assertEqual([b"a\nb\n"], self.stored())
 
     def test_too_much(self) -> None:
         self.ticket = self.issue(limit=6000)  # an object counts for at least 4096

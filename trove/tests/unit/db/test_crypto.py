@@ -3,6 +3,7 @@ import base64
 import os
 
 import fixtures
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from trove.db import crypto
 from trove.db.crypto import DecryptionFailed, KeyEncryptionKey, Keyring, Place
@@ -82,6 +83,12 @@ class Former(base.UnitTestCase):
     def test_a_text_of_the_former_release_still_opens(self) -> None:
         sealed = "CQkJCQkJCQkJCQkJw3RpUunLubA8Hx1l7vioH386e4f1"
         self.assertEqual(b"plain", Keyring(KeyEncryptionKey(bytes(range(32)))).open(sealed, PLACE))
+
+    def test_the_former_release_opens_what_is_written_until_it_is_told_otherwise(self) -> None:
+        key = os.urandom(32)
+        raw = base64.b64decode(Keyring(KeyEncryptionKey(key), version=1).seal(b"plain", PLACE), validate=True)
+        # As that release does it.
+        self.assertEqual(b"plain", AESGCM(key).decrypt(raw[:12], raw[12:], b"a.b"))
 
     def test_only_known_formats_are_written(self) -> None:
         self.assertRaises(ValueError, Keyring, KeyEncryptionKey(bytes(32)), version=3)

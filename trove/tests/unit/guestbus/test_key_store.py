@@ -23,6 +23,10 @@ class FileKeyStoreTest(base.UnitTestCase):
         self.assertEqual(0o600, stat.S_IMODE(self.path.stat().st_mode))
         self.assertEqual([self.path], list(self.path.parent.iterdir()))
 
+    def test_a_file_of_a_release_without_rotation(self) -> None:
+        self.path.write_text(f'{{"boot":3,"generation":1,"master":"{"ab" * 32}","confirmed":true,"heard_at":5}}')
+        self.assertEqual(STATE, self.store.load())
+
     def test_what_a_crash_left_is_no_obstacle(self) -> None:
         self.path.with_name("keys.new").write_text("half a st")
         self.store.save(STATE)
