@@ -76,21 +76,21 @@ def rotate(db: Database, args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 1
-    broken: list[str] = []
+    broken = 0
     for column in rotation.columns():
         looked = written = 0
         for batch in rotation.batches(db, column, args.batch_size):
             looked, written = looked + batch.looked, written + batch.written
-            broken += batch.broken
+            for reason in batch.broken[: max(0, _NAMED - broken)]:
+                print(f"error: {reason}", file=sys.stderr)
+            broken += len(batch.broken)
             if batch.position is not None:
                 print(f"{column.label}: {written} encrypted anew so far", flush=True)
                 if args.pause > 0:
                     clock.sleep(args.pause)
         print(f"{column.label}: {written} encrypted anew", flush=True)
-    for reason in broken[:_NAMED]:
-        print(f"error: {reason}", file=sys.stderr)
-    if len(broken) > _NAMED:
-        print(f"error: {len(broken) - _NAMED} more do not open", file=sys.stderr)
+    if broken > _NAMED:
+        print(f"error: {broken - _NAMED} more do not open", file=sys.stderr)
     with db.reader() as session:
         uses = rotation.uses(session)
     for line in _conclusions(keyring, uses):

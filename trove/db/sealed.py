@@ -31,6 +31,8 @@ def seal(table: sa.Table, values: Mapping[str, Any], key: Mapping[str, Any] | No
     :raises KeyError: when the primary key is not known.
     """
     encrypted = columns(table)
+    if not encrypted:
+        return dict(values)
     return {
         name: seal_value(table, name, key or values, value) if name in encrypted and value is not None else value
         for name, value in values.items()
@@ -44,6 +46,8 @@ def reveal(table: sa.Table, row: Mapping[str, Any]) -> dict[str, Any]:
     :raises DecryptionFailed: when a value was not sealed for this row and column, or its key is not configured.
     """
     encrypted = columns(table)
+    if not encrypted:
+        return dict(row)
     return {
         name: open_value(table, name, row, value) if name in encrypted and value is not None else value
         for name, value in row.items()

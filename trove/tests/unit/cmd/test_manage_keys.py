@@ -9,6 +9,7 @@ from trove.common import ids
 from trove.db import crypto, key_source
 from trove.db.api import Database
 from trove.objects import secret
+from trove.tests.fixtures.clock import ManualClock
 from trove.tests.unit.cmd import case
 
 
@@ -56,15 +57,22 @@ class ManageKeysTest(case.ManageCase):
         self.configure(self.paths[0])
         self.assertIn(f"Key {self.ids[1]} is needed and not configured.", self.done("keys", "status"))
 
+    def test_it_pauses_between_batches(self) -> None:
+        self.put(5)
+        self.configure(self.paths[1], self.paths[0])
+        hands = self.useFixture(ManualClock())
+        self.done("keys", "rotate", "--batch-size", "2", "--pause", "7")
+        self.assertEqual([7.0, 7.0], hands.pauses)
+
     def test_the_former_format_is_not_left_by_accident(self) -> None:
         self.assertIn("set [security] ciphertext_version to 2", self.refused("keys", "rotate"))
 
     def test_what_does_not_open_ends_in_an_error_and_shows_nothing(self) -> None:
-        self.put(1)
+        self.put(25)
         self.configure(self.paths[1])
-        code, out, err = self.manage("keys", "rotate", "--pause", "0")
-        self.assertEqual(1, code)
-        self.assertIn("'secrets.value' in row", err)
+        code, out, err = self.manage("keys", "rotate", "--pause", "0", "--batch-size", "3")
+        self.assertEqual((1, 20), (code, err.count("'secrets.value' in row")))
+        self.assertIn("5 more do not open", err)
         self.assertIn("keep every key", out)
         for path in self.paths:
             self.assertNotIn(path.read_text().strip(), out + err)
