@@ -7,6 +7,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields, fixture
 
 from trove import objects
+from trove.db import models
 from trove.objects import base
 from trove.objects.guest_identity import GuestIdentity
 from trove.tests import base as test_base
@@ -96,6 +97,7 @@ class Newer(base.TroveObject):
     """An object whose version before the present one knew capital letters only."""
 
     VERSION = "1.10"
+    model = models.Flavor
     fields = {"name": fields.StringField(), "ram": fields.IntegerField()}
 
     def obj_make_compatible(self, primitive: dict[str, Any], target_version: str) -> None:
