@@ -106,7 +106,11 @@ class TroveObject(ovo_base.VersionedObject):
         if oldest is not None and version_key(oldest) < version_key(self.VERSION):
             # A field that the older release does not have is a column that it does not read.
             self.obj_make_compatible(values, oldest)
-        return sealed.seal(self.table(), values, self._key())
+        table = self.table()
+        if not sealed.columns(table):
+            return values
+        key = {part.name: getattr(self, part.name) for part in table.primary_key if self.obj_attr_is_set(part.name)}
+        return sealed.seal(table, values, key)
 
     def assign(self, columns: Mapping[str, Any]) -> None:
         """Assign several fields; the names are written in our code, never received.
@@ -124,10 +128,6 @@ class TroveObject(ovo_base.VersionedObject):
         self.assign(values)
         session.execute(insert_into(self.table()), self.column_values())
         self.obj_reset_changes()
-
-    def _key(self) -> dict[str, Any]:
-        names = (column.name for column in self.table().primary_key)
-        return {name: getattr(self, name) for name in names if self.obj_attr_is_set(name)}
 
     def __repr__(self) -> str:  # the inherited one prints every field, and some are secret
         keys = [c.name for c in self.table().primary_key]
