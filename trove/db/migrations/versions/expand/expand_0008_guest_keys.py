@@ -6,8 +6,8 @@ from alembic import op
 
 from trove.db.types import UTCDateTime
 
-revision = "expand_0009"
-down_revision = "expand_0006"
+revision = "expand_0008"
+down_revision = "expand_0007"
 branch_labels = None
 depends_on = None
 
