@@ -151,8 +151,9 @@ class Engine:
             epoch=run.epoch,
             outputs={step.name: step.output for step in run.steps.values() if step.output is not None},
             cancel=cancel,
-            signal=Signal(row.signal, run.signals[row.signal]) if arrived and row.signal is not None else None,
+            signal=Signal(row.signal, run.signals[row.signal].payload) if arrived and row.signal is not None else None,
             timed_out=transitions.timed_out(run, row),
+            waited=transitions.waited(run, row),
             error=run.error,
         )
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from trove.common import exception
-from trove.workflow import rows
+from trove.workflow import claims, rows
 from trove.workflow.model import FINAL, State, StepState
 
 _W, _STEP = rows.WORKFLOWS, rows.STEPS
@@ -40,6 +40,7 @@ class Operation:
 
     :ivar progress: 0 to 100, over all steps; 0 again as far as they were undone.
     :ivar steps: in order; empty until a worker has begun.
+    :ivar deadline: ``None`` while it is queued behind another one: its time begins when that has ended.
     :ivar error_message: one sentence for the user; details are the operator's.
     """
 
@@ -63,7 +64,7 @@ class Listing:
 
     def active(self, session: Session, claim: str) -> Operation | None:
         """Return the workflow that holds ``claim``."""
-        return _first(_operations(session, sa.select(_W).where(_W.c.claim_key == claim)))
+        return _first(_operations(session, claims.held_by(claim)))
 
     def successors(self, session: Session, workflow_id: str, *, lock: bool = False) -> list[Operation]:
         """Return the workflows that are queued behind another one and have not started, in their order.
@@ -126,7 +127,8 @@ class Listing:
         return [dict(row) for row in session.execute(query).mappings()]
 
     def describe(self, session: Session, workflow_id: str) -> dict[str, Any]:
-        """Return a whole row with its ``steps``, for the operator.
+        """Return a whole row with its ``claims``, ``steps`` and, of each workflow that it has started, some
+        ``children``, for the operator.
 
         :raises OperationNotFound: when there is none.
         """
@@ -134,7 +136,19 @@ class Listing:
         if row is None:
             raise OperationNotFound()
         steps = sa.select(_STEP).where(_STEP.c.workflow_id == workflow_id).order_by(_STEP.c.position)
-        return {**row, "steps": [dict(step) for step in session.execute(steps).mappings()]}
+        return {
+            **row,
+            "claims": row["claims"] or [key for key in (row["claim_key"] or row["wanted_claim"],) if key is not None],
+            "steps": [dict(step) for step in session.execute(steps).mappings()],
+            "children": self.children(session, workflow_id),
+        }
+
+    def children(self, session: Session, workflow_id: str) -> list[dict[str, Any]]:
+        """Return of each workflow that another one has started what tells how it stands, in the order of their
+        resources."""
+        names = ("id", "kind", "resource_id", "state", "cancel_requested_at", "error_symbol", "error_message")
+        query = sa.select(*[_W.c[name] for name in names]).where(_W.c.parent_id == workflow_id)
+        return [dict(row) for row in session.execute(query.order_by(_W.c.resource_id, _W.c.id)).mappings()]
 
 
 def _first(operations: list[Operation]) -> Operation | None:
@@ -163,12 +177,14 @@ def _operation(row: Mapping[Any, Any], step_rows: list[Mapping[Any, Any]]) -> Op
                 began = step.started_at or row["updated_at"]
                 steps[i] = OperationStep(step.name, StepState.RUNNING.value, step.progress, began, None, step.attempt)
                 break
+    queued = row["state"] == State.QUEUED.value and row["wake_at"] is None
     progress = 100 if row["state"] == State.SUCCEEDED.value else sum(s.progress for s in steps) // max(len(steps), 1)
-    own = ("id", "kind", "resource_id", "state", "created_at", "updated_at", "finished_at", "deadline", "error_symbol")
+    own = ("id", "kind", "resource_id", "state", "created_at", "updated_at", "finished_at", "error_symbol")
     return Operation(
         **{name: row[name] for name in own},
         progress=progress,
         steps=tuple(steps),
         cancel_requested=row["cancel_requested_at"] is not None,
+        deadline=None if queued else row["deadline"],
         error_message=row["error_message"],
     )

@@ -146,6 +146,7 @@ class StepContext:
     :ivar outputs: outputs of the completed steps, by step name.
     :ivar token: an id made once per step, the same on every attempt; for idempotency keys.
     :ivar epoch: fencing number of the lease, for commands to guests.
+    :ivar waited: seconds since the step, or its undo, first began; 0 the first time. For pauses that grow.
     :ivar error: when undoing or ending: why the flow failed.
     :ivar memo: for what the functions that a step calls want to remember during this one run of it.
     """
@@ -166,6 +167,7 @@ class StepContext:
     cancel: CancelToken
     signal: Signal | None = None
     timed_out: bool = False
+    waited: float = 0.0
     error: Failed | None = None
     writes: list[Callable[[Session], None]] = field(default_factory=list)
     calls: list[Callable[[], None]] = field(default_factory=list)
@@ -219,9 +221,10 @@ class Flow:
     :ivar on_success: called in the transaction that ends the workflow as SUCCEEDED.
     :ivar on_reverted: the same for REVERTED; ``ctx.error`` says why (symbol ``workflow.cancelled`` after a cancel).
     :ivar on_parked: the same for PARKED.
-    :ivar timeout: seconds from creation after which the workflow counts as failed (before the pivot) or is parked
-        (after it). The deadline is set when the workflow is submitted, from :class:`trove.domain.operations.Kind`, so
-        both must say the same.
+    :ivar timeout: seconds, from when the workflow is due, after which it counts as failed (before the pivot) or is
+        parked (after it). The deadline is set from :class:`trove.domain.operations.Kind`, so both must say the same.
+    :ivar undo_timeout: seconds, from when the workflow begins to unwind, after which it is parked, so that an operator
+        hears of it and a deletion that waits behind it goes on.
     :ivar max_attempts: attempts of one step before it counts as failed or is parked.
     """
 
@@ -233,10 +236,14 @@ class Flow:
     on_parked: Hook
     pivot: str | None = None
     timeout: float = 3600.0
+    undo_timeout: float = 1800.0
     max_attempts: int = 10
 
 
 FROM_START = "<start>"
+
+#: Signal to a workflow that one of its children has ended.
+CHILD_ENDED = "child-ended"
 
 
 class LeaseLost(Exception):
@@ -246,6 +253,7 @@ class LeaseLost(Exception):
 class ClaimHeld(Exception):
     """Another workflow is active on the same resource.
 
+    :ivar claim_key: the first of the wanted claims that it holds.
     :ivar workflow_id: that workflow.
     """
 

@@ -8,7 +8,7 @@ import datetime
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from trove.workflow.model import Failed, State, StepState
 
@@ -33,7 +33,15 @@ class StepRecord:
     progress: int = 0
     error: str | None = None
     started_at: datetime.datetime | None = None
+    undo_started_at: datetime.datetime | None = None
     finished_at: datetime.datetime | None = None
+
+
+class Arrived(NamedTuple):
+    """A signal that has arrived: the id of its row and what it says."""
+
+    id: str
+    payload: Mapping[str, Any]
 
 
 @dataclass
@@ -43,8 +51,9 @@ class Run:
     :ivar owner: the worker that holds it; ``None`` once it has let go.
     :ivar error: why it unwinds or was parked; ``None`` while all is well.
     :ivar planned: whether the step rows are in the database yet.
-    :ivar signals: payloads of the signals that have arrived, by name.
-    :ivar consumed: names of the signals used by the steps that the current checkpoint records.
+    :ivar signals: the signals that have arrived, by name.
+    :ivar consumed: ids of the signals used by the steps that the current checkpoint records.
+    :ivar undo_deadline: when an undo that has not ended is given up; ``None`` while nothing is undone.
     """
 
     id: str
@@ -64,10 +73,12 @@ class Run:
     epoch: int
     ttl: float
     now: datetime.datetime
+    parent_id: str | None = None
+    undo_deadline: datetime.datetime | None = None
     error: Failed | None = None
     planned: bool = False
     steps: dict[str, StepRecord] = field(default_factory=dict)
-    signals: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    signals: dict[str, Arrived] = field(default_factory=dict)
     consumed: tuple[str, ...] = ()
 
     def draft(self, now: datetime.datetime) -> "Run":

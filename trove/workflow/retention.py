@@ -2,10 +2,10 @@
 """Removing workflows and guest commands that have ended and were kept long enough.
 
 What anything live refers to is never removed, however old it is: a workflow that has not ended, one that such a
-workflow was queued behind, the last workflow of an instance that exists (which is the first that its operations show),
-a command that is not final, a command of a workflow that has not ended. An ended workflow stays so, and so does a
-deleted instance, hence what may be removed now may be removed later, and sweeps of several processes do no harm to each
-other.
+workflow was queued behind or has started, the last workflow of an instance that exists (which is the first that its
+operations show), a command that is not final, a command of a workflow that has not ended. An ended workflow stays so,
+and so does a deleted instance, hence what may be removed now may be removed later, and sweeps of several processes do
+no harm to each other.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,7 @@ from trove.objects.instance import Instance
 from trove.workflow import rows
 from trove.workflow.model import FINAL
 
-_W, _STEP, _SIGNAL = rows.WORKFLOWS, rows.STEPS, rows.SIGNALS
+_W, _STEP, _SIGNAL, _CLAIM = rows.WORKFLOWS, rows.STEPS, rows.SIGNALS, rows.CLAIMS
 _COMMAND, _INSTANCE = GuestCommand.table(), Instance.table()
 _HAS_ENDED = _W.c.state.in_([state.value for state in FINAL])
 
@@ -40,7 +40,7 @@ _NEWEST = (
 
 def sweep_workflows(session: Session, page: retention.Page) -> retention.Swept:
     """Remove workflows that ended before ``page.before``, with their steps and signals."""
-    found, position = retention.old(session, _W.c.finished_at, [_W.c.id], page, _W.c.resource_id)
+    found, position = retention.old(session, _W.c.finished_at, [_W.c.id], page, _W.c.resource_id, _W.c.parent_id)
     # One statement for each reason to stay: of all in one, PostgreSQL would make joins that read whole tables.
     live = _those(session, sa.select(_INSTANCE.c.id).where(_INSTANCE.c.deleted.is_(sa.false())), _INSTANCE.c.id,
                   {row.resource_id for row in found})  # fmt: skip
@@ -48,10 +48,13 @@ def sweep_workflows(session: Session, page: retention.Page) -> retention.Swept:
                   {row.id for row in found if row.resource_id in live})  # fmt: skip
     awaited = _those(session, sa.select(_W.c.after_id).where(sa.not_(_HAS_ENDED)), _W.c.after_id,
                      {row.id for row in found} - last)  # fmt: skip
-    going = sorted({row.id for row in found} - last - awaited)
+    active = _those(session, sa.select(_W.c.id).where(sa.not_(_HAS_ENDED)), _W.c.id,
+                    {row.parent_id for row in found} - {None})  # fmt: skip
+    of_active = {row.id for row in found if row.parent_id in active}
+    going = sorted({row.id for row in found} - last - awaited - of_active)
     removed = len(going)
     if going and not page.dry:
-        for table in (_SIGNAL, _STEP):
+        for table in (_SIGNAL, _STEP, _CLAIM):
             session.execute(sa.delete(table).where(table.c.workflow_id.in_(going)))
         removed = rows.matched(session, sa.delete(_W).where(_W.c.id.in_(going), _HAS_ENDED))
     return retention.Swept(len(found), removed, position)

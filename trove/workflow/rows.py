@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from trove.common import redact
 from trove.db import models
 from trove.workflow.model import Failed, State, StepState
-from trove.workflow.records import Run, StepRecord
+from trove.workflow.records import Arrived, Run, StepRecord
 
 WORKFLOWS = cast(sa.Table, models.Workflow.__table__)
 STEPS = cast(sa.Table, models.WorkflowStep.__table__)
 SIGNALS = cast(sa.Table, models.WorkflowSignal.__table__)
+CLAIMS = cast(sa.Table, models.WorkflowClaim.__table__)
 
 _W, _STEP, _SIGNAL = WORKFLOWS, STEPS, SIGNALS
 _MESSAGE_MAX = 255
@@ -32,7 +33,7 @@ _SAVE_STEP = sa.update(_STEP).where(_STEP.c.workflow_id == sa.bindparam("key"), 
 _STEP_COLUMNS = tuple(column.name for column in _STEP.columns)
 _STEPS_OF = sa.select(_STEP).where(_STEP.c.workflow_id == sa.bindparam("key"))
 _ARRIVALS = (
-    sa.select(_W.c.cancel_requested_at, _SIGNAL.c.name, _SIGNAL.c.payload)
+    sa.select(_W.c.cancel_requested_at, _SIGNAL.c.id, _SIGNAL.c.name, _SIGNAL.c.payload)
     .select_from(_W.outerjoin(_SIGNAL, _SIGNAL.c.workflow_id == _W.c.id))
     .where(_W.c.id == sa.bindparam("key"))
 )
@@ -51,7 +52,7 @@ def load(session: Session, workflow_id: str, ttl: float, now: datetime.datetime)
     steps = {step["name"]: StepRecord(**_step_fields(step)) for step in found}
     same = ("id", "resource_type", "resource_id", "project_id", "request_id", "inputs", "cursor", "wake_at", "deadline")
     run = Run(
-        **{name: row[name] for name in (*same, "kind", "owner", "epoch")},
+        **{name: row[name] for name in (*same, "kind", "owner", "epoch", "parent_id", "undo_deadline")},
         version=row["kind_version"],
         state=State(row["state"]),
         cancel_requested=False,
@@ -70,7 +71,7 @@ def read_arrivals(session: Session, run: Run) -> None:
     """Take up the signals and the cancel request that are there by now."""
     rows = session.execute(_ARRIVALS, {"key": run.id}).all()
     run.cancel_requested = rows[0].cancel_requested_at is not None
-    run.signals = {row.name: row.payload or {} for row in rows if row.name is not None}
+    run.signals = {row.name: Arrived(row.id, row.payload or {}) for row in rows if row.name is not None}
 
 
 def save(session: Session, fence: Run, run: Run, **ending: Any) -> bool:
@@ -92,13 +93,13 @@ def save_steps(session: Session, before: Run, run: Run) -> None:
                 del values["name"]
                 session.execute(_SAVE_STEP, {"key": run.id, "step": name, **values})
     if run.consumed:
-        session.execute(sa.delete(_SIGNAL).where(_SIGNAL.c.workflow_id == run.id, _SIGNAL.c.name.in_(run.consumed)))
+        session.execute(sa.delete(_SIGNAL).where(_SIGNAL.c.id.in_(run.consumed)))
 
 
 def workflow_columns(run: Run) -> dict[str, Any]:
     """Return what a checkpoint writes to the workflow's own row."""
     lease = run.now + datetime.timedelta(seconds=run.ttl) if run.owner is not None else None
-    own = {name: getattr(run, name) for name in ("cursor", "wake_at", "owner")}
+    own = {name: getattr(run, name) for name in ("cursor", "wake_at", "owner", "undo_deadline")}
     return {**own, "state": run.state.value, "lease_until": lease, "updated_at": run.now, **error_columns(run.error)}
 
 

@@ -18,7 +18,7 @@ Guarantees, the same on SQLite, MySQL/MariaDB and PostgreSQL (all at READ COMMIT
 
 import datetime
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, ParamSpec, TypedDict, TypeVar, Unpack, cast
+from typing import Any, NotRequired, ParamSpec, TypedDict, TypeVar, Unpack, cast
 
 import sqlalchemy as sa
 from oslo_db import api as db_api
@@ -28,12 +28,15 @@ from sqlalchemy.orm import Session
 from trove.common import exception, ids
 from trove.db import api
 from trove.domain import operations
+from trove.workflow import claims as claim_rows
 from trove.workflow import listing, rows, transitions
-from trove.workflow.model import FINAL, ClaimHeld, Failed, LeaseLost, State, StepState
+from trove.workflow.model import CHILD_ENDED, FINAL, ClaimHeld, Failed, LeaseLost, State, StepState
 from trove.workflow.records import Run
 
 _W, _STEP, _SIGNAL = rows.WORKFLOWS, rows.STEPS, rows.SIGNALS
 _FINAL = [state.value for state in FINAL]
+#: How often taking several claims is tried again when another transaction has taken one of them meanwhile.
+_TRIES = 5
 
 # UPDATE workflows SET owner, epoch = epoch + 1, lease_until, state = RUNNING
 #  WHERE id AND wake_at <= now AND (owner IS NULL OR lease_until < now) AND (kind, kind_version) IN known
@@ -77,6 +80,7 @@ class Work(TypedDict):
     """What is to be done, for whom.
 
     :ivar inputs: JSON without secrets.
+    :ivar parent_id: the workflow that starts this one, see :mod:`trove.workflow.fan_out`.
     """
 
     kind: operations.Kind
@@ -85,6 +89,7 @@ class Work(TypedDict):
     project_id: str
     request_id: str | None
     inputs: Mapping[str, Any]
+    parent_id: NotRequired[str]
 
 
 class Store(listing.Listing):
@@ -103,6 +108,7 @@ class Store(listing.Listing):
         session: Session,
         *,
         claim: str | None = None,
+        claims: Sequence[str] = (),
         after: str | None = None,
         workflow_id: str | None = None,
         **work: Unpack[Work],
@@ -111,19 +117,18 @@ class Store(listing.Listing):
 
         :param work: see :class:`Work`.
         :param claim: key that no other active workflow may hold, see :func:`trove.domain.operations.instance_claim`.
-        :param after: id of a workflow that must have ended before; the claim is taken over then. If it has ended
-            already (or is not known any more) the new one is due at once.
-        :raises ClaimHeld: when another workflow holds the claim; the session remains usable.
+        :param claims: more of them; the workflow gets all or none. While processes of the former release run, at most
+            one in all: they see no others.
+        :param after: id of a workflow that must have ended before; the claims are taken then. If it has ended already
+            (or is not known any more) the new one is due at once.
+        :raises ClaimHeld: when another workflow holds one of the claims; the session remains usable.
         """
         now, kind = self.db.now(session), work["kind"]
-        blocked = False
-        if after is not None:
-            state = session.execute(
-                sa.select(_W.c.state).where(_W.c.id == after).with_for_update()
-            ).scalar_one_or_none()
-            blocked = state is not None and state not in _FINAL
-        if claim is not None and not blocked and (holder := self._holder(session, claim)) is not None:
-            raise ClaimHeld(claim, holder)
+        keys = sorted({*claims, *([] if claim is None else [claim])})
+        blocked = after is not None and self._lock_active(session, after)
+        if not blocked and (held := claim_rows.holder(session, keys)) is not None:
+            raise ClaimHeld(*held)
+        only = keys[0] if len(keys) == 1 else None
         row = {
             "id": workflow_id or ids.new_id(),
             **work,
@@ -131,12 +136,15 @@ class Store(listing.Listing):
             "kind_version": kind.version,
             "inputs": dict(work["inputs"]),
             "after_id": after,
-            "claim_key": None if blocked else claim,
-            "wanted_claim": claim if blocked else None,
+            "claims": keys or None,
+            "claim_key": None if blocked else only,
+            "wanted_claim": only if blocked else None,
             "state": State.QUEUED.value,
             "cursor": 0,
             "epoch": 0,
             "wake_at": None if blocked else now,
+            "timeout": kind.timeout,
+            # Of a queued one only for the former release, which sets no other when it starts it.
             "deadline": now + datetime.timedelta(seconds=kind.timeout),
             "created_at": now,
             "updated_at": now,
@@ -144,18 +152,24 @@ class Store(listing.Listing):
         try:
             with session.begin_nested():
                 session.execute(sa.insert(_W).values(row))
+                if not blocked:
+                    claim_rows.take(session, str(row["id"]), keys)
         except db_exception.DBDuplicateEntry as err:
-            if claim is None or (holder := self._holder(session, claim)) is None:
+            if (held := claim_rows.holder(session, keys)) is None:
                 raise
-            raise ClaimHeld(claim, holder) from err
+            raise ClaimHeld(*held) from err
         return str(row["id"])
 
-    def signal(self, session: Session, workflow_id: str, name: str, payload: Mapping[str, Any]) -> bool:
+    def signal(
+        self, session: Session, workflow_id: str, name: str, payload: Mapping[str, Any], *, renew: bool = False
+    ) -> bool:
         """Deliver a signal, once per workflow and name until it is consumed, and make the workflow due if it waits for
         it.
 
         A signal that nobody waits for yet is kept; one for a workflow that has ended, or is not known, is dropped.
 
+        :param renew: replace one that has not been consumed. A step that was given that one, and consumes it with its
+            checkpoint, is given this one afterwards.
         :returns: whether the workflow is still active, so that a wake hint makes sense.
         """
         now = self.db.now(session)
@@ -164,6 +178,8 @@ class Store(listing.Listing):
         if not rows.matched(session, sa.update(_W).where(mine, _W.c.state.not_in(_FINAL)).values(updated_at=now)):
             return False
         same = (_SIGNAL.c.workflow_id == workflow_id) & (_SIGNAL.c.name == name)
+        if renew:
+            session.execute(sa.delete(_SIGNAL).where(same))
         if session.execute(sa.select(_SIGNAL.c.id).where(same)).first() is None:
             row = {
                 "id": ids.new_id(),
@@ -189,20 +205,28 @@ class Store(listing.Listing):
 
     def signal_claim(self, session: Session, claim: str, name: str, payload: Mapping[str, Any]) -> str | None:
         """Deliver a signal to the workflow that holds ``claim``; return its id, or ``None`` when nobody holds it."""
-        holder = self._holder(session, claim)
-        return holder if holder is not None and self.signal(session, holder, name, payload) else None
+        held = claim_rows.holder(session, [claim])
+        if held is None or not self.signal(session, held.workflow_id, name, payload):
+            return None
+        return held.workflow_id
 
     def request_cancel(self, session: Session, workflow_id: str) -> bool:
         """Ask a workflow to unwind; past its pivot it goes on regardless. Return whether it is active and was not asked
-        before."""
-        now = self.db.now(session)
+        before.
+
+        Its children are asked when it unwinds, or has ended.
+        """
+        return bool(self._request_cancel(session, _W.c.id == workflow_id, self.db.now(session)))
+
+    @staticmethod
+    def _request_cancel(session: Session, which: sa.ColumnElement[bool], now: datetime.datetime) -> int:
         sleeping = _W.c.state == State.WAITING.value
         asked = (
             sa.update(_W)
-            .where(_W.c.id == workflow_id, _W.c.state.not_in(_FINAL), _W.c.cancel_requested_at.is_(None))
+            .where(which, _W.c.state.not_in(_FINAL), _W.c.cancel_requested_at.is_(None))
             .values(cancel_requested_at=now, updated_at=now, wake_at=sa.case((sleeping, now), else_=_W.c.wake_at))
         )
-        return bool(rows.matched(session, asked))
+        return rows.matched(session, asked)
 
     @staticmethod
     def amend(session: Session, workflow_id: str, more: Mapping[str, Any]) -> None:
@@ -222,7 +246,7 @@ class Store(listing.Listing):
         message: str = "The operation was abandoned.",
     ) -> bool:
         """End a workflow as REVERTED at once, without undoing anything and without its hooks; its worker, if any, is
-        fenced off.
+        fenced off. Those of its children that have not ended are asked to unwind, and do so by themselves.
 
         :param detail: for the operator.
         :param message: for the user.
@@ -245,7 +269,8 @@ class Store(listing.Listing):
             session, end.values(**ended, **free, epoch=_W.c.epoch + 1, updated_at=now, finished_at=now)
         ):
             return False
-        self._ended(session, workflow_id, now)
+        parent = session.execute(sa.select(_W.c.parent_id).where(_W.c.id == workflow_id)).scalar_one()
+        self._ended(session, workflow_id, parent, now)
         return True
 
     def retry(self, session: Session, workflow_id: str) -> bool:
@@ -253,10 +278,9 @@ class Store(listing.Listing):
         is not parked."""
         now = self.db.now(session)
         parked = (_W.c.id == workflow_id) & (_W.c.state == State.PARKED.value)
-        row = session.execute(sa.select(_W.c.created_at, _W.c.deadline).where(parked).with_for_update()).first()
+        row = session.execute(_LIMITS.where(parked).with_for_update()).first()
         if row is None:
             return False
-        deadline = row.deadline and now + (row.deadline - row.created_at)
         awaits = (_STEP.c.workflow_id == workflow_id) & (_STEP.c.state == StepState.WAITING.value)
         awaits &= _STEP.c.deadline.is_(None)  # see ParkUntil
         waiting = session.execute(sa.select(_STEP.c.name).where(awaits)).first() is not None
@@ -264,7 +288,7 @@ class Store(listing.Listing):
         session.execute(
             sa.update(_W)
             .where(parked)
-            .values(state="QUEUED", wake_at=now, updated_at=now, deadline=deadline, **fresh_error)
+            .values(state="QUEUED", wake_at=now, updated_at=now, deadline=_fresh_deadline(row, now), **fresh_error)
         )
         failed = (_STEP.c.workflow_id == workflow_id) & (_STEP.c.state == StepState.FAILED.value)
         fresh = {"state": StepState.PENDING.value, "attempt": 1, "deadline": None, "finished_at": None}
@@ -318,7 +342,7 @@ class Store(listing.Listing):
                 raise LeaseLost(f"workflow {run.id} is no longer held by {run.owner} with epoch {run.epoch}")
             rows.save_steps(session, run, draft)
             if ended:
-                self._ended(session, run.id, draft.now)
+                self._ended(session, run.id, run.parent_id, draft.now)
             else:
                 self._look_around(session, run, draft, settle)
             write(draft, session)
@@ -358,29 +382,61 @@ class Store(listing.Listing):
     @staticmethod
     def _unpark(session: Session, workflow_id: str, now: datetime.datetime) -> None:
         parked = (_W.c.id == workflow_id) & (_W.c.state == State.PARKED.value)
-        row = session.execute(sa.select(_W.c.created_at, _W.c.deadline).where(parked)).first()
+        row = session.execute(_LIMITS.where(parked)).first()
         if row is not None:  # with its whole time again: how long nobody could know is not its fault
-            deadline = row.deadline and now + (row.deadline - row.created_at)
-            on = {**rows.error_columns(None), "state": State.WAITING.value, "wake_at": now, "deadline": deadline}
-            session.execute(sa.update(_W).where(parked).values(on))
+            on = {"state": State.WAITING.value, "wake_at": now, "deadline": _fresh_deadline(row, now)}
+            session.execute(sa.update(_W).where(parked).values(**on, **rows.error_columns(None)))
 
     def _is_superseded(self, session: Session, workflow_id: str) -> bool:
         known = [operations.KINDS.get(item.kind) for item in self.successors(session, workflow_id)]
         return any(kind is not None and kind.supersedes for kind in known)
 
     @staticmethod
-    def _holder(session: Session, claim: str) -> str | None:
-        return session.execute(sa.select(_W.c.id).where(_W.c.claim_key == claim)).scalar_one_or_none()
+    def _lock_active(session: Session, workflow_id: str) -> bool:
+        """Lock a workflow, and tell whether it is known and has not ended."""
+        state = session.execute(sa.select(_W.c.state).where(_W.c.id == workflow_id).with_for_update())
+        return state.scalar_one_or_none() not in (None, *_FINAL)
 
-    def _ended(self, session: Session, workflow_id: str, now: datetime.datetime) -> None:
-        """In the transaction that ends a workflow: forget its signals and start its successors."""
+    def _ended(self, session: Session, workflow_id: str, parent_id: str | None, now: datetime.datetime) -> None:
+        """In the transaction that ends a workflow: forget its signals, give up its claims, start its successors, tell
+        its parent, and cancel what is left of its children."""
         session.execute(sa.delete(_SIGNAL).where(_SIGNAL.c.workflow_id == workflow_id))
+        claim_rows.release(session, workflow_id)
         waiting = (_W.c.after_id == workflow_id) & (_W.c.state == State.QUEUED.value) & _W.c.wake_at.is_(None)
-        queue = sa.select(_W.c.id, _W.c.wanted_claim).where(waiting).order_by(_W.c.created_at, _W.c.id)
-        for row in session.execute(queue).all():
-            start = {"claim_key": row.wanted_claim, "wanted_claim": None, "wake_at": now, "updated_at": now}
+        queue = _LIMITS.add_columns(_W.c.id, _W.c.claims, _W.c.wanted_claim).where(waiting)
+        for row in session.execute(queue.order_by(_W.c.created_at, _W.c.id)).all():
+            self._start(session, row, now)
+        self._request_cancel(session, _W.c.parent_id == workflow_id, now)
+        if parent_id is not None:
+            self.signal(session, parent_id, CHILD_ENDED, {}, renew=True)
+
+    @staticmethod
+    def _start(session: Session, row: Any, now: datetime.datetime) -> None:
+        """Start a successor with all its claims, or queue it behind another workflow that holds one of them."""
+        keys = row.claims or ([] if row.wanted_claim is None else [row.wanted_claim])
+        start = {"claim_key": row.wanted_claim, "wanted_claim": None, "wake_at": now, "updated_at": now}
+        mine = sa.update(_W).where(_W.c.id == row.id)
+        for _ in range(_TRIES):
             # Locked, so that it cannot end before this transaction has queued the successor behind it.
-            holder = sa.select(_W.c.id).where(_W.c.claim_key == row.wanted_claim).with_for_update()
-            other = session.execute(holder).scalar_one_or_none() if row.wanted_claim is not None else None
-            values = start if other is None else {"after_id": other}
-            session.execute(sa.update(_W).where(_W.c.id == row.id).values(values))
+            if (other := claim_rows.lock_holder(session, keys)) is not None:
+                session.execute(mine.values(after_id=other.workflow_id))
+                return
+            try:
+                with session.begin_nested():
+                    session.execute(mine.values(**start, deadline=_fresh_deadline(row, now)))
+                    claim_rows.take(session, row.id, keys)
+                return
+            except db_exception.DBDuplicateEntry:
+                continue
+        raise exception.StaleObject
+
+
+_LIMITS = sa.select(_W.c.timeout, _W.c.created_at, _W.c.deadline)
+
+
+def _fresh_deadline(row: Any, now: datetime.datetime) -> datetime.datetime | None:
+    """Return the deadline of a workflow that has its whole time from now on."""
+    if row.timeout is not None:
+        return now + datetime.timedelta(seconds=row.timeout)
+    # Submitted by the former release: how much time it had then.
+    return None if row.deadline is None else now + (row.deadline - row.created_at)

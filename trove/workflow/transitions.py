@@ -8,7 +8,9 @@ Invariants, from which the rest follows:
 * unwinding begins with the step at the cursor itself, whether it failed, waited or never ran as far as we know: a
   worker may have died after its effect and before its checkpoint;
 * once the pivot is completed nothing is undone any more, and before it nothing is parked but a failing undo and a step
-  whose outcome nobody knows; the signal that such a step awaits is what lets it go on.
+  whose outcome nobody knows; the signal that such a step awaits is what lets it go on;
+* ``undo_deadline`` is set while the workflow unwinds: an undo that waits for ever is parked then, and whatever waits
+  for the end of the workflow can go on.
 """
 
 import datetime
@@ -32,6 +34,7 @@ from trove.workflow.registry import Plan
 
 CANCELLED = Failed("workflow.cancelled", "The operation was cancelled.")
 TIMED_OUT = Failed("workflow.timed_out", "The operation did not finish in time.")
+UNDO_TIMED_OUT = Failed("workflow.undo_timed_out", "What was begun could not be undone in time.")
 STEP_ERROR = "workflow.step_error"
 _STEP_ERROR_MESSAGE = "The operation failed because of an internal error."
 
@@ -80,7 +83,9 @@ def begin(run: Run, plan: Plan) -> None:
         if passed_pivot(run, plan):
             run.error = None
         else:
-            run.state = State.UNWINDING
+            run.state, run.undo_deadline = State.UNWINDING, None
+    if run.state is State.UNWINDING and run.undo_deadline is None:
+        run.undo_deadline = _later(run, plan.flow.undo_timeout)
 
 
 def passed_pivot(run: Run, plan: Plan) -> bool:
@@ -91,7 +96,8 @@ def passed_pivot(run: Run, plan: Plan) -> bool:
 def interruption(run: Run, plan: Plan) -> Failed | None:
     """Return why the workflow must not run its next step, if so: cancelled (before the pivot only) or out of time."""
     if run.state is State.UNWINDING:
-        return None
+        late = run.undo_deadline is not None and run.undo_deadline <= run.now
+        return UNDO_TIMED_OUT if late else None
     if run.cancel_requested and not passed_pivot(run, plan):
         return CANCELLED
     return TIMED_OUT if run.deadline is not None and run.deadline <= run.now else None
@@ -102,6 +108,12 @@ def next_step(run: Run, plan: Plan) -> StepRecord | None:
     return next((row for row in _open(run, plan) if _is_due(run, row)), None)
 
 
+def waited(run: Run, row: StepRecord) -> float:
+    """Return the seconds since the step, or its undo, first began; 0 the first time."""
+    began = row.undo_started_at if run.state is State.UNWINDING else row.started_at
+    return 0.0 if began is None else max(0.0, (run.now - began).total_seconds())
+
+
 def timed_out(run: Run, row: StepRecord) -> bool:
     """Tell whether the step is run because its signal did not come in time."""
     waited = row.state is StepState.WAITING and row.signal is not None and row.signal not in run.signals
@@ -109,10 +121,14 @@ def timed_out(run: Run, row: StepRecord) -> bool:
 
 
 def interrupt(run: Run, plan: Plan, failure: Failed | None) -> None:
-    """Give the workflow up, if there is a reason: unwind before the pivot, park after it."""
+    """Give the workflow up, if there is a reason: unwind before the pivot, park after it; park what cannot be undone in
+    time."""
     if failure is None:
         return
-    if passed_pivot(run, plan):
+    if run.state is State.UNWINDING:
+        names = ", ".join(row.name for row in _open(run, plan))
+        _park(run, _then(run, failure, f"the undo of {names} did not end within {plan.flow.undo_timeout:g} seconds"))
+    elif passed_pivot(run, plan):
         _park(run, failure)
     else:
         _unwind(run, plan, failure)
@@ -124,10 +140,11 @@ def apply(
     """Record what a step (or its undo) answered and move on as far as that allows."""
     old = run.steps[name]
     row = replace(old, started_at=old.started_at or began)
+    if run.state is State.UNWINDING:
+        row = replace(row, undo_started_at=old.undo_started_at or began)
     if not isinstance(result, Raised):
         if old.signal is not None and old.signal in run.signals:
-            del run.signals[old.signal]
-            run.consumed += (old.signal,)
+            run.consumed += (run.signals.pop(old.signal).id,)
         row = replace(row, signal=None)
     match result:
         case Done(output):
@@ -181,9 +198,8 @@ def _wake_at(run: Run, plan: Plan) -> datetime.datetime | None:
     if interruption(run, plan) is not None:
         return run.now
     moments = [run.now if _is_due(run, row) else row.deadline or run.now for row in _open(run, plan)]
-    if run.deadline is not None and run.state is not State.UNWINDING:
-        moments.append(run.deadline)
-    return min(moments)
+    limit = run.undo_deadline if run.state is State.UNWINDING else run.deadline
+    return min(moments if limit is None else [*moments, limit])
 
 
 def _group(run: Run, plan: Plan) -> list[StepRecord]:
@@ -243,11 +259,18 @@ def _again(run: Run, plan: Plan, row: StepRecord, failure: Failed, delay: float)
         )
         return
     run.steps[row.name] = _failed(run, row, failure)
-    if run.error is not None:  # the undo failed: keep the cause, add the consequence
-        cause, then = run.error.detail or run.error.message, failure.detail or failure.message
-        _park(run, replace(run.error, detail=f"{cause}; then the undo of {row.name} failed: {then}"))
+    if run.error is not None:
+        text = failure.detail or failure.message
+        _park(run, _then(run, failure, f"the undo of {row.name} failed: {text}"))
     else:
         interrupt(run, plan, failure)
+
+
+def _then(run: Run, failure: Failed, consequence: str) -> Failed:
+    """Return why the workflow was given up, which the failure of its undo does not hide."""
+    if run.error is None:
+        return replace(failure, detail=consequence)
+    return replace(run.error, detail=f"{run.error.detail or run.error.message}; then {consequence}")
 
 
 def _park(run: Run, failure: Failed) -> None:
@@ -255,7 +278,7 @@ def _park(run: Run, failure: Failed) -> None:
 
 
 def _unwind(run: Run, plan: Plan, failure: Failed) -> None:
-    run.state, run.error = State.UNWINDING, failure
+    run.state, run.error, run.undo_deadline = State.UNWINDING, failure, _later(run, plan.flow.undo_timeout)
     _start_undo(run, plan)
 
 

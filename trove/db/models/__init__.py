@@ -13,7 +13,7 @@ from trove.db.models.quota import QuotaLimit, QuotaUsage
 from trove.db.models.reconciliation import ProviderFinding, Reconciliation
 from trove.db.models.secret import Secret
 from trove.db.models.service import Service
-from trove.db.models.workflow import Workflow, WorkflowSignal, WorkflowStep
+from trove.db.models.workflow import Workflow, WorkflowClaim, WorkflowSignal, WorkflowStep
 
 __all__ = [
     "Base",
@@ -47,6 +47,7 @@ __all__ = [
     "VersionAssociation",
     "VolumeType",
     "Workflow",
+    "WorkflowClaim",
     "WorkflowSignal",
     "WorkflowStep",
 ]

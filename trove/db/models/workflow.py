@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Durable workflows; only :mod:`trove.workflow.store` reads or writes these tables."""
+"""Durable workflows; only :mod:`trove.workflow` reads or writes these tables."""
 
 from typing import Any
 
@@ -19,6 +19,7 @@ class Workflow(base.Base):
         sa.Index("ix_workflows_wake_at", "wake_at"),
         sa.Index("ix_workflows_owner", "owner"),
         sa.Index("ix_workflows_after_id", "after_id"),
+        sa.Index("ix_workflows_parent_id", "parent_id"),
         sa.Index("ix_workflows_resource_id_created_at", "resource_id", "created_at"),
         # Serves retention: WHERE finished_at < ? ORDER BY finished_at, id.
         sa.Index("ix_workflows_finished_at_id", "finished_at", "id"),
@@ -31,18 +32,28 @@ class Workflow(base.Base):
     resource_id: Mapped[base.ID]
     project_id: Mapped[base.Project]
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
-    #: 'instance:<id>' while active and exclusive, else NULL.
+    #: All keys that it holds while it is active, or wants once its predecessor has ended; kept when it has ended. NULL:
+    #: none, or the one in claim_key or wanted_claim.
+    claims: Mapped[list[str] | None] = mapped_column(types.JSONText)
+    #: 'instance:<id>' while active with this claim alone, else NULL. The former release knows no other claims.
     claim_key: Mapped[str | None] = mapped_column(sa.String(128))
-    #: The workflow that must end before this one starts; it then takes over this one's wanted claim.
+    #: The workflow that must end before this one starts, and then takes its claims.
     after_id: Mapped[base.ID | None]
+    #: What claim_key becomes when it starts.
     wanted_claim: Mapped[str | None] = mapped_column(sa.String(128))
+    #: The workflow that has started this one for one of its members, and is told when it ends.
+    parent_id: Mapped[base.ID | None]
     #: QUEUED RUNNING WAITING UNWINDING SUCCEEDED REVERTED PARKED
     state: Mapped[base.Word]
     cursor: Mapped[int]
     inputs: Mapped[dict[str, Any]] = mapped_column(types.JSONText)
     #: When a worker may run it; NULL exactly when no worker may (finished, parked, or queued behind another).
     wake_at: Mapped[base.Moment | None]
+    #: Counts from when it became due. NULL timeout: submitted by the former release, with the deadline it has.
     deadline: Mapped[base.Moment | None]
+    timeout: Mapped[float | None] = mapped_column(sa.Double())
+    #: When an undo that has not ended is given up.
+    undo_deadline: Mapped[base.Moment | None]
     cancel_requested_at: Mapped[base.Moment | None]
     owner: Mapped[str | None] = mapped_column(sa.String(128))
     epoch: Mapped[int]
@@ -76,7 +87,21 @@ class WorkflowStep(base.Base):
     progress: Mapped[int]
     error: Mapped[str | None] = mapped_column(sa.Text)
     started_at: Mapped[base.Moment | None]
+    undo_started_at: Mapped[base.Moment | None]
     finished_at: Mapped[base.Moment | None]
+
+
+class WorkflowClaim(base.Base):
+    """Who holds which key. A row whose workflow has ended counts for nothing: the former release leaves it behind.
+
+    No foreign key, for the same reason: the former release removes old workflows without looking here.
+    """
+
+    __tablename__ = "workflow_claims"
+    __table_args__ = base.table_args(sa.Index("ix_workflow_claims_workflow_id", "workflow_id"))
+
+    claim_key: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
+    workflow_id: Mapped[base.ID]
 
 
 class WorkflowSignal(base.Base):

@@ -145,7 +145,8 @@ _AFTER: dict[str, Any] = {
     "expand_0005": Walk.rows_are_unharmed,
     "expand_0006": Walk.rows_are_unharmed,
     "expand_0007": Walk.rows_are_unharmed,
-    "expand_0008": Walk.objects_read_them,
+    "expand_0008": Walk.rows_are_unharmed,
+    "expand_0009": Walk.objects_read_them,
     "contract_0001": Walk.objects_read_them,
 }
 

@@ -6,8 +6,10 @@ import threading
 from typing import Any
 
 import fixtures
+import sqlalchemy as sa
 
 from trove.common import exception, lease
+from trove.db import models
 from trove.domain import operations
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
@@ -413,6 +415,66 @@ class TestUnwinding(EngineTestCase):
         self.assertIs(State.REVERTED, self.run_to_end())
         self.assertEqual({}, self.case.env.things)
 
+    def test_undo_that_waits_for_ever_parks_and_can_be_retried(self) -> None:
+        gone: list[bool] = []
+        slow = Call("b", lambda ctx: NO, lambda ctx: Done() if gone else Sleep(30.0))
+        self.begin(Ensure("a"), slow, undo_timeout=300.0)
+        for _ in range(2):
+            began = self.now()
+            self.assertIs(State.PARKED, self.run_to_end())
+            self.assertAlmostEqual(300.0, (self.now() - began).total_seconds(), delta=5.0)
+            row = self.case.row()
+            self.assertEqual("sample.no", row["error_symbol"])
+            self.assertIn("the undo of b did not end within 300 seconds", row["error_detail"])
+            self.assertIn("PARKED", self.logs.text())
+            with self.db.writer() as session:
+                self.assertTrue(self.store.retry(session, self.case.workflow_id))
+        self.assertEqual(["parked:sample.no"] * 2, self.case.env.ended)
+        gone.append(True)
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual({}, self.case.env.things)
+
+    def now(self) -> datetime.datetime:
+        with self.db.reader() as session:
+            return self.db.now(session)
+
+    def test_a_signal_that_does_not_come_is_no_longer_awaited_either(self) -> None:
+        self.begin(Call("a", lambda ctx: NO, lambda ctx: AwaitSignal("s", 1e6)), undo_timeout=300.0)
+        self.run_due()
+        self.assertAlmostEqual(300.0, self.wait(), delta=1.0)
+        self.assertIs(State.PARKED, self.run_to_end())
+
+    def test_an_undo_that_the_former_release_began_has_its_time_from_now(self) -> None:
+        self.begin(Call("a", lambda ctx: NO, lambda ctx: Sleep(30.0)), undo_timeout=300.0)
+        self.run_due()
+        with self.db.writer() as session:
+            session.execute(sa.update(models.Workflow).values(undo_deadline=None))
+        self.clock.advance(1000.0)
+        self.assertIs(State.UNWINDING, self.run_due())
+        self.assertIs(State.PARKED, self.run_to_end())
+
+    def test_a_deletion_goes_on_when_the_undo_before_it_takes_too_long(self) -> None:
+        follower, claim = self.park_before(operations.INSTANCE_DELETE, Call("b", lambda ctx: NO, lambda ctx: Sleep(9.0)))
+        self.assertIs(State.REVERTED, self.run_to_end(400))
+        with self.db.reader() as session:
+            row = self.store.describe(session, follower)
+        self.assertEqual(claim, row["claim_key"])
+        self.assertIsNotNone(row["wake_at"])
+
+    def test_a_step_knows_how_long_it_has_been_at_it(self) -> None:
+        waits: dict[str, list[float]] = {"run": [], "undo": []}
+
+        def look(which: str, last: Any) -> Any:
+            def act(ctx: StepContext) -> Any:
+                waits[which].append(round(ctx.waited))
+                return Sleep(10.0 + ctx.waited) if len(waits[which]) < 4 else last
+
+            return act
+
+        self.begin(Call("a", look("run", NO), look("undo", Done())))
+        self.assertIs(State.REVERTED, self.run_to_end())
+        self.assertEqual({"run": [0, 10, 30, 70], "undo": [0, 10, 30, 70]}, waits)
+
     def test_what_would_park_ends_when_a_deletion_waits(self) -> None:
         follower, claim = self.park_before(operations.INSTANCE_DELETE)
         self.assertIs(State.REVERTED, self.run_to_end())
@@ -430,9 +492,9 @@ class TestUnwinding(EngineTestCase):
         with self.db.reader() as session:
             self.assertIsNone(self.store.describe(session, follower)["wake_at"])
 
-    def park_before(self, kind: operations.Kind) -> tuple[str, str]:
+    def park_before(self, kind: operations.Kind, step: Call | None = None) -> tuple[str, str]:
         """Begin what parks, and queue a workflow behind it; return that one's id, and the claim of both."""
-        self.begin(Ensure("a"), Call("b", lambda ctx: NO, lambda ctx: NO), max_attempts=2)
+        self.begin(Ensure("a"), step or Call("b", lambda ctx: NO, lambda ctx: NO), max_attempts=2)
         row = self.case.row()
         with self.db.writer() as session:
             follower = self.store.submit(

@@ -178,6 +178,51 @@ class TestSuccessors(StoreTestCase):
         self.assertIs(State.REVERTED, self.run_due(second))
 
 
+class TestTimeLimit(StoreTestCase):
+    """The time of a workflow begins when it is due, and an operator's retry gives it the same again."""
+
+    def left(self, workflow_id: str) -> float:
+        with self.db.reader() as session:
+            return (self.row(workflow_id)["deadline"] - self.db.now(session)).total_seconds()
+
+    def operation(self, workflow_id: str) -> Any:
+        with self.db.reader() as session:
+            return self.store.get_operation(session, self.resource, workflow_id)
+
+    def test_waiting_behind_another_one_does_not_count(self) -> None:
+        first = self.submit(claim="c")
+        second = self.submit(claim="c", after=first)
+        self.assertIsNone(self.operation(second).deadline)
+        self.clock.advance(10 * KIND.timeout)
+        self.abandon(first)
+        self.assertAlmostEqual(KIND.timeout, self.left(second), delta=5.0)
+        self.assertEqual(self.row(second)["deadline"], self.operation(second).deadline)
+        self.assertIs(State.WAITING, self.run_due(second))
+
+    def park(self, workflow_id: str) -> None:
+        parked = sa.update(models.Workflow).where(models.Workflow.id == workflow_id)
+        with self.db.writer() as session:
+            session.execute(parked.values(state="PARKED", wake_at=None))
+
+    def retry(self, workflow_id: str) -> float:
+        self.clock.advance(1000.0)
+        self.park(workflow_id)
+        with self.db.writer() as session:
+            self.assertTrue(self.store.retry(session, workflow_id))
+        return self.left(workflow_id)
+
+    def test_every_retry_gives_the_same_time(self) -> None:
+        made = self.submit()
+        for _ in range(3):
+            self.assertAlmostEqual(KIND.timeout, self.retry(made), delta=5.0)
+
+    def test_one_of_the_former_release_has_what_it_had(self) -> None:
+        made = self.submit()
+        with self.db.writer() as session:
+            session.execute(sa.update(models.Workflow).values(timeout=None))
+        self.assertAlmostEqual(KIND.timeout, self.retry(made), delta=5.0)
+
+
 class TestSignals(StoreTestCase):
     def test_by_claim(self) -> None:
         first = self.submit(claim="c")
@@ -195,6 +240,17 @@ class TestSignals(StoreTestCase):
         self.assertFalse(self.signal(first, "s", {}))
         self.assertFalse(self.signal(ids.new_id(), "s", {}))
         self.assertEqual(0, self.count(models.WorkflowSignal))
+
+    def test_one_that_came_while_the_one_before_was_used_is_not_lost(self) -> None:
+        first = self.submit()
+        self.run_due(first)
+        self.signal(first, "answer:q", {"x": 1})
+        run = self.store.claim(first, "me", testing.TTL, self.registry.keys())
+        with self.db.writer() as session:
+            self.store.signal(session, first, "answer:q", {"x": 2}, renew=True)
+        self.engine.run_one(run, threading.Event())
+        self.assertEqual({"x": 1}, self.row(first)["steps"][1]["output"])
+        self.assertEqual(1, self.count(models.WorkflowSignal))
 
     def test_unused_ones_go_with_the_workflow(self) -> None:
         first = self.submit()
