@@ -23,7 +23,7 @@ _FINAL = [state.value for state in FINAL]
 # SELECT claim_key, workflow_id, state
 #   FROM (SELECT claim_key, id FROM workflows WHERE claim_key IN :keys
 #         UNION SELECT claim_key, workflow_id FROM workflow_claims WHERE claim_key IN :keys) LEFT JOIN workflows
-_KEYS = sa.bindparam("keys", expanding=True)
+_KEYS: sa.BindParameter[str] = sa.bindparam("keys", expanding=True)
 _ROWS = sa.union(
     sa.select(_W.c.claim_key, _W.c.id.label("workflow_id")).where(_W.c.claim_key.in_(_KEYS)),
     sa.select(_CLAIM.c.claim_key, _CLAIM.c.workflow_id).where(_CLAIM.c.claim_key.in_(_KEYS)),

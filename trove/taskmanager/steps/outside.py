@@ -22,6 +22,10 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between two looks at something the provider is still making.
 POLL = 1.0
+#: Shortest and longest time in seconds between two looks at something that is being removed: what is at hand is gone in
+#: milliseconds, and what takes minutes need not be asked about ten times a second.
+FIRST_REMOVAL_POLL = 0.1
+LONGEST_REMOVAL_POLL = 5.0
 #: Seconds before the second attempt of a call that failed by something passing; doubled each time up to the longest.
 FIRST_RETRY = 2.0
 LONGEST_RETRY = 60.0
@@ -60,6 +64,12 @@ def objects(ctx: StepContext) -> ObjectStore | None:
     """Return the object store, likewise, or ``None`` where there is none."""
     store: ObjectStore | None = ctx.env.objects
     return None if store is None else GuardedStore(store, ctx.cancel)
+
+
+def removal_pause(waited: float) -> float:
+    """Return the seconds until the next look at something that has been on its way out for ``waited`` seconds: about a
+    quarter of that, so that nobody learns of the end much later than it came."""
+    return min(LONGEST_REMOVAL_POLL, max(FIRST_REMOVAL_POLL, waited / 4))
 
 
 def load_instance(ctx: StepContext) -> Instance:

@@ -15,9 +15,6 @@ from trove.taskmanager.steps import outside
 from trove.wire.bootstrap import Bootstrap
 from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
 
-#: Seconds between two looks at a server that is being removed; a local one is gone in milliseconds.
-QUICK_POLL = 0.1
-
 
 class IssueIdentity:
     """Make the guest's one-time key."""
@@ -159,7 +156,7 @@ class RemoveServer:
         except base.ProviderError as err:
             return outside.later(ctx, err, "server")
         if not gone:
-            return Sleep(QUICK_POLL)
+            return Sleep(outside.removal_pause(ctx.waited))
         outside.publish(ctx, server_id=None)
         return Done()
 

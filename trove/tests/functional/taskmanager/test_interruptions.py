@@ -149,6 +149,23 @@ class TestParked(_Case):
             self.assertEqual(State.REVERTED, self.driver.state(case))
             self.assert_gone(case)
 
+    def test_a_server_that_is_never_gone_holds_nothing_up_for_ever(self) -> None:
+        for waits in (False, True):
+            case = self.driver.case("create")
+            case.guest.decide = lambda row: ("FAILED", "engine.broken")
+            case.provider.delay_until("remove_server", lambda case=case: self.driver.state(case) is State.REVERTED)
+            if waits:
+                self.driver.run(case, 3)
+                self.driver.delete(case)
+            self.driver.run(case)
+            self.assertLess(sum(call.method == "remove_server" for call in case.provider.calls), 1000)
+            self.assertEqual(State.REVERTED if waits else State.PARKED, self.driver.state(case))
+            if not waits:
+                self.assertEqual(("BUILD", "engine.broken"), self.status(case))
+                self.driver.delete(case)
+                self.driver.run(case)
+            self.assert_gone(case)
+
     def test_a_resize_that_cannot_be_undone_gives_its_quota_back_when_deleted(self) -> None:
         for name in ("resize-larger", "resize-volume"):
             case = self.driver.case(name)

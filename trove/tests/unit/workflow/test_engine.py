@@ -454,7 +454,9 @@ class TestUnwinding(EngineTestCase):
         self.assertIs(State.PARKED, self.run_to_end())
 
     def test_a_deletion_goes_on_when_the_undo_before_it_takes_too_long(self) -> None:
-        follower, claim = self.park_before(operations.INSTANCE_DELETE, Call("b", lambda ctx: NO, lambda ctx: Sleep(9.0)))
+        follower, claim = self.park_before(
+            operations.INSTANCE_DELETE, Call("b", lambda ctx: NO, lambda ctx: Sleep(9.0))
+        )
         self.assertIs(State.REVERTED, self.run_to_end(400))
         with self.db.reader() as session:
             row = self.store.describe(session, follower)
