@@ -15,6 +15,7 @@ from trove.workflow import claims, rows
 from trove.workflow.model import FINAL, State, StepState
 
 _W, _STEP = rows.WORKFLOWS, rows.STEPS
+_OF_CHILD = ("id", "kind", "resource_id", "state", "wake_at", "cancel_requested_at", "error_symbol", "error_message")
 
 
 class OperationNotFound(exception.NotFound):
@@ -127,8 +128,7 @@ class Listing:
         return [dict(row) for row in session.execute(query).mappings()]
 
     def describe(self, session: Session, workflow_id: str) -> dict[str, Any]:
-        """Return a whole row with its ``claims``, ``steps`` and, of each workflow that it has started, some
-        ``children``, for the operator.
+        """Return a whole row with its ``claims``, ``steps`` and ``children`` (see :meth:`children`), for the operator.
 
         :raises OperationNotFound: when there is none.
         """
@@ -146,8 +146,7 @@ class Listing:
     def children(self, session: Session, workflow_id: str) -> list[dict[str, Any]]:
         """Return of each workflow that another one has started what tells how it stands, in the order of their
         resources."""
-        names = ("id", "kind", "resource_id", "state", "cancel_requested_at", "error_symbol", "error_message")
-        query = sa.select(*[_W.c[name] for name in names]).where(_W.c.parent_id == workflow_id)
+        query = sa.select(*[_W.c[name] for name in _OF_CHILD]).where(_W.c.parent_id == workflow_id)
         return [dict(row) for row in session.execute(query.order_by(_W.c.resource_id, _W.c.id)).mappings()]
 
 

@@ -14,6 +14,12 @@ again with one thing gone wrong at one event:
 * *cancel* and *failure* before each step, and *cancel and crash* after each effect: all is undone, or, past the pivot,
   all is done.
 * *crash during undo*, at every event of the longest undo.
+* *late effect* (when told how to delete): the first owner is frozen inside a call to the outside; another one takes
+  over and finishes, and what was made is deleted; only then the call takes effect and returns. The first owner must get
+  :class:`~trove.workflow.model.LeaseLost`, and after the reconciler has looked nothing may be left that a deletion at
+  leisure does not leave.
+
+Of a flow that starts children all this is done to the steps of the children as well; what is cancelled is the parent.
 
 Nothing sleeps: the database's clock is moved forward, as this process sees it.
 
@@ -25,7 +31,7 @@ import enum
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -34,6 +40,7 @@ from sqlalchemy.orm import Session
 from trove.db import api
 from trove.workflow.engine import Engine
 from trove.workflow.model import FINAL, FROM_START, Failed, Flow, LeaseLost, Parallel, Result, State, Step, StepContext
+from trove.workflow.records import Run
 from trove.workflow.registry import Plan, Registry
 from trove.workflow.store import Store
 from trove.workflow.transitions import Backoff
@@ -68,6 +75,20 @@ class Scenario(Protocol):
 
     def begin(self, db: api.Database, store: Store) -> Case:
         """Make a fresh environment (fresh ids, same database), submit the flow in it and commit."""
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """How what a case has made is deleted.
+
+    :ivar flow: the workflow that deletes.
+    :ivar submit: submit it for a case, commit, and return its id.
+    :ivar reconcile: remove what belongs to nobody any more, as the reconciler does.
+    """
+
+    flow: Flow
+    submit: Callable[[Case], str]
+    reconcile: Callable[[Case], None]
 
 
 class MovableClock:
@@ -123,6 +144,7 @@ class Act(enum.Enum):
     CANCEL = "cancel"
     CANCELLED_CRASH = "cancel and crash"
     FAIL = "failure"
+    LATE = "late effect"
 
 
 @dataclass(frozen=True)
@@ -147,11 +169,19 @@ def fingerprint(flow: Flow) -> str:
 
 
 class CrashMatrix:
-    """All plays of one scenario on one database."""
+    """All plays of one scenario on one database.
 
-    def __init__(self, db: api.Database, scenario: Scenario) -> None:
+    :param children: flows of the workflows that the scenario's starts.
+    :param deletion: for the plays with a late effect; without it there are none.
+    """
+
+    def __init__(
+        self, db: api.Database, scenario: Scenario, children: Sequence[Flow] = (), deletion: Deletion | None = None
+    ) -> None:
         self.store = Store(db)
         self.clock = MovableClock(db)
+        self.children = tuple(children)
+        self.deletion = deletion
         self._db = db
         self._scenario = scenario
 
@@ -185,14 +215,24 @@ class CrashMatrix:
                 yield f"takeover {event}", self._same(whole, {i: Act.TAKEOVER})
         yield from self._given_up(Act.CANCEL, whole)
         yield from self._given_up(Act.FAIL, whole)
+        yield from self._late(whole)
+
+    def _late(self, whole: Played) -> Iterator[tuple[str, Callable[[], None]]]:
+        if self.deletion is None:
+            return
+        deleted = self.play({}, delete=True)
+        for i, event in enumerate(whole.events):
+            if event.point is Point.BEFORE:
+                yield f"late effect of {event.step}", self._same(deleted, {i: Act.LATE}, delete=True)
 
     def _given_up(self, act: Act, whole: Played) -> Iterator[tuple[str, Callable[[], None]]]:
         """Give up before each step; the first such play says what is left of a reverted flow."""
         plan = Plan(self._scenario.flow)
         group_of = {member.name: n for n, members in enumerate(plan.groups) for member in members}
-        reverted, longest = None, None
+        reverted, longest, group = None, None, 0
         for i, event in enumerate(whole.events):
-            passed = group_of[event.step] > plan.pivot
+            group = group_of.get(event.step, group)  # while children run, their parent is where it was
+            passed = group > plan.pivot
             if event.point is Point.BEFORE:
                 played = self.play({i: act})
                 if played.state is State.REVERTED:
@@ -209,8 +249,8 @@ class CrashMatrix:
             for j in range(longest + 1, len(undone.events)):
                 yield f"cancel, then crash {undone.events[j]}", self._same(reverted, {longest: act, j: Act.CRASH})
 
-    def _same(self, expected: Played, acts: Mapping[int, Act]) -> Callable[[], None]:
-        return lambda: _equal(self.play(acts), expected)
+    def _same(self, expected: Played, acts: Mapping[int, Act], *, delete: bool = False) -> Callable[[], None]:
+        return lambda: _equal(self.play(acts, delete=delete), expected)
 
     @staticmethod
     def _checker(played: Played, reverted: Played | None, whole: Played, must_succeed: bool) -> Callable[[], None]:
@@ -222,10 +262,10 @@ class CrashMatrix:
 
         return check
 
-    def play(self, acts: Mapping[int, Act]) -> Played:
-        """Run the scenario to its end with ``acts`` at the events of those numbers."""
+    def play(self, acts: Mapping[int, Act], *, delete: bool = False) -> Played:
+        """Run the scenario to its end with ``acts`` at the events of those numbers, and ``delete`` what it has made."""
         case = self._scenario.begin(self._db, self.store)
-        return _Play(self, case, self._scenario.flow, acts).to_the_end()
+        return _Play(self, case, self._scenario.flow, acts).to_the_end(delete=delete)
 
 
 def _equal(played: Played, expected: Played) -> None:
@@ -245,46 +285,75 @@ class _Play:
         self._acts = acts
         self._events: list[Event] = []
         self._owner = 1
-        self._registry = Registry([_probed(flow, self._at)])
+        self._deletion: str | None = None
+        flows = [_probed(item, self._at) for item in (flow, *matrix.children)]
+        deletions = [matrix.deletion.flow] if matrix.deletion is not None else []
+        self._registry = Registry([*flows, *deletions])
         self._engine = Engine(self._store, self._registry, case.env, backoff=Backoff(0.0, 0.0))
 
-    def to_the_end(self) -> Played:
+    def to_the_end(self, *, delete: bool) -> Played:
         state = self._run_until_ended()
         if missing := [i for i in self._acts if i >= len(self._events)]:
             raise AssertionError(f"the events {missing} did not happen")
+        if delete and self._matrix.deletion is not None:
+            self._delete()
+            self._matrix.deletion.reconcile(self._case)
         return Played(state, tuple(self._events), self._case.snapshot())
+
+    def _delete(self) -> None:
+        if self._deletion is None and self._matrix.deletion is not None:
+            self._deletion = self._matrix.deletion.submit(self._case)
+            self._run_until_ended()
 
     def _run_until_ended(self) -> State:
         for _ in range(_ROUNDS_MAX):
             if self._run_while_due():
                 continue
-            row = self._row()
-            state = State(row["state"])
-            if state in FINAL or state is State.PARKED:
-                self._check_ended(row)
-                return state
+            rows = [self._row(workflow_id) for workflow_id in self._workflows()]
+            if all(State(row["state"]) in (*FINAL, State.PARKED) for row in rows):
+                for row in rows:
+                    self._check_ended(row)
+                return State(rows[0]["state"])
             self._case.answer()
             if not self._run_while_due():
-                if (wake_at := self._row()["wake_at"]) is None:
-                    raise AssertionError(f"the workflow is {state.value}, but nothing will ever wake it")
-                self._matrix.clock.advance_to(wake_at)
+                self._matrix.clock.advance_to(self._next_moment())
         raise AssertionError(f"the workflow does not end within {_ROUNDS_MAX} rounds")
 
+    def _next_moment(self) -> datetime.datetime:
+        rows = [self._row(workflow_id) for workflow_id in self._workflows()]
+        moments: list[datetime.datetime] = [row["wake_at"] for row in rows if row["wake_at"] is not None]
+        if moments:
+            return min(moments)
+        raise AssertionError(f"the workflow is {rows[0]['state']}, but nothing will ever wake it")
+
+    def _workflows(self) -> list[str]:
+        """Return the ids of all that belongs to the play: the scenario's workflow, its children, the deletion."""
+        found = [self._case.workflow_id]
+        if self._matrix.children:
+            with self._store.db.reader() as session:
+                found += [row["id"] for row in self._store.children(session, self._case.workflow_id)]
+        return found if self._deletion is None else [*found, self._deletion]
+
     def _run_while_due(self) -> bool:
-        run = self._store.claim(self._case.workflow_id, f"owner-{self._owner}", TTL, self._registry.keys())
-        if run is None:
-            return False
+        for workflow_id in self._workflows():
+            run = self._store.claim(workflow_id, f"owner-{self._owner}", TTL, self._registry.keys())
+            if run is not None:
+                self._run(run)
+                return True
+        return False
+
+    def _run(self, run: Run) -> None:
+        replaced = not {Act.TAKEOVER, Act.LATE}.isdisjoint(self._acts.values())
         try:
             self._engine.run_one(run, threading.Event())
         except Crash:
             self._next_owner()
         except LeaseLost:
-            if Act.TAKEOVER not in self._acts.values():
+            if not replaced:
                 raise AssertionError("a lease was lost, although nobody took over") from None
         else:
-            if Act.TAKEOVER in self._acts.values() and self._row()["epoch"] > run.epoch:
+            if replaced and self._row(run.id)["epoch"] > run.epoch:
                 raise AssertionError("the first owner woke up after the takeover and did not get LeaseLost")
-        return True
 
     def _next_owner(self) -> None:
         self._owner += 1
@@ -297,18 +366,20 @@ class _Play:
         if act is Act.FAIL:
             return INJECTED
         if act in (Act.CANCEL, Act.CANCELLED_CRASH):
-            with self._matrix.store.db.writer() as session:
-                self._store.request_cancel(session, ctx.workflow_id)
+            with self._store.db.writer() as session:
+                self._store.request_cancel(session, self._case.workflow_id)
         if act in (Act.CRASH, Act.CANCELLED_CRASH):
             raise Crash
-        if act is Act.TAKEOVER:
+        if act in (Act.TAKEOVER, Act.LATE):
             self._next_owner()
             self._run_until_ended()
+        if act is Act.LATE:
+            self._delete()
         return None
 
-    def _row(self) -> dict[str, Any]:
+    def _row(self, workflow_id: str) -> dict[str, Any]:
         with self._store.db.reader() as session:
-            return self._store.describe(session, self._case.workflow_id)
+            return self._store.describe(session, workflow_id)
 
     @staticmethod
     def _check_ended(row: dict[str, Any]) -> None:

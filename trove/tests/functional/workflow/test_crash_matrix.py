@@ -13,6 +13,7 @@ from trove.workflow import testing
 
 class _Matrix:
     dialect = ""
+    timeout = 900  # hundreds of plays
 
     def _check(self, name: str) -> int:
         db = self.useFixture(DatabaseFixture(self.dialect)).db
@@ -23,6 +24,11 @@ class _Matrix:
 
     def test_forward(self) -> None:
         self.assertGreater(self._check("forward"), 20)
+
+    def test_family(self) -> None:
+        db = self.useFixture(DatabaseFixture(self.dialect)).db
+        scenario, deletion = flows.SCENARIOS["family"](), flows.deletion(db)
+        self.assertGreater(testing.CrashMatrix(db, scenario, [flows.member_flow()], deletion).check_all(), 150)
 
 
 class TestSQLite(_Matrix, base.FunctionalTestCase):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from trove.common import ids
 from trove.db import api, models
 from trove.domain.operations import Kind
+from trove.workflow import fan_out, testing
 from trove.workflow.model import (
     AwaitSignal,
     Done,
@@ -27,6 +28,12 @@ from trove.workflow.store import Store
 KIND = Kind("sample.create", 1, 600.0, True)
 GROUPED = Kind("sample.grouped", 1, 600.0, True)
 FORWARD = Kind("sample.delete", 1, 600.0, True)
+FAMILY = Kind("sample.family", 1, 600.0, True)
+MEMBER = Kind("sample.member", 1, 600.0, True)
+REMOVE = Kind("sample.remove", 1, 600.0, True)
+#: Members of a family, and how many of them may be worked on at a time.
+MEMBERS = 3
+WIDTH = 2
 
 
 class World:
@@ -37,6 +44,8 @@ class World:
         self.made = 0
         self.asked: list[tuple[str, str]] = []
         self.ended: list[str] = []
+        self.deleted = False
+        self.watch: Callable[[], None] = lambda: None
 
     def ensure(self, tag: str) -> None:
         if tag not in self.things:
@@ -157,6 +166,75 @@ def grouped_flow() -> Flow:
     return flow(GROUPED, Ensure("first"), group, Ensure("last"))
 
 
+class EnsureOfMember(Ensure):
+    """Make a thing of the member that ``inputs`` name."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"ensure-{part}")
+        self._part = part
+
+    def run(self, ctx: StepContext) -> Result:
+        ctx.env.watch()
+        ctx.env.ensure(self._tag(ctx))
+        return Done({"tag": self._tag(ctx)})
+
+    def undo(self, ctx: StepContext) -> Result:
+        ctx.env.remove(self._tag(ctx))
+        return Done()
+
+    def _tag(self, ctx: StepContext) -> str:
+        return f"member:{ctx.inputs['member']}/{self._part}"
+
+
+class RemoveMembers:
+    """Undo what children have completed, by tag."""
+
+    name = "remove-members"
+
+    def run(self, ctx: StepContext) -> Result:
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        for tag in [tag for tag in ctx.env.things if tag.startswith("member:")]:
+            ctx.env.remove(tag)
+        return Done()
+
+
+def members(ctx: StepContext) -> list[fan_out.Member]:
+    """Name the members anew each time: that they are named once only shows by their number."""
+    found = [f"{n}{ids.new_id()[1:]}" for n in range(MEMBERS)]
+    return [fan_out.Member("sample", i, {"member": i[0]}, [f"sample:{i}"]) for i in found]
+
+
+def family_flow(failures: fan_out.Failures = fan_out.Failures.FAIL) -> Flow:
+    """A flow that works on members known only when it runs."""
+    fan = fan_out.FanOut("change-members", "name-members", MEMBER, width=WIDTH, failures=failures)
+    return flow(FAMILY, RemoveMembers(), fan_out.NameMembers("name-members", members), fan, Ensure("last"))
+
+
+def member_flow() -> Flow:
+    """What is done to each member of a family."""
+    return flow(
+        MEMBER,
+        EnsureOfMember("port"),
+        Ask("ready"),
+        EnsureOfMember("server"),
+        on_success=testing.no_hook,
+        on_reverted=testing.no_hook,
+    )
+
+
+def remove_flow() -> Flow:
+    """A deletion of whatever there is, by tag."""
+
+    def remove(ctx: StepContext) -> Result:
+        ctx.env.things.clear()
+        ctx.env.deleted = True
+        return Done()
+
+    return flow(REMOVE, Call("remove-all", remove), pivot="<start>", on_success=testing.no_hook)
+
+
 def forward_flow() -> Flow:
     """A delete: it only goes forward."""
     return flow(FORWARD, Ensure("stopped"), Ask("gone"), Ensure("erased"), pivot="<start>")
@@ -168,7 +246,10 @@ class SampleCase:
     def __init__(self, db: api.Database, store: Store, kind: Kind) -> None:
         self._db = db
         self._store = store
-        self.env = World()
+        self.env: Any = World()
+        self.env.db = db
+        self.env.watch = self._watch
+        self._most_active = 0
         self.resource = ids.new_id()
         with db.writer() as session:
             self.workflow_id = store.submit(
@@ -182,13 +263,21 @@ class SampleCase:
                 claim=f"sample:{self.resource}",
             )
 
+    def _watch(self) -> None:
+        with self._db.reader() as session:
+            states = [row["state"] for row in self._store.children(session, self.workflow_id)]
+        self._most_active = max(self._most_active, sum(state not in ("SUCCEEDED", "REVERTED") for state in states))
+
     def answer(self) -> None:
+        self._watch()
         for workflow_id, name in self.env.asked:
             with self._db.writer() as session:
                 self._store.signal(session, workflow_id, f"answer:{name}", {"from": name})
         self.env.asked.clear()
 
     def snapshot(self) -> Any:
+        if self._most_active > WIDTH:
+            raise AssertionError(f"{self._most_active} children were active at a time")
         return self.numbers(), sorted(self.env.things), self.env.made if self.env.things else None
 
     def numbers(self) -> dict[str, int]:
@@ -217,4 +306,29 @@ SCENARIOS = {
     "create": lambda: SampleScenario(create_flow(), KIND),
     "grouped": lambda: SampleScenario(grouped_flow(), GROUPED),
     "forward": lambda: SampleScenario(forward_flow(), FORWARD),
+    "family": lambda: SampleScenario(family_flow(), FAMILY),
 }
+
+
+def deletion(db: api.Database, *, reconciled: bool = True) -> testing.Deletion:
+    """Return how what a case has made is deleted, and with ``reconciled`` what was made later."""
+    store = Store(db)
+
+    def submit(case: Any) -> str:
+        with db.writer() as session:
+            return store.submit(
+                session,
+                kind=REMOVE,
+                resource_type="sample",
+                resource_id=case.resource,
+                project_id=case.resource,
+                request_id=None,
+                inputs={},
+                claim=f"sample:{case.resource}",
+            )
+
+    def reconcile(case: Any) -> None:
+        if reconciled and case.env.deleted:
+            case.env.things.clear()
+
+    return testing.Deletion(remove_flow(), submit, reconcile)

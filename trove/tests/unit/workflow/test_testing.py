@@ -3,6 +3,8 @@
 
 import dataclasses
 
+import fixtures
+
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.unit.workflow import flows
@@ -58,8 +60,43 @@ class _FailsLate(_UndoesByOutput):
         super().run(ctx)
         return Failed("sample.full", "No room.") if ctx.env.made > 1 else Done({"tag": "volume"})
 
+    def test_a_family(self) -> None:
+        db = self.useFixture(DatabaseFixture("sqlite")).db
+        matrix = testing.CrashMatrix(db, flows.SCENARIOS["family"](), [flows.member_flow()], flows.deletion(db))
+        whole = matrix.play({})
+        self.assertEqual(2 * flows.MEMBERS + 1, whole.snapshot[-1], "every member once")
+        labels = [label for label, _ in matrix.cases()]
+        for step in ("change-members", "ensure-server"):
+            for label in ("crash before the effect of", "takeover between effect and checkpoint of", "late effect of"):
+                self.assertIn(f"{label} {step}", labels)
+
+
+class TestLateEffects(base.UnitTestCase):
+    def _check(self, *, reconciled: bool) -> int:
+        db = self.useFixture(DatabaseFixture("sqlite")).db
+        scenario = flows.SampleScenario(flows.flow(flows.KIND, flows.Ensure("port"), flows.Ask("ready")), flows.KIND)
+        deletion = flows.deletion(db, reconciled=reconciled)
+        return testing.CrashMatrix(db, scenario, deletion=deletion).check_all()
+
+    def test_what_belongs_to_nobody_is_removed(self) -> None:
+        self.assertGreater(self._check(reconciled=True), 15)
+
+    def test_without_a_reconciler_it_stays(self) -> None:
+        text = str(self.assertRaises(AssertionError, self._check, reconciled=False))
+        self.assertIn("late effect of port: left behind", text)
+        self.assertIn("1 of ", text)
+
 
 class TestUnsoundFlows(base.UnitTestCase):
+    def test_children_that_are_started_too_many_at_a_time(self) -> None:
+        db = self.useFixture(DatabaseFixture("sqlite")).db
+        self.useFixture(fixtures.MonkeyPatch("trove.tests.unit.workflow.flows.WIDTH", flows.WIDTH - 1))
+        flow = flows.family_flow()
+        flow.steps[2]._width = flows.WIDTH + 1  # type: ignore[union-attr]
+        matrix = testing.CrashMatrix(db, flows.SampleScenario(flow, flows.FAMILY), [flows.member_flow()])
+        error = self.assertRaises(AssertionError, matrix.check_all)
+        self.assertIn("children were active at a time", str(error))
+
     def _complaint(self, *steps: object) -> str:
         db = self.useFixture(DatabaseFixture("sqlite")).db
         scenario = flows.SampleScenario(flows.flow(flows.KIND, *steps), flows.KIND)
