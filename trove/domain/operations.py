@@ -6,10 +6,11 @@ changed flow gets a higher version here and keeps its old one registered until n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any
 
-from trove.domain import quota
+from trove.domain import notices, quota
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Kind:
     :ivar timeout: seconds until it counts as failed.
     :ivar exclusive: whether it claims its resource, so that only one such workflow is active at a time.
     :ivar supersedes: whether it removes whatever one that ended badly has left, so that nobody need repair that first.
+    :ivar inputs: names and JSON types of what it is told, for example ``{"host": "string|null", "was?": "string"}``; a
+        question mark says that it may be absent. ``None``: whatever it is given, see :func:`check_inputs`.
     """
 
     name: str
@@ -28,43 +31,81 @@ class Kind:
     timeout: float
     exclusive: bool
     supersedes: bool = False
+    inputs: Mapping[str, str] | None = field(default=None, compare=False)
 
 
-INSTANCE_CREATE = Kind("instance.create", 1, 1800, True)
-INSTANCE_DELETE = Kind("instance.delete", 1, 7200, True, supersedes=True)
-INSTANCE_RESTART = Kind("instance.restart", 1, 7200, True)
-INSTANCE_REBOOT = Kind("instance.reboot", 1, 7200, True)
-INSTANCE_MIGRATE = Kind("instance.migrate", 1, 7200, True)
-INSTANCE_UPDATE_ACCESS = Kind("instance.update_access", 1, 600, True)
-INSTANCE_RESIZE_FLAVOR = Kind("instance.resize_flavor", 1, 7200, True)
-INSTANCE_RESIZE_VOLUME = Kind("instance.resize_volume", 1, 7200, True)
+#: What the workflow that ends hands on to the one that waits behind it.
+_HANDED_ON = {"was?": "string", "restart_required?": "boolean"}
+_CHANGE = {"old": "object", "new": "object"}
+_COMMAND = {"command_id": "string"}
+_LOG = {
+    "log": "string",
+    "enabled": "boolean|null",
+    "discard": "boolean",
+    "publish": "boolean",
+    "manager": "string",
+    "ticket_id?": "string|null",
+}
+#: Of a request to attach or detach: the group and revision that a failure puts back.
+_CONFIGURE = {
+    **_HANDED_ON,
+    "configuration_id?": "string|null",
+    "previous?": "string|null",
+    "previous_revision?": "integer|null",
+}
+_REAPPLY = {
+    "module_id": "string",
+    "project_id": "string|null",
+    "until": "string",
+    "md5": "string|null",
+    "force": "boolean",
+    "batch_size": "integer",
+    "batch_delay": "number",
+}
+
+INSTANCE_CREATE = Kind(
+    "instance.create",
+    1,
+    1800,
+    True,
+    inputs={"databases?": "array", "users_secret?": "string|null", "nic?": "object|null"},
+)
+INSTANCE_DELETE = Kind("instance.delete", 1, 7200, True, supersedes=True, inputs={})
+INSTANCE_RESTART = Kind("instance.restart", 1, 7200, True, inputs={})
+INSTANCE_REBOOT = Kind("instance.reboot", 1, 7200, True, inputs={"agent_silent?": "boolean"})
+INSTANCE_MIGRATE = Kind("instance.migrate", 1, 7200, True, inputs={**_HANDED_ON, "host": "string|null"})
+INSTANCE_UPDATE_ACCESS = Kind("instance.update_access", 1, 600, True, inputs={**_CHANGE, **_HANDED_ON})
+INSTANCE_RESIZE_FLAVOR = Kind("instance.resize_flavor", 1, 7200, True, inputs={**_CHANGE, **_HANDED_ON})
+INSTANCE_RESIZE_VOLUME = Kind(
+    "instance.resize_volume", 1, 7200, True, inputs={**_HANDED_ON, "size_gib": "integer", "old_size_gib": "integer"}
+)
 #: Fit the engine to the values of its configuration group. It may have to wait for another one that is under way.
-INSTANCE_CONFIGURE = Kind("instance.configure", 1, 7200, True)
+INSTANCE_CONFIGURE = Kind("instance.configure", 1, 7200, True, inputs=_CONFIGURE)
 
 #: Seconds until a change inside a database counts as failed whatever its guest says. What counts before is the deadline
 #: of its command, from when the guest can begin: many may be before it.
 _INSIDE = 7 * 86400.0
 
 #: Changes inside a running database: one guest command each, in the order of acceptance.
-DATABASE_CREATE = Kind("database.create", 1, _INSIDE, False)
-DATABASE_DELETE = Kind("database.delete", 1, _INSIDE, False)
-USER_CREATE = Kind("user.create", 1, _INSIDE, False)
-USER_UPDATE = Kind("user.update", 1, _INSIDE, False)
-USER_DELETE = Kind("user.delete", 1, _INSIDE, False)
-USER_GRANT = Kind("user.grant", 1, _INSIDE, False)
-USER_REVOKE = Kind("user.revoke", 1, _INSIDE, False)
-ROOT_ENABLE = Kind("root.enable", 1, _INSIDE, False)
-ROOT_DISABLE = Kind("root.disable", 1, _INSIDE, False)
-DATASTORE_STOP = Kind("datastore.stop", 1, _INSIDE, False)
+DATABASE_CREATE = Kind("database.create", 1, _INSIDE, False, inputs=_COMMAND)
+DATABASE_DELETE = Kind("database.delete", 1, _INSIDE, False, inputs=_COMMAND)
+USER_CREATE = Kind("user.create", 1, _INSIDE, False, inputs=_COMMAND)
+USER_UPDATE = Kind("user.update", 1, _INSIDE, False, inputs=_COMMAND)
+USER_DELETE = Kind("user.delete", 1, _INSIDE, False, inputs=_COMMAND)
+USER_GRANT = Kind("user.grant", 1, _INSIDE, False, inputs=_COMMAND)
+USER_REVOKE = Kind("user.revoke", 1, _INSIDE, False, inputs=_COMMAND)
+ROOT_ENABLE = Kind("root.enable", 1, _INSIDE, False, inputs={**_COMMAND, "user_id?": "string|null"})
+ROOT_DISABLE = Kind("root.disable", 1, _INSIDE, False, inputs={**_COMMAND, "user_id?": "string|null"})
+DATASTORE_STOP = Kind("datastore.stop", 1, _INSIDE, False, inputs=_COMMAND)
 
 #: Switch a log of an instance, or remove what was published of it; publish what is pending of it.
-LOG_CHANGE = Kind("log.change", 1, 600, False)
-LOG_PUBLISH = Kind("log.publish", 1, 600, False)
+LOG_CHANGE = Kind("log.change", 1, 600, False, inputs=_LOG)
+LOG_PUBLISH = Kind("log.publish", 1, 600, False, inputs=_LOG)
 
 #: Apply modules to an instance, remove one; apply one again to the instances that have it, some at a time.
-MODULE_APPLY = Kind("module.apply", 1, _INSIDE, False)
-MODULE_REMOVE = Kind("module.remove", 1, _INSIDE, False)
-MODULE_REAPPLY = Kind("module.reapply", 1, 86400, False)
+MODULE_APPLY = Kind("module.apply", 1, _INSIDE, False, inputs={**_COMMAND, "modules": "array"})
+MODULE_REMOVE = Kind("module.remove", 1, _INSIDE, False, inputs={**_COMMAND, "modules": "array"})
+MODULE_REAPPLY = Kind("module.reapply", 1, 86400, False, inputs=_REAPPLY)
 
 KINDS = {
     kind.name: kind
@@ -112,6 +153,47 @@ CONFIGURATION_UNKNOWN = (
 
 #: Signal that a guest has enrolled or come back; sent to the workflow that claims the instance.
 GUEST_READY = "guest-ready"
+
+
+#: Inputs of every kind: the events that its end is told as.
+_COMMON = {f"{notices.INPUT}?": "array"}
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "object": (dict, Mapping),
+    "array": (list, tuple),
+    "null": (NoneType,),
+}
+
+
+def check_inputs(kind: Kind, inputs: Mapping[str, Any], *, whole: bool = True) -> None:
+    """Check that ``inputs`` are what ``kind`` says it is told.
+
+    :param whole: whether they are all; otherwise none is missed.
+    :raises ValueError: with everything that is wrong; it is a mistake of the caller's code, not of a user.
+    """
+    if kind.inputs is None:
+        return
+    stated = {**_COMMON, **kind.inputs}
+    types = {name.removesuffix("?"): words for name, words in stated.items()}
+    wrong = [f"{name} is not one of its inputs" for name in sorted(set(inputs) - set(types))]
+    if whole:
+        wrong += [f"{name} is missing" for name in stated if not name.endswith("?") and name not in inputs]
+    wrong += [
+        f"{name} is {type(value).__name__}, not {types[name]}"
+        for name, value in inputs.items()
+        if name in types and not _is(value, types[name])
+    ]
+    if wrong:
+        raise ValueError(f"{kind.name}: {'; '.join(wrong)}")
+
+
+def _is(value: Any, words: str) -> bool:
+    # In Python a truth value is a number, in JSON it is not.
+    names = [word for word in words.split("|") if not isinstance(value, bool) or word == "boolean"]
+    return any(isinstance(value, _TYPES[name]) for name in names)
 
 
 def instance_claim(instance_id: str) -> str:

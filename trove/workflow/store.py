@@ -122,8 +122,10 @@ class Store(listing.Listing):
         :param after: id of a workflow that must have ended before; the claims are taken then. If it has ended already
             (or is not known any more) the new one is due at once.
         :raises ClaimHeld: when another workflow holds one of the claims; the session remains usable.
+        :raises ValueError: when the inputs are not those that the kind states.
         """
         now, kind = self.db.now(session), work["kind"]
+        operations.check_inputs(kind, work["inputs"])
         keys = sorted({*claims, *([] if claim is None else [claim])})
         blocked = after is not None and self._lock_active(session, after)
         if not blocked and (held := claim_rows.holder(session, keys)) is not None:
@@ -233,9 +235,13 @@ class Store(listing.Listing):
         """Add to the inputs of a workflow that has not begun: what was not known yet when it was submitted.
 
         The caller's transaction is the one in which it may begin.
+
+        :raises ValueError: when they are not among those that its kind states.
         """
-        inputs = session.execute(sa.select(_W.c.inputs).where(_W.c.id == workflow_id)).scalar_one()
-        session.execute(sa.update(_W).where(_W.c.id == workflow_id).values(inputs={**inputs, **more}))
+        row = session.execute(sa.select(_W.c.kind, _W.c.inputs).where(_W.c.id == workflow_id)).one()
+        if row.kind in operations.KINDS:
+            operations.check_inputs(operations.KINDS[row.kind], more, whole=False)
+        session.execute(sa.update(_W).where(_W.c.id == workflow_id).values(inputs={**row.inputs, **more}))
 
     def abandon(
         self,

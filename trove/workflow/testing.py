@@ -28,8 +28,6 @@ Nothing sleeps: the database's clock is moved forward, as this process sees it.
 
 import datetime
 import enum
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -154,18 +152,6 @@ class Played:
     state: State
     events: tuple[Event, ...]
     snapshot: Any
-
-
-def fingerprint(flow: Flow) -> str:
-    """Return a digest of all that workflows in flight rely on: kind, version, step names, their order and grouping, the
-    pivot.
-
-    A test keeps the digests of all flows; when one changes, the flow needs a new version instead (and the old one stays
-    registered).
-    """
-    steps = [[s.name, *(m.name for m in s.members)] if isinstance(s, Parallel) else s.name for s in flow.steps]
-    text = json.dumps([flow.kind, flow.version, steps, flow.pivot])
-    return f"{flow.version}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 class CrashMatrix:

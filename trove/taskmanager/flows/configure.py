@@ -136,7 +136,7 @@ FLOW = Flow(
             "take over the configuration",
             timeout=guest.EDIT_TIMEOUT,
             unmake=guest.make_unconfigure,
-            keep=True,
+            reply={"restart_required": "array"},
         ),
     ),
     on_success=_configured,

@@ -70,7 +70,7 @@ FLOW = Flow(
             modules.make_apply,
             "apply the modules",
             timeout=guest.EDIT_TIMEOUT,
-            keep=True,
+            reply={"modules": "array"},
             patient=False,
         ),
     ),

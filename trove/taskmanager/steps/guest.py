@@ -9,7 +9,7 @@ row is written in the checkpoint's transaction; only then is the conductor told.
 import itertools
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlalchemy.orm import Session
 
@@ -228,7 +228,8 @@ class GuestStep:
     :param what: ends the sentence "The guest could not …".
     :param patient: wait for as long as the guest is at it, or at what comes before it. Else ``timeout`` is the end,
         which is for what is removed then.
-    :param keep: what the guest says of a success is the step's output.
+    :param reply: names and JSON types of what the guest says of a success and the step keeps as its output, as in
+        :attr:`trove.domain.operations.Kind.inputs`; ``None``: nothing.
     :param unmake: builds the command that undoes it; ``None``: the removal of the server undoes it.
     """
 
@@ -240,7 +241,7 @@ class GuestStep:
         *,
         timeout: float,
         unmake: MakeCommand | None = None,
-        keep: bool = False,
+        reply: Mapping[str, str] | None = None,
         patient: bool = True,
     ) -> None:
         self.name = name
@@ -251,11 +252,14 @@ class GuestStep:
         # Of an outcome that is unknown there is no signal.
         self._patience = LOOK if patient else timeout + _MARGIN
         self._unmake = unmake
-        self._keep = keep
+        self.reply = reply
 
     def run(self, ctx: StepContext) -> Result:
         answer = self._run(ctx)
-        return Done() if isinstance(answer, Done) and not self._keep else answer
+        if not isinstance(answer, Done):
+            return answer
+        said = answer.output or {}
+        return Done(None if self.reply is None else {name: said[name] for name in self.reply if name in said})
 
     def _run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:

@@ -70,6 +70,7 @@ class AwaitModules:
     """Wait for the command that was written together with this workflow; what the guest says is the output."""
 
     name = "await-modules"
+    reply = {"modules": "array"}
 
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:

@@ -45,3 +45,29 @@ class TestQuota(base.UnitTestCase):
         resizes = {operations.INSTANCE_RESIZE_FLAVOR.name, operations.INSTANCE_RESIZE_VOLUME.name}
         for name in set(operations.KINDS) - resizes:
             self.assertEqual(({}, {}), (operations.quota_taken(name, {}), operations.quota_freed(name, {})))
+
+
+class TestInputs(base.UnitTestCase):
+    kind = operations.Kind(
+        "sample.kind", 1, 60.0, False, inputs={"host": "string|null", "size": "integer", "was?": "boolean"}
+    )
+
+    def test_what_the_kind_states_is_accepted(self) -> None:
+        operations.check_inputs(self.kind, {"host": None, "size": 1})
+        operations.check_inputs(self.kind, {"host": "h", "size": 1, "was": False, "notices": []})
+        operations.check_inputs(self.kind, {"was": True}, whole=False)
+        operations.check_inputs(operations.Kind("sample.any", 1, 60.0, False), {"x": object()})
+
+    def test_everything_wrong_is_named_at_once(self) -> None:
+        given = {"size": True, "other": 1, "was": None}
+        error = self.assertRaises(ValueError, operations.check_inputs, self.kind, given)
+        for text in ("sample.kind", "other is not one", "host is missing", "size is bool, not integer", "was is None"):
+            self.assertIn(text, str(error))
+
+    def test_a_part_may_add_nothing_unknown(self) -> None:
+        self.assertRaises(ValueError, operations.check_inputs, self.kind, {"other": 1}, whole=False)
+
+    def test_every_kind_uses_known_words(self) -> None:
+        for kind in operations.KINDS.values():
+            for name, words in (kind.inputs or {}).items():
+                self.assertTrue(set(words.split("|")) <= set(operations._TYPES), f"{kind.name}: {name}")

@@ -81,6 +81,20 @@ class TestWorkflows(Case):
         self.assertEqual((2, 1), self.sweep()[:2])
         self.assertEqual({before, parked, done}, self.left(aged.WORKFLOWS))
 
+    def test_children_stay_as_long_as_their_parent_has_not_ended(self) -> None:
+        active, ended = self.add(ids.new_id(), 90, "WAITING"), self.add(ids.new_id(), 1)
+        child = self.add(ids.new_id(), 80, parent_id=active)
+        self.add(ids.new_id(), 80, parent_id=ended)
+        self.assertEqual((2, 1), self.sweep()[:2])
+        self.assertEqual({active, ended, child}, self.left(aged.WORKFLOWS))
+
+    def test_claims_that_were_left_behind_go_with_their_workflow(self) -> None:
+        made = self.add(ids.new_id(), 90)
+        claim = {"claim_key": "c", "workflow_id": made}
+        self.stored(lambda session: session.execute(sa.insert(models.WorkflowClaim).values(claim)))
+        self.sweep()
+        self.assertEqual([], self.stored(lambda session: session.scalars(sa.select(models.WorkflowClaim)).all()))
+
     def test_nothing_old_stays_of_a_deleted_instance_or_of_anything_else(self) -> None:
         gone = self.instance()
         self.stored(lambda session: session.execute(sa.update(models.Instance).values(deleted=True)))

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The crash matrix passes for sound flows, and finds what is wrong with unsound ones."""
 
-import dataclasses
-
 import fixtures
 
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.unit.workflow import flows
 from trove.workflow import testing
-from trove.workflow.model import FROM_START, Done, Failed, Result, StepContext
+from trove.workflow.model import Done, Failed, Result, StepContext
 
 
 class TestSoundFlows(base.UnitTestCase):
@@ -116,24 +114,3 @@ class TestUnsoundFlows(base.UnitTestCase):
 
     def test_a_flow_that_fails_undisturbed(self) -> None:
         self.assertIn("undisturbed, the flow ends as REVERTED", self._complaint(flows.Ensure("port"), _FailsLate()))
-
-
-class TestFingerprint(base.UnitTestCase):
-    def test_what_workflows_in_flight_rely_on(self) -> None:
-        flow = flows.create_flow()
-        was = testing.fingerprint(flow)
-        self.assertEqual(was, testing.fingerprint(flows.create_flow()))
-        self.assertEqual(was, testing.fingerprint(dataclasses.replace(flow, timeout=1.0, max_attempts=2)))
-        for change in (
-            {"steps": flow.steps[:-1]},
-            {"steps": flow.steps[::-1]},
-            {"pivot": FROM_START},
-            {"version": 2},
-            {"steps": (*flow.steps[:-1], flows.Ensure("renamed"))},
-        ):
-            self.assertNotEqual(was, testing.fingerprint(dataclasses.replace(flow, **change)))
-
-    def test_grouping_counts(self) -> None:
-        flow = flows.grouped_flow()
-        flat = (flow.steps[0], *flow.steps[1].members, flow.steps[2])
-        self.assertNotEqual(testing.fingerprint(flow), testing.fingerprint(dataclasses.replace(flow, steps=flat)))
