@@ -37,6 +37,16 @@ _ARRIVALS = (
     .select_from(_W.outerjoin(_SIGNAL, _SIGNAL.c.workflow_id == _W.c.id))
     .where(_W.c.id == sa.bindparam("key"))
 )
+#: What :func:`fresh_deadline` needs to know.
+LIMITS = sa.select(_W.c.timeout, _W.c.created_at, _W.c.deadline)
+
+
+def fresh_deadline(row: Any, now: datetime.datetime) -> datetime.datetime | None:
+    """Return the deadline of a workflow that has its whole time from now on."""
+    if row.timeout is not None:
+        return now + datetime.timedelta(seconds=row.timeout)
+    # Submitted by the former release: how much time it had then.
+    return None if row.deadline is None else now + (row.deadline - row.created_at)
 
 
 def matched(session: Session, statement: sa.UpdateBase, values: Mapping[str, Any] | None = None) -> int:

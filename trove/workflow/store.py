@@ -29,14 +29,12 @@ from trove.common import exception, ids
 from trove.db import api
 from trove.domain import operations
 from trove.workflow import claims as claim_rows
-from trove.workflow import listing, rows, transitions
-from trove.workflow.model import CHILD_ENDED, FINAL, ClaimHeld, Failed, LeaseLost, State, StepState
+from trove.workflow import ending, listing, rows, signals, transitions
+from trove.workflow.model import FINAL, ClaimHeld, Failed, LeaseLost, State, StepState
 from trove.workflow.records import Run
 
-_W, _STEP, _SIGNAL = rows.WORKFLOWS, rows.STEPS, rows.SIGNALS
+_W, _STEP = rows.WORKFLOWS, rows.STEPS
 _FINAL = [state.value for state in FINAL]
-#: How often taking several claims is tried again when another transaction has taken one of them meanwhile.
-_TRIES = 5
 
 # UPDATE workflows SET owner, epoch = epoch + 1, lease_until, state = RUNNING
 #  WHERE id AND wake_at <= now AND (owner IS NULL OR lease_until < now) AND (kind, kind_version) IN known
@@ -162,43 +160,15 @@ class Store(listing.Listing):
             raise ClaimHeld(*held) from err
         return str(row["id"])
 
-    def signal(
-        self, session: Session, workflow_id: str, name: str, payload: Mapping[str, Any], *, renew: bool = False
-    ) -> bool:
+    def signal(self, session: Session, workflow_id: str, name: str, payload: Mapping[str, Any]) -> bool:
         """Deliver a signal, once per workflow and name until it is consumed, and make the workflow due if it waits for
         it.
 
         A signal that nobody waits for yet is kept; one for a workflow that has ended, or is not known, is dropped.
 
-        :param renew: replace one that has not been consumed. A step that was given that one, and consumes it with its
-            checkpoint, is given this one afterwards.
         :returns: whether the workflow is still active, so that a wake hint makes sense.
         """
-        now = self.db.now(session)
-        mine = _W.c.id == workflow_id
-        # First of all the lock, see the module's docstring.
-        if not rows.matched(session, sa.update(_W).where(mine, _W.c.state.not_in(_FINAL)).values(updated_at=now)):
-            return False
-        same = (_SIGNAL.c.workflow_id == workflow_id) & (_SIGNAL.c.name == name)
-        if renew:
-            session.execute(sa.delete(_SIGNAL).where(same))
-        if session.execute(sa.select(_SIGNAL.c.id).where(same)).first() is None:
-            row = {
-                "id": ids.new_id(),
-                "workflow_id": workflow_id,
-                "name": name,
-                "payload": dict(payload),
-                "created_at": now,
-            }
-            session.execute(sa.insert(_SIGNAL).values(row))
-        awaits = (
-            (_STEP.c.workflow_id == workflow_id) & (_STEP.c.state == StepState.WAITING.value) & (_STEP.c.signal == name)
-        )
-        if session.execute(sa.select(_STEP.c.name).where(awaits)).first() is not None:
-            session.execute(sa.update(_W).where(mine, _W.c.wake_at > now).values(wake_at=now))
-        if session.execute(sa.select(_STEP.c.name).where(awaits, _STEP.c.deadline.is_(None))).first() is not None:
-            self._unpark(session, workflow_id, now)
-        return True
+        return signals.deliver(session, workflow_id, name, payload, self.db.now(session))
 
     def correct(self, session: Session, workflow_id: str, symbol: str, becomes: Failed) -> bool:
         """Say why a workflow was given up, now that it is known; return whether the reason was ``symbol`` until now."""
@@ -218,17 +188,7 @@ class Store(listing.Listing):
 
         Its children are asked when it unwinds, or has ended.
         """
-        return bool(self._request_cancel(session, _W.c.id == workflow_id, self.db.now(session)))
-
-    @staticmethod
-    def _request_cancel(session: Session, which: sa.ColumnElement[bool], now: datetime.datetime) -> int:
-        sleeping = _W.c.state == State.WAITING.value
-        asked = (
-            sa.update(_W)
-            .where(which, _W.c.state.not_in(_FINAL), _W.c.cancel_requested_at.is_(None))
-            .values(cancel_requested_at=now, updated_at=now, wake_at=sa.case((sleeping, now), else_=_W.c.wake_at))
-        )
-        return rows.matched(session, asked)
+        return bool(signals.request_cancel(session, _W.c.id == workflow_id, self.db.now(session)))
 
     @staticmethod
     def amend(session: Session, workflow_id: str, more: Mapping[str, Any]) -> None:
@@ -276,7 +236,7 @@ class Store(listing.Listing):
         ):
             return False
         parent = session.execute(sa.select(_W.c.parent_id).where(_W.c.id == workflow_id)).scalar_one()
-        self._ended(session, workflow_id, parent, now)
+        ending.ended(session, workflow_id, parent, now)
         return True
 
     def retry(self, session: Session, workflow_id: str) -> bool:
@@ -284,7 +244,7 @@ class Store(listing.Listing):
         is not parked."""
         now = self.db.now(session)
         parked = (_W.c.id == workflow_id) & (_W.c.state == State.PARKED.value)
-        row = session.execute(_LIMITS.where(parked).with_for_update()).first()
+        row = session.execute(rows.LIMITS.where(parked).with_for_update()).first()
         if row is None:
             return False
         awaits = (_STEP.c.workflow_id == workflow_id) & (_STEP.c.state == StepState.WAITING.value)
@@ -294,7 +254,7 @@ class Store(listing.Listing):
         session.execute(
             sa.update(_W)
             .where(parked)
-            .values(state="QUEUED", wake_at=now, updated_at=now, deadline=_fresh_deadline(row, now), **fresh_error)
+            .values(state="QUEUED", wake_at=now, updated_at=now, deadline=rows.fresh_deadline(row, now), **fresh_error)
         )
         failed = (_STEP.c.workflow_id == workflow_id) & (_STEP.c.state == StepState.FAILED.value)
         fresh = {"state": StepState.PENDING.value, "attempt": 1, "deadline": None, "finished_at": None}
@@ -343,12 +303,12 @@ class Store(listing.Listing):
                 # A deletion waits for the end of this, and removes by tag whatever is left of it.
                 draft.state = State.REVERTED
             ended = draft.state in FINAL
-            ending = {"claim_key": None, "wanted_claim": None, "finished_at": draft.now} if ended else {}
-            if not rows.save(session, run, draft, **ending):
+            final = {"claim_key": None, "wanted_claim": None, "finished_at": draft.now} if ended else {}
+            if not rows.save(session, run, draft, **final):
                 raise LeaseLost(f"workflow {run.id} is no longer held by {run.owner} with epoch {run.epoch}")
             rows.save_steps(session, run, draft)
             if ended:
-                self._ended(session, run.id, run.parent_id, draft.now)
+                ending.ended(session, run.id, run.parent_id, draft.now)
             else:
                 self._look_around(session, run, draft, settle)
             write(draft, session)
@@ -385,14 +345,6 @@ class Store(listing.Listing):
 
     # -- within
 
-    @staticmethod
-    def _unpark(session: Session, workflow_id: str, now: datetime.datetime) -> None:
-        parked = (_W.c.id == workflow_id) & (_W.c.state == State.PARKED.value)
-        row = session.execute(_LIMITS.where(parked)).first()
-        if row is not None:  # with its whole time again: how long nobody could know is not its fault
-            on = {"state": State.WAITING.value, "wake_at": now, "deadline": _fresh_deadline(row, now)}
-            session.execute(sa.update(_W).where(parked).values(**on, **rows.error_columns(None)))
-
     def _is_superseded(self, session: Session, workflow_id: str) -> bool:
         known = [operations.KINDS.get(item.kind) for item in self.successors(session, workflow_id)]
         return any(kind is not None and kind.supersedes for kind in known)
@@ -402,47 +354,3 @@ class Store(listing.Listing):
         """Lock a workflow, and tell whether it is known and has not ended."""
         state = session.execute(sa.select(_W.c.state).where(_W.c.id == workflow_id).with_for_update())
         return state.scalar_one_or_none() not in (None, *_FINAL)
-
-    def _ended(self, session: Session, workflow_id: str, parent_id: str | None, now: datetime.datetime) -> None:
-        """In the transaction that ends a workflow: forget its signals, give up its claims, start its successors, tell
-        its parent, and cancel what is left of its children."""
-        session.execute(sa.delete(_SIGNAL).where(_SIGNAL.c.workflow_id == workflow_id))
-        claim_rows.release(session, workflow_id)
-        waiting = (_W.c.after_id == workflow_id) & (_W.c.state == State.QUEUED.value) & _W.c.wake_at.is_(None)
-        queue = _LIMITS.add_columns(_W.c.id, _W.c.claims, _W.c.wanted_claim).where(waiting)
-        for row in session.execute(queue.order_by(_W.c.created_at, _W.c.id)).all():
-            self._start(session, row, now)
-        self._request_cancel(session, _W.c.parent_id == workflow_id, now)
-        if parent_id is not None:
-            self.signal(session, parent_id, CHILD_ENDED, {}, renew=True)
-
-    @staticmethod
-    def _start(session: Session, row: Any, now: datetime.datetime) -> None:
-        """Start a successor with all its claims, or queue it behind another workflow that holds one of them."""
-        keys = row.claims or ([] if row.wanted_claim is None else [row.wanted_claim])
-        start = {"claim_key": row.wanted_claim, "wanted_claim": None, "wake_at": now, "updated_at": now}
-        mine = sa.update(_W).where(_W.c.id == row.id)
-        for _ in range(_TRIES):
-            # Locked, so that it cannot end before this transaction has queued the successor behind it.
-            if (other := claim_rows.lock_holder(session, keys)) is not None:
-                session.execute(mine.values(after_id=other.workflow_id))
-                return
-            try:
-                with session.begin_nested():
-                    session.execute(mine.values(**start, deadline=_fresh_deadline(row, now)))
-                    claim_rows.take(session, row.id, keys)
-                return
-            except db_exception.DBDuplicateEntry:
-                continue
-        raise exception.StaleObject
-
-
-_LIMITS = sa.select(_W.c.timeout, _W.c.created_at, _W.c.deadline)
-
-
-def _fresh_deadline(row: Any, now: datetime.datetime) -> datetime.datetime | None:
-    """Return the deadline of a workflow that has its whole time from now on."""
-    if row.timeout is not None:
-        return now + datetime.timedelta(seconds=row.timeout)
-    # Submitted by the former release: how much time it had then.
-    return None if row.deadline is None else now + (row.deadline - row.created_at)

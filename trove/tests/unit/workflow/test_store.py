@@ -12,7 +12,7 @@ from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.unit.workflow import flows
 from trove.tests.unit.workflow.flows import KIND, Ask, Ensure
-from trove.workflow import testing
+from trove.workflow import signals, testing
 from trove.workflow.engine import Engine
 from trove.workflow.listing import OperationNotFound
 from trove.workflow.model import ClaimHeld, Failed, State
@@ -247,7 +247,7 @@ class TestSignals(StoreTestCase):
         self.signal(first, "answer:q", {"x": 1})
         run = self.store.claim(first, "me", testing.TTL, self.registry.keys())
         with self.db.writer() as session:
-            self.store.signal(session, first, "answer:q", {"x": 2}, renew=True)
+            signals.deliver(session, first, "answer:q", {"x": 2}, self.db.now(session), renew=True)
         self.engine.run_one(run, threading.Event())
         self.assertEqual({"x": 1}, self.row(first)["steps"][1]["output"])
         self.assertEqual(1, self.count(models.WorkflowSignal))
