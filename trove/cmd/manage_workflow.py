@@ -20,8 +20,9 @@ from trove.workflow.listing import OperationNotFound
 from trove.workflow.model import FINAL, Failed, State
 from trove.workflow.store import Store
 
-_COLUMNS = ("id", "kind", "resource_id", "state", "created_at", "wake_at", "owner", "error_symbol")
+_COLUMNS = ("id", "kind", "resource_id", "state", "created_at", "wake_at", "owner", "error_symbol", "parent_id")
 _STEP_COLUMNS = ("name", "state", "attempt", "progress", "started_at", "finished_at", "signal", "deadline", "error")
+_CHILD_COLUMNS = ("id", "kind", "resource_id", "state", "wake_at", "cancel_requested_at", "error_symbol")
 _ABORTED = Failed(
     "workflow.aborted", "The operation was ended by the operator.", "ended by trove-manage workflow abort --force"
 )
@@ -88,13 +89,15 @@ def show_workflow(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) 
     if args.json:
         print(printing.as_json(row))
         return 0
-    steps = row.pop("steps")
+    steps, children = row.pop("steps"), row.pop("children")
     for name, value in row.items():
         # A detail has lines of its own, such as the end of an engine's log.
         first, *more = str(printing.text(value)).split("\n")
         print("\n".join([f"{name:22}{printable.one_line(first)}", *(f"{'':22}{printable.one_line(m)}" for m in more)]))
     print()
     print(printing.table(_STEP_COLUMNS, steps))
+    if children:
+        print(f"\n{printing.table(_CHILD_COLUMNS, children)}")
     return 0
 
 

@@ -64,6 +64,26 @@ class TestManageWorkflow(base.UnitTestCase):
             (1, f"There is no workflow {self.workflow_id[:-1]}.\n"), self.manage("show", self.workflow_id[:-1])[::2]
         )
 
+    def test_claims_parents_and_children_are_shown(self) -> None:
+        with self.db.writer() as session:
+            child = self.store.submit(
+                session,
+                kind=flows.MEMBER,
+                resource_type="sample",
+                resource_id="m",
+                project_id="p",
+                request_id=None,
+                inputs={},
+                claims=("sample:m", "sample:n"),
+                parent_id=self.workflow_id,
+            )
+        _, out, _ = self.manage("show", self.workflow_id)
+        self.assertRegex(out, rf"(?m)^{child} +sample.member +m +QUEUED")
+        _, out, _ = self.manage("show", child)
+        self.assertRegex(out, rf"(?m)^parent_id +{self.workflow_id}$")
+        self.assertRegex(out, r"(?m)^claims +.*sample:m.*sample:n")
+        self.assertRegex(self.manage("list")[1], rf"(?m)^{child} .* {self.workflow_id}$")
+
     def test_a_guests_words_are_shown_as_text(self) -> None:
         forged = Failed("sample.no", "No.", "x\x1b[2J\nstate  SUCCEEDED")
         step = flows.Call("a", lambda _ctx: forged)
