@@ -139,6 +139,27 @@ class Database:
         self._reader_engine.dispose()
 
 
+@contextlib.contextmanager
+def savepoint(session: orm.Session) -> Iterator[None]:
+    """Open a savepoint, to which an exception goes back.
+
+    MySQL breaks a deadlock by rolling back the whole transaction, savepoints included, so that going back to one fails
+    as well. What is raised then is still the deadlock, which says that the transaction can be repeated.
+    """
+    deadlock: db_exception.DBDeadlock | None = None
+    try:
+        with session.begin_nested():
+            try:
+                yield
+            except db_exception.DBDeadlock as err:
+                deadlock = err
+                raise
+    except db_exception.DBError:
+        if deadlock is not None:
+            raise deadlock from None
+        raise
+
+
 def retry_on_conflict(function: Callable[P, R]) -> Callable[P, R]:
     """Return ``function`` repeated, with a growing and jittered pause, while it fails by a conflict with another
     transaction.

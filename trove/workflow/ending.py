@@ -10,6 +10,7 @@ from oslo_db import exception as db_exception
 from sqlalchemy.orm import Session
 
 from trove.common import exception
+from trove.db import api
 from trove.workflow import claims, rows, signals
 from trove.workflow.model import CHILD_ENDED, State
 
@@ -42,7 +43,7 @@ def _start(session: Session, row: Any, now: datetime.datetime) -> None:
             session.execute(mine.values(after_id=other.workflow_id))
             return
         try:
-            with session.begin_nested():
+            with api.savepoint(session):
                 session.execute(mine.values(**start, deadline=rows.fresh_deadline(row, now)))
                 claims.take(session, row.id, keys)
             return

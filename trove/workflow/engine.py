@@ -192,8 +192,10 @@ def _call_hook(plan: Plan, draft: Run, ctx: StepContext, session: Session) -> No
     flow = plan.flow
     if draft.state is State.PARKED:
         try:
-            with session.begin_nested():
+            with api.savepoint(session):
                 flow.on_parked(ctx, session)
+        except api.CONFLICTS:
+            raise  # nothing is left of the checkpoint either
         except Exception:  # boundary: a workflow must be seen as parked even when its hook fails
             LOG.exception("The hook on_parked of %s %s failed", draft.kind, draft.id)
     elif draft.state is State.SUCCEEDED:

@@ -150,7 +150,7 @@ class Store(listing.Listing):
             "updated_at": now,
         }
         try:
-            with session.begin_nested():
+            with api.savepoint(session):
                 session.execute(sa.insert(_W).values(row))
                 if not blocked:
                     claim_rows.take(session, str(row["id"]), keys)

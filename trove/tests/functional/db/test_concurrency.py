@@ -2,11 +2,14 @@
 """Several processes and threads on the same rows: no lost update, no 'database is locked', conflicts that can be
 repeated."""
 
+import contextlib
 import multiprocessing
 import threading
+from collections.abc import Callable
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
+from sqlalchemy import orm
 
 from trove.db import api, models
 from trove.objects import base, quota
@@ -99,6 +102,13 @@ class Threads(case.EveryDatabase):
 
 class Deadlock(case.EveryDatabase):
     def test_the_victim_of_a_deadlock_succeeds_when_repeated(self) -> None:
+        self._deadlock(lambda session: contextlib.nullcontext())
+
+    def test_a_deadlock_behind_a_savepoint_is_still_one(self) -> None:
+        """MySQL has forgotten the savepoint by then."""
+        self._deadlock(api.savepoint)
+
+    def _deadlock(self, within: Callable[[orm.Session], contextlib.AbstractContextManager[None]]) -> None:
         if self.dialect == "sqlite":
             self.skipTest("SQLite has one write lock, which cannot deadlock")
         table = base.table_of(models.QuotaUsage)
@@ -109,7 +119,7 @@ class Deadlock(case.EveryDatabase):
 
         def add_in_order(first: str, second: str) -> None:
             try:
-                with self.db.writer() as session:
+                with self.db.writer() as session, within(session):
                     for resource in (first, second):
                         session.execute(
                             sa.update(table).where(table.c.resource == resource).values(in_use=table.c.in_use + 1)

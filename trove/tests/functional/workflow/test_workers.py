@@ -147,6 +147,40 @@ class _Workers:
             self.assertEqual(1, len(won), got)
             self.assertEqual(3, len([item for item in got if isinstance(item, ClaimHeld)]), got)
 
+    def test_claims_are_taken_together_or_not_at_all(self) -> None:
+        for i in range(10):
+            a, b, c = f"a{i}", f"b{i}", f"c{i}"
+            sets = [(a, b), (c, b), (c, a), (b, a, c)]
+            got = self.at_once(*[lambda wanted=wanted: self.submit(claims=wanted) for wanted in sets])
+            self.assertEqual(1, len([item for item in got if isinstance(item, str)]), got)
+            self.assertEqual(3, len([item for item in got if isinstance(item, ClaimHeld)]), got)
+            won = next(n for n, item in enumerate(got) if isinstance(item, str))
+            with self.db.reader() as session:
+                held = [key for key in (a, b, c) if self.store.active(session, key) is not None]
+            self.assertEqual(sorted(sets[won]), held)
+
+    def test_a_successor_gets_all_its_claims_however_the_ends_fall(self) -> None:
+        flow = flows.flow(KIND, Call("a", lambda ctx: Done()))
+        workers = [self.worker(flow) for _ in range(2)]
+        for i in range(15):
+            a, b = f"a{i}", f"b{i}"
+            first, _ = self.submit(claim=a), self.submit(claim=b)
+            last = self.submit(claims=(a, b), after=first)
+            self.at_once(*[worker.drain for worker in workers], lambda b=b: self.submit(claim=b))
+            workers[0].drain()
+            self.assertEqual("SUCCEEDED", self.row(last)["state"])
+
+    def test_children_are_carried_out_once_each_under_competition(self) -> None:
+        case = flows.SampleCase(self.db, self.store, flows.FAMILY)
+        registry = Registry([flows.family_flow(), flows.member_flow()])
+        options: dict[str, Any] = {"threads": 3, "poll_interval": 0.2, "backoff": Backoff(0.05, 0.2)}
+        with self.running(
+            *[Worker(self.db, self.store, registry, case.env, owner=ids.new_id(), **options) for _ in range(3)]
+        ):
+            self.await_(lambda: case.answer() or case.row()["state"] == "SUCCEEDED")
+        self.assertEqual(2 * flows.MEMBERS + 1, case.snapshot()[-1])
+        self.assertEqual(["SUCCEEDED"] * flows.MEMBERS, [child["state"] for child in case.row()["children"]])
+
     def test_a_successor_starts_however_the_end_of_its_predecessor_falls(self) -> None:
         flow = flows.flow(KIND, Call("a", lambda ctx: Done()))
         worker = self.worker(flow)
