@@ -47,7 +47,7 @@ class Aged(case.EveryDatabase):
                 for days in (60, 45, 1):
                     # Few are old, as where retention has run before.
                     shift = days if number < 10 else days / 100
-                    workflow_id = aged.workflow(session, each, shift)
+                    workflow_id = aged.workflow(session, each, shift, parent_id=ids.new_id())
                     aged.command(session, each, days, shift, workflow_id=workflow_id)
             version = {"project_id": "p", "name": "g", "datastore_version_id": row["datastore_version_id"]}
             moment = {"created_at": aged.ago(60), "updated_at": aged.ago(1)}
@@ -177,8 +177,8 @@ class Plans(Aged):
                 self.assertGreater(done.removed, 0, kept.what)
                 position = done.position
                 statements += sent
-        # Two pages; commands: two selects and a delete, workflows: four and three, history: two and one.
-        self.assertEqual(2 * (3 + 7 + 3), len(statements), [item.text for item in statements])
+        # Two pages; commands: two selects and a delete, workflows: five and four, history: two and one.
+        self.assertEqual(2 * (3 + 9 + 3), len(statements), [item.text for item in statements])
         for statement in statements:
             self.assertEqual([], self.whole_reads(statement), statement.text)
 
