@@ -57,6 +57,8 @@ _WORDS = {
     "command.too_large": "The command is too large to be sent to the guest.",
     "guest.too_old": "The agent is too old for this command; it must be upgraded.",
     "workflow.step_error": "A step failed unexpectedly, every time it was tried.",
+    "workflow.member_failed": "The work on one of several members failed; the operation on that member has the reason.",
+    "workflow.too_many_members": "The operation concerns more members than one can change.",
     "workflow.reset": "An operator has reset the status of the instance.",
     "workflow.superseded": "A later request has taken the operation's place.",
 }

@@ -119,10 +119,11 @@ class World(fixtures.Fixture):
     def workflow(self, instance_id: str, *, claim: bool = False) -> str:
         """Submit a workflow on an instance; with ``claim`` one that owns it."""
         kind = operations.INSTANCE_CREATE if claim else operations.DATABASE_CREATE
+        inputs = {} if claim else {"command_id": ids.new_id()}
         with self.db.writer() as session:
             return self.store.submit(
                 session, kind=kind, resource_type="instance", resource_id=instance_id, project_id="p", request_id=None,
-                inputs={}, claim=operations.instance_claim(instance_id) if claim else None,
+                inputs=inputs, claim=operations.instance_claim(instance_id) if claim else None,
             )  # fmt: skip
 
     def signals(self, workflow_id: str) -> dict[str, Any]:
