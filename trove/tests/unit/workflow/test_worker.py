@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from trove.common import ids
+from trove.common.lease import Lease
 from trove.tests import base
 from trove.tests.fixtures.clock import ManualClock
 from trove.tests.fixtures.databases import DatabaseFixture
@@ -104,7 +105,7 @@ class TestLooking(LoopTestCase):
 class TestRenewing(LoopTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.token = threading.Event()
+        self.token = Lease(self.clock.boottime() + _TTL)
         self.worker._held["x"] = self.token
 
     def renew(self, rounds: int, before: Callable[[int], None] = lambda round: None) -> list[float]:
