@@ -31,7 +31,7 @@ from trove.common import clock, exception, ids
 from trove.domain import notices as domain_notices
 from trove.domain import operations
 from trove.domain.notices import Notice
-from trove.objects import errors, fault, guest_command, heartbeat, instance_module, quota, secret
+from trove.objects import errors, fault, guest_command, guest_support, heartbeat, instance_module, quota, secret
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.wire.command import Command
@@ -109,7 +109,9 @@ class Work:
         What existing clients cannot see the instance busy with is waited for.
 
         :raises InstanceBusy: when another exclusive one is active, or too many wait.
+        :raises GuestTooOld: when the guest's agent does not know a command that it needs.
         """
+        guest_support.require(self.session, instance.id, operations.guest_commands(kind.name, inputs))
         if kind.exclusive and after is None:
             after = self._unseen(instance)
         if told is None:
@@ -137,7 +139,9 @@ class Work:
         """Submit a change inside the database: the guest's command and the workflow that waits for it.
 
         :raises QueueFull: when too much waits for the guest already.
+        :raises GuestTooOld: when the guest's agent does not know the command.
         """
+        guest_support.require(self.session, instance.id, [command.name])
         if guest_command.count_unfinished(self.session, instance.id) >= MOST_EDITS:
             raise QueueFull(instance.id)
         workflow_id = ids.new_id()

@@ -7,15 +7,10 @@ from trove.conductor.sealing import Refused
 from trove.guestbus import keys
 from trove.objects import guest_identity
 from trove.objects.guest_identity import GuestIdentity
-from trove.wire import base, command, report
+from trove.wire import base, command, report, stated
 
 #: Symbol of a refusal because of the protocol's version.
 PROTOCOL_SYMBOL = "guest.protocol"
-
-
-def speaks_our_protocol(low: int, high: int) -> bool:
-    """Tell whether a guest that knows protocol versions ``low`` to ``high`` and this code have one in common."""
-    return low <= base.PROTOCOL_MAX and high >= base.PROTOCOL_MIN
 
 
 def accept(identity: GuestIdentity, message: report.Enrol) -> command.Enrolled | command.Refused:
@@ -26,7 +21,7 @@ def accept(identity: GuestIdentity, message: report.Enrol) -> command.Enrolled |
 
     :raises Refused: for a public key that no exchange can be made with.
     """
-    if not speaks_our_protocol(message.protocol_min, message.protocol_max):
+    if not stated.speaks(message.protocol_min, message.protocol_max):
         return protocol_refusal()
     one_time = bytes.fromhex(identity.keys["one_time"])
     guest = bytes.fromhex(message.public_key)

@@ -25,7 +25,7 @@ from trove.conductor.budgets import Budgets
 from trove.conductor.heartbeats import HeartbeatBatcher, Item
 from trove.conductor.identities import Identities, Known
 from trove.conductor.inventories import Overtaken, Writing
-from trove.conductor.reports import Outcome, Reports, known_commands
+from trove.conductor.reports import Outcome, Reports, record_statement
 from trove.conductor.sealing import RefusalLog, Refused
 from trove.db.api import Database, retry_on_conflict
 from trove.guestbus import envelope, keys
@@ -326,7 +326,7 @@ class Intake:
     def _apply(self, session: Session, identity: GuestIdentity, message: report.Report) -> Outcome:
         if isinstance(message, report.Enrol):
             answer = enrolment.accept(identity, message)
-            identity.commands = known_commands(message.commands)
+            record_statement(session, identity, message)
             # What was sent under the key of an earlier attempt opens nowhere.
             guest_command.make_due(session, identity.instance_id, self._db.now(session))
             return Outcome(replies=[answer], enrolled=isinstance(answer, command.Enrolled))

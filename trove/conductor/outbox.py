@@ -21,15 +21,20 @@ from trove.common import clock, exception
 from trove.conductor import reports, sealing
 from trove.db.api import Database, retry_on_conflict
 from trove.guestbus.envelope import EnvelopeError
-from trove.objects import guest_command, guest_identity
+from trove.objects import guest_command, guest_identity, guest_support
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
+from trove.objects.guest_support import Support
 from trove.wire import command
 
 LOG = logging.getLogger(__name__)
 
 #: A guest is told no more than this at once, in bytes.
 _MAX_BATCH_BYTES = 4 * 1024 * 1024
+#: Instances that one call of :meth:`Outbox.expire` looks at.
+LATE_INSTANCES = 200
+#: Commands of one instance that are given up in one transaction.
+GIVEN_UP = 50
 _TOO_OLD = ("guest.too_old", "agent too old, upgrade it")
 _TOO_LARGE = ("command.too_large", "the command is too large to be sent to the guest")
 _EXPIRED = "The guest could not be reached in time, so nothing was changed; try again."
@@ -64,6 +69,8 @@ class Outbox:
         self._wake = wake
         self._silence = silence
         self._listening_since = clock.monotonic() if listening_since is None else listening_since
+        #: The last instance that :meth:`expire` has looked at; empty: it begins anew.
+        self._late_after = ""
 
     def envelopes_for(
         self, instance_id: str, limit: int = 32, *, boot: int | None = None, enrolled: bool = False
@@ -122,8 +129,9 @@ class Outbox:
             if identity.state not in states:
                 return [], []
             found = self._unaccepted(session, instance_id, now, limit)
+            support = guest_support.get(session, instance_id)
             for row in found:
-                sealed = self._seal(identity, row, now)
+                sealed = self._seal(identity, support, row, now)
                 if isinstance(sealed, tuple):
                     wake += self._fail(session, row, sealed, now)
                     continue
@@ -152,7 +160,8 @@ class Outbox:
                 return None
 
     def expire(self) -> int:
-        """Give up commands whose deadline has passed or whose guest has fallen silent, and tell who waits for them.
+        """Give up commands whose deadline has passed or whose guest has fallen silent, and tell who waits for them; of
+        up to :data:`LATE_INSTANCES`. The next call goes on with the others.
 
         :returns: how many.
         """
@@ -160,11 +169,16 @@ class Outbox:
         try:
             with self._db.reader() as session:  # asked every second, and hardly ever true
                 now = self._db.now(session)
-                late = guest_command.late_instances(session, now, self._silent_since(now))
-            for instance_id in late:
-                given_up, wake = self._give_up(instance_id)
-                self._wake_all(wake)
-                count += given_up
+                late = guest_command.late_instances(
+                    session, now, self._silent_since(now), LATE_INSTANCES, self._late_after
+                )
+            for instance_id in late.instance_ids:
+                given_up = GIVEN_UP
+                while given_up == GIVEN_UP:
+                    given_up, wake = self._give_up(instance_id)
+                    self._wake_all(wake)
+                    count += given_up
+            self._late_after = late.last or ""
         except Exception:
             self._listening_since = clock.monotonic()  # nor could anybody have written down a report
             raise
@@ -182,7 +196,7 @@ class Outbox:
         with self._db.writer() as session:
             now = self._db.now(session)
             try:
-                given_up = guest_command.give_up(session, instance_id, now, self._silent_since(now))
+                given_up = guest_command.give_up(session, instance_id, now, self._silent_since(now), GIVEN_UP)
             except exception.NotFound:
                 return 0, []  # deleted meanwhile
             for row in given_up:
@@ -199,9 +213,11 @@ class Outbox:
         # None is due when another conductor was faster.
         return found if any(row.send_at <= now for row in found) else []
 
-    def _seal(self, identity: GuestIdentity, row: GuestCommand, now: datetime.datetime) -> bytes | tuple[str, str]:
+    def _seal(
+        self, identity: GuestIdentity, support: Support, row: GuestCommand, now: datetime.datetime
+    ) -> bytes | tuple[str, str]:
         """Return the envelope, or why there cannot be one."""
-        if row.version not in (identity.commands or {}).get(row.name, ()):
+        if not support.understands(row.name, row.version, in_term=row.set_id is not None):
             return _TOO_OLD
         allowance = row.deadline - row.created_at
         deadline = row.deadline if row.state == guest_command.UNKNOWN else max(row.deadline, now + allowance)
@@ -211,6 +227,8 @@ class Outbox:
             command_version=row.version,
             workflow_id=row.workflow_id,
             epoch=row.epoch,
+            set_id=row.set_id,
+            term=row.term or 0,
             args=row.args or {},
             deadline=sealing.milliseconds(deadline),
             allowance=max(0, int(allowance.total_seconds() * 1000)),

@@ -22,7 +22,7 @@ from trove.objects import fault, guest_command, guest_identity, guest_log, heart
 from trove.objects.base import clip
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
-from trove.wire import base, command, report
+from trove.wire import base, command, report, stated
 from trove.workflow.model import Failed
 
 #: Symbol of a command that was not begun by its deadline; a guest that refuses one for that says the same.
@@ -79,16 +79,11 @@ class Reports:
         """An agent (re)started: ``guest_identities`` commands (state, generation, keys and enrolled_at when it is the
         first hello), ``heartbeats`` agent_version, handler_version, protocol_min, protocol_max, ``guest_commands``
         send_at."""
-        compatible = enrolment.speaks_our_protocol(message.protocol_min, message.protocol_max)
+        compatible = stated.speaks(message.protocol_min, message.protocol_max)
         # In the boot that has enrolled, what was sent came with the key, which this guest has.
         had_all = identity.state == guest_identity.EXCHANGING and "boot" not in identity.obj_what_changed()
         enrolment.complete(identity, self._db.now(session))
-        identity.commands = known_commands(message.commands) if compatible else {}
-        before = heartbeat.get(session, identity.instance_id) or heartbeat.HeartbeatRecord(
-            identity.instance_id, instance_states.SERVICE_NEW, None
-        )
-        versions = _versions(message)
-        heartbeat.record(session, [before._replace(**versions)])
+        record_statement(session, identity, message)
         if not compatible:
             return Outcome(replies=[enrolment.protocol_refusal()])
         if not had_all:
@@ -100,6 +95,8 @@ class Reports:
     def command_result(self, session: Session, identity: GuestIdentity, message: report.CommandResult) -> Outcome:
         """How far a command has come: ``guest_commands`` state, result, error_symbol, error_detail, args,
         finished_at; of one that rotates keys, ``guest_identities`` keys."""
+        if message.state not in guest_command.REPORTED:  # a later release's, which is no end
+            return Outcome()
         detail = "\n".join(part for part in (message.error_message, message.log_tail) if part) or None
         done = guest_command.record_result(
             session,
@@ -134,6 +131,18 @@ class Reports:
         return Outcome()
 
 
+def record_statement(session: Session, identity: GuestIdentity, message: report.Enrol | report.Hello) -> None:
+    """Keep what an agent states of itself, as it states it: ``guest_identities`` commands, which the caller saves;
+    ``heartbeats`` agent_version, handler_version, protocol_min, protocol_max."""
+    # An enrolment may say nothing of commands.
+    said = message.commands or isinstance(message, report.Hello)
+    identity.commands = stated.keep(message.commands) if said else None
+    before = heartbeat.get(session, identity.instance_id) or heartbeat.HeartbeatRecord(
+        identity.instance_id, instance_states.SERVICE_NEW, None
+    )
+    heartbeat.record(session, [before._replace(**_versions(message))])
+
+
 def heartbeat_record(
     instance_id: str, message: report.Heartbeat, received_at: datetime.datetime
 ) -> heartbeat.HeartbeatRecord:
@@ -144,7 +153,7 @@ def heartbeat_record(
     """
     return heartbeat.HeartbeatRecord(
         instance_id=instance_id,
-        service_status=message.service_status,
+        service_status=_service_status(message.service_status),
         reported_at=received_at,
         reason=clip(message.reason, 255),
         volume_used_bytes=message.volume_used_bytes,
@@ -152,15 +161,6 @@ def heartbeat_record(
         wal_bytes=message.wal_bytes,
         **_versions(message),
     )
-
-
-def known_commands(stated: Mapping[str, list[int]]) -> dict[str, list[int]]:
-    """Return the part of what an agent says it can handle that this code could ever send."""
-    known: dict[str, list[int]] = {}
-    for name, version in command.COMMANDS:
-        if version in stated.get(name, ()):
-            known.setdefault(name, []).append(version)
-    return known
 
 
 def signal_command(
@@ -184,7 +184,13 @@ def signal_command(
     return [done.workflow_id] if active else []
 
 
-def _versions(message: report.Hello | report.Heartbeat) -> dict[str, Any]:
+def _service_status(word: str) -> str:
+    """Return a status as it is kept: a word that we do not know as it is, and as unknown what only we may say."""
+    reserved = instance_states.OPERATING_WORD.keys() - instance_states.REPORTABLE_SERVICE_STATUSES
+    return instance_states.SERVICE_UNKNOWN if word in reserved else word
+
+
+def _versions(message: report.Enrol | report.Hello | report.Heartbeat) -> dict[str, Any]:
     return {
         "agent_version": clip(message.agent_version, _VERSION_LENGTH),
         "handler_version": clip(message.handler_version, _VERSION_LENGTH),

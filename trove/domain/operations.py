@@ -151,6 +151,15 @@ CONFIGURATION_UNKNOWN = (
     "configuration group, or detach and attach it, to apply them again.",
 )
 
+_GUEST_COMMANDS = {
+    INSTANCE_RESTART.name: ("restart",),
+    INSTANCE_REBOOT.name: ("stop", "start"),
+    INSTANCE_MIGRATE.name: ("stop", "start"),
+    INSTANCE_RESIZE_FLAVOR.name: ("reconfigure",),
+    INSTANCE_RESIZE_VOLUME.name: ("grow_volume",),
+    LOG_PUBLISH.name: ("publish_log",),
+}
+
 #: Signal that a guest has enrolled or come back; sent to the workflow that claims the instance.
 GUEST_READY = "guest-ready"
 
@@ -204,6 +213,18 @@ def instance_claim(instance_id: str) -> str:
 def command_signal(command_id: str) -> str:
     """Return the name of the signal that carries the result of a guest command."""
     return f"command:{command_id}"
+
+
+def guest_commands(kind: str, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the commands without which an operation of ``kind`` cannot be carried out. Those of
+    :data:`EDITS` are known to who asks for them."""
+    needed = _GUEST_COMMANDS.get(kind, ())
+    if kind == INSTANCE_CONFIGURE.name and "configuration_id" in inputs:
+        # Else it follows a change of the group, which is not refused because of one of its instances.
+        needed = ("configure",)
+    if kind in (LOG_CHANGE.name, LOG_PUBLISH.name) and inputs.get("enabled") is not None:
+        needed = ("set_log", *needed)
+    return needed
 
 
 def quota_taken(kind: str, inputs: Mapping[str, Any]) -> dict[str, int]:

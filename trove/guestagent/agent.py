@@ -17,7 +17,7 @@ from trove.common import clock, imports, watchdog
 from trove.datastores import spi
 from trove.guestagent import bootstrap as bootstraps
 from trove.guestagent import installed, logs
-from trove.guestagent.journal import Journal, JournalError
+from trove.guestagent.journal import Journal, JournalError, JournalRefused
 from trove.guestagent.key_store import JournalKeyStore
 from trove.guestagent.service import Files, Service
 from trove.guestagent.system.lock import AlreadyLocked, FileLock
@@ -138,7 +138,8 @@ def _run_locked(document: Bootstrap, bootstrap_path: Path, state_dir: Path, log_
         journal = Journal.open(journal_path, document.instance_id)
     except (JournalError, OSError) as err:
         return _refuse(
-            BAD_JOURNAL, f"the journal {journal_path} is refused: {err}. Restore it, or delete the instance."
+            BAD_JOURNAL,
+            f"the journal {journal_path} is refused: {err}. {getattr(err, 'remedy', JournalRefused.remedy)}",
         )
     process = make_process(document)
     try:

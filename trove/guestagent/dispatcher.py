@@ -9,11 +9,14 @@ command at a time in the order of acceptance. At whichever point the agent dies:
 * after the result is journalled, the next agent only repeats the report.
 
 A repeated id is answered with what is recorded, never carried out again. An order of a worker that has lost its
-workflow carries a lower epoch than one seen before and is refused.
+workflow carries a lower epoch than one seen before and is refused. So is one that depends on a role and was made in a
+lower term of its set than one seen before; one that waits, or was interrupted, when a higher term comes is refused as
+well: its roles are not those of now.
 
 A command that was not begun by its deadline never is: its owner has been told something else by then, or does not wait
 any more. The deadline is on the control plane's clock; while nobody has said what time it is there, because this agent
-has heard nothing yet, a command with a deadline waits. What was begun is brought to its end, however late that is.
+has heard nothing since it started or its machine woke up, a command with a deadline waits, and a report that will be
+acknowledged is repeated to hear it. What was begun is brought to its end, however late that is.
 """
 
 import contextlib
@@ -44,6 +47,9 @@ TAIL_BYTES = 8192
 MAX_RESULT_BYTES = report.MAX_RESULT_BYTES
 #: What the owner of a command is told that came, or would begin, after its deadline.
 _TOO_LATE = "The guest could not begin this in time, so nothing was changed; try again."
+STALE_TERM = command.STALE_TERM_SYMBOL
+_STALE_TERM = "The roles in the set have changed since this was asked for, so nothing was changed."
+_INTERRUPTED_TERM = "The roles in the set have changed since this was begun and interrupted; it was not continued."
 #: Setting in the journal: when the last command has ended, in milliseconds on the control plane's clock.
 ENDED_AT = "command_ended_at"
 #: As in :class:`trove.wire.report.CommandResult`.
@@ -140,10 +146,14 @@ class Dispatcher:
             record = self._journal.next_unfinished()
             if record is None:
                 return False
-            late = self._is_late(record)
-            if late is None:
-                return False
-            self._unwritten = _expired(record) if late else self._begin(record)
+            if record.set_id is not None and record.term < self._journal.term(record.set_id):
+                self._unwritten = self._stale(record)
+            else:
+                late = self._is_late(record)
+                if late is None:
+                    self._ask_the_time(record)
+                    return False
+                self._unwritten = _expired(record) if late else self._begin(record)
         outcome = self._unwritten
         self._journal.finish(outcome.result, outcome.others, outcome.settings)
         self._unwritten = None
@@ -162,6 +172,18 @@ class Dispatcher:
             return outcome
         return replace(outcome, settings={**outcome.settings, ENDED_AT: self._hooks.control_time()})
 
+    def _stale(self, record: journals.CommandRecord) -> "_Outcome":
+        LOG.warning("command %s (%s): its set has a newer term; it is given up", record.id, record.name)
+        if not record.begun:
+            return _Outcome(_result(record.id, "FAILED", error_symbol=STALE_TERM, error_message=_STALE_TERM))
+        with self._engine_lock:
+            return self._failed(record, STALE_TERM, _INTERRUPTED_TERM)
+
+    def _ask_the_time(self, record: journals.CommandRecord) -> None:
+        if not self._journal.unacknowledged():  # else an acknowledgement will come anyway
+            self._journal.add_reports([_report_of(record)])
+            self._hooks.changed()
+
     def _is_late(self, record: journals.CommandRecord) -> bool | None:
         """Tell whether it is too late to begin a command; ``None`` while the time is not known."""
         if record.begun or record.deadline is None:
@@ -178,6 +200,8 @@ class Dispatcher:
         if frame.workflow_id is not None and frame.epoch < self._journal.epoch(frame.workflow_id):
             symbol = "guest.stale_epoch"
             message = "A newer worker has taken over this operation; the order of the older one was refused."
+        elif frame.set_id is not None and frame.term < self._journal.term(frame.set_id):
+            symbol, message = STALE_TERM, _STALE_TERM
         elif (frame.command, frame.command_version) not in command.COMMANDS or frame.command not in self._methods:
             symbol = "guest.unknown_command"
             message = f"This guest does not know the command '{frame.command[:64]}' version {frame.command_version}."
@@ -200,6 +224,8 @@ class Dispatcher:
             error_message=message,
             deadline=frame.deadline,
             allowance=frame.allowance,
+            set_id=frame.set_id,
+            term=frame.term,
         )
 
     def _carry_out(self, record: journals.CommandRecord) -> "_Outcome":

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from trove.common import clock, ids
 from trove.datastores import spi
-from trove.wire import report
+from trove.wire import base, report
 
 #: Share of the interval by which each beat may come earlier. A control plane that comes back, or a host that starts a
 #: hundred guests, would otherwise make them all beat in the same instant for ever; each beat draws anew, so that herds
@@ -106,10 +106,12 @@ class Heartbeats:
         used, total = volume
         return report.Heartbeat(
             report_id=ids.new_id(),
-            service_status=status.status,  # type: ignore[arg-type]
+            service_status=status.status,
             reason=None if status.reason is None else status.reason[:255],
             agent_version=self._agent_version,
             handler_version=self._handler_version,
+            protocol_min=base.PROTOCOL_MIN,
+            protocol_max=base.PROTOCOL_MAX,
             volume_used_bytes=used,
             volume_total_bytes=total,
             wal_bytes=status.wal_bytes,

@@ -3,14 +3,15 @@
 
 One SQLite file of mode 0600 in the agent's state directory, in WAL mode with ``synchronous=FULL``: when a method that
 writes returns, power may fail. It holds a boot counter, the keys, accepted commands, the highest epoch of each
-workflow, reports nobody has acknowledged yet, and a few settings.
+workflow, the highest term of each set, reports nobody has acknowledged yet, and a few settings. Commands that ended long
+ago and epochs are forgotten, some at a time; terms never are.
 
 What leads to what is written in *one* transaction: a command with its "accepted" report, a result with the reports that
 tell it. So there is no moment at which the agent has promised something that it could forget.
 
-A journal that is damaged, of a newer format or of another instance is **refused** (:class:`JournalRefused`). Starting
-afresh instead would be a guess: a command would run twice, a stale order be obeyed, or a boot number be used again,
-which would repeat nonces.
+A journal that is damaged, of another format (:mod:`trove.guestagent.journal_schema`) or of another instance is
+**refused** (:class:`JournalRefused`). Starting afresh instead would be a guess: a command would run twice, a stale order
+be obeyed, or a boot number be used again, which would repeat nonces.
 """
 
 import contextlib
@@ -24,38 +25,15 @@ from typing import Any
 
 import msgspec
 
+from trove.guestagent import journal_schema
 from trove.wire import report
 
-#: Version of the tables below, kept in ``PRAGMA user_version``.
-FORMAT = 1
 #: Finished commands, and workflows with their epochs, that are remembered. A command is repeated within hours, not
 #: after thousands.
 KEEP_FINISHED = 5000
-
-_TABLES = """
-CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE command (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, version INTEGER NOT NULL,
-    workflow_id TEXT, epoch INTEGER NOT NULL, args BLOB,
-    state TEXT NOT NULL CHECK (state IN ('ACCEPTED', 'DONE', 'FAILED')),
-    interruptions INTEGER NOT NULL DEFAULT 0, result BLOB, error_symbol TEXT, error_message TEXT,
-    deadline INTEGER, allowance INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX command_unfinished ON command (number) WHERE state = 'ACCEPTED';
-CREATE TABLE workflow (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, epoch INTEGER NOT NULL);
-CREATE TABLE outbox (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, report_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
-    version INTEGER NOT NULL, body BLOB NOT NULL);
-"""
-#: Columns of ``command`` that came later: an agent without them reads and writes the others, and one with them adds
-#: them, so the format is the same.
-_ADDED = {
-    "deadline": "INTEGER",
-    "allowance": "INTEGER NOT NULL DEFAULT 0",
-    # What an agent of before has left may have been begun.
-    "begun": "INTEGER NOT NULL DEFAULT 0",
-}
+#: So many commands are recorded between two looks for what need not be remembered any more, and no more than twice as
+#: many rows of a table are removed then: cheap, and faster than they come.
+PRUNE_EVERY = 100
 #: Primary result codes that no waiting cures; SQLITE_ERROR is among them because a missing table is answered with it.
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR})
 
@@ -66,7 +44,18 @@ class JournalError(Exception):
 
 
 class JournalRefused(JournalError):
-    """The journal is damaged or not this instance's. Nothing may be done with it; only an operator can decide."""
+    """The journal is damaged or not this instance's. Nothing may be done with it; only an operator can decide.
+
+    :cvar remedy: one sentence for the operator.
+    """
+
+    remedy = "Restore it, or delete the instance."
+
+
+class JournalOfAnother(JournalRefused):
+    """The journal was written by an agent of another release, and only such a one can use it."""
+
+    remedy = "Install the agent that wrote it, or one of a release in between that can use both formats."
 
 
 @dataclass(frozen=True)
@@ -77,6 +66,8 @@ class CommandRecord:
     :ivar deadline: milliseconds on the control plane's clock by which it must have begun; ``None``: it may always.
     :ivar allowance: milliseconds from the end of the command before until the deadline, if that is later.
     :ivar begun: whether an agent may have had an effect with it.
+    :ivar set_id: the set on whose roles it depends; ``None``: on none.
+    :ivar term: the term of that set when it was asked for.
     """
 
     id: str
@@ -93,12 +84,17 @@ class CommandRecord:
     deadline: int | None = None
     allowance: int = 0
     begun: bool = False
+    set_id: str | None = None
+    term: int = 0
 
 
 _COMMAND_COLUMNS = (
     "id, name, version, state, workflow_id, epoch, args, interruptions, result, error_symbol, error_message, "
-    "deadline, allowance, begun"
+    "deadline, allowance, begun, set_id, term"
 )
+
+
+_PLACES = ", ".join("?" * len(_COMMAND_COLUMNS.split(", ")))
 
 
 class Journal:
@@ -111,6 +107,7 @@ class Journal:
     def __init__(self, connection: sqlite3.Connection, boot: int) -> None:
         self._connection = connection
         self._lock = threading.RLock()
+        self._recorded = 0
         #: Number of this start of the agent: 1 for the first, one more for each.
         self.boot = boot
 
@@ -168,15 +165,17 @@ class Journal:
 
     def epoch(self, workflow_id: str) -> int:
         """Return the highest epoch seen of a workflow, 0 when none was."""
-        with self._lock, _mapped_errors():
-            row = self._connection.execute("SELECT epoch FROM workflow WHERE id = ?", (workflow_id,)).fetchone()
-        return 0 if row is None else int(row[0])
+        return self._number("SELECT epoch FROM workflow WHERE id = ?", workflow_id)
+
+    def term(self, set_id: str) -> int:
+        """Return the highest term seen of a set, 0 when none was."""
+        return self._number("SELECT term FROM term WHERE set_id = ?", set_id)
 
     def record(self, command: CommandRecord, reports: Sequence[report.Report]) -> None:
-        """Add a new command together with the reports about it, and remember its epoch."""
+        """Add a new command together with the reports about it, and remember its epoch and term."""
         with self._transaction() as connection:
             connection.execute(
-                f"INSERT INTO command ({_COMMAND_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO command ({_COMMAND_COLUMNS}) VALUES ({_PLACES})",
                 (
                     command.id,
                     command.name,
@@ -192,15 +191,27 @@ class Journal:
                     command.deadline,
                     command.allowance,
                     command.begun,
+                    command.set_id,
+                    command.term,
                 ),
             )
             if command.workflow_id is not None:
+                # A new row, so that those heard of lately are remembered.
                 connection.execute(
-                    "INSERT INTO workflow (id, epoch) VALUES (?, ?) "
-                    "ON CONFLICT (id) DO UPDATE SET epoch = max(epoch, excluded.epoch)",
+                    "INSERT OR REPLACE INTO workflow (id, epoch) "
+                    "VALUES (?1, max(?2, coalesce((SELECT epoch FROM workflow WHERE id = ?1), 0)))",
                     (command.workflow_id, command.epoch),
                 )
+            if command.set_id is not None:
+                connection.execute(
+                    "INSERT INTO term (set_id, term) VALUES (?, ?) "
+                    "ON CONFLICT (set_id) DO UPDATE SET term = max(term, excluded.term)",
+                    (command.set_id, command.term),
+                )
             _insert_reports(connection, reports)
+            self._recorded += 1
+            if self._recorded % PRUNE_EVERY == 0:
+                _prune(connection, 2 * PRUNE_EVERY)
 
     def begin(self, command_id: str) -> None:
         """Write down that a command is about to have an effect."""
@@ -241,10 +252,14 @@ class Journal:
             _insert_reports(connection, reports)
 
     def unacknowledged(self) -> list[report.Report]:
-        """Return the reports to send, in order."""
+        """Return the reports to send, in order. Those that only a newer agent knows are left for one."""
         with self._lock, _mapped_errors():
             rows = self._connection.execute("SELECT name, version, body FROM outbox ORDER BY number").fetchall()
-            return [msgspec.json.decode(body, type=report.TO_CONTROL[name, version]) for name, version, body in rows]
+            return [
+                msgspec.json.decode(body, type=report.TO_CONTROL[name, version])
+                for name, version, body in rows
+                if (name, version) in report.TO_CONTROL
+            ]
 
     def forget(self, report_ids: Sequence[str]) -> None:
         """Drop acknowledged reports; unknown ids are no error."""
@@ -263,6 +278,11 @@ class Journal:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, _mapped_errors(), _immediate(self._connection) as connection:
             yield connection
+
+    def _number(self, query: str, key: str) -> int:
+        with self._lock, _mapped_errors():
+            row = self._connection.execute(query, (key,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def _value(self, query: str, name: str) -> Any:
         with self._lock, _mapped_errors():
@@ -301,18 +321,8 @@ def _begin(connection: sqlite3.Connection, instance_id: str) -> int:
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise JournalRefused(f"it is damaged: {verdict}")
-    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     with _immediate(connection):
-        if found == 0 and not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
-            connection.executemany(
-                "INSERT INTO setting VALUES (?, ?)", [("instance_id", _pack(instance_id)), ("boot", _pack(0))]
-            )
-        elif found != FORMAT:
-            raise JournalRefused(f"its format is {found}, this agent knows {FORMAT}")
-        _add_columns(connection)
+        journal_schema.bring_up(connection, {"instance_id": _pack(instance_id), "boot": _pack(0)})
         settings = dict(connection.execute("SELECT name, value FROM setting").fetchall())
         if "boot" not in settings or _unpack_optional(settings.get("instance_id")) != instance_id:
             raise JournalRefused("it belongs to another instance")
@@ -323,21 +333,19 @@ def _begin(connection: sqlite3.Connection, instance_id: str) -> int:
             "UPDATE command SET interruptions = interruptions + 1 "
             "WHERE number = (SELECT min(number) FROM command WHERE state = 'ACCEPTED')"
         )
-        for table, condition in (("command", "state <> 'ACCEPTED' AND"), ("workflow", "")):
-            connection.execute(
-                f"DELETE FROM {table} WHERE {condition} number <= (SELECT max(number) FROM {table}) - ?",
-                (KEEP_FINISHED,),
-            )
+        _prune(connection, -1)
     return boot
 
 
-def _add_columns(connection: sqlite3.Connection) -> None:
-    present = {row[1] for row in connection.execute("PRAGMA table_info(command)").fetchall()}
-    for name, kind in _ADDED.items():
-        if name not in present:
-            connection.execute(f"ALTER TABLE command ADD COLUMN {name} {kind}")
-    if "begun" not in present:
-        connection.execute("UPDATE command SET begun = 1 WHERE state = 'ACCEPTED'")
+def _prune(connection: sqlite3.Connection, limit: int) -> None:
+    """Forget what is older than the last :data:`KEEP_FINISHED` commands and workflows; up to ``limit`` rows of each,
+    all when it is negative."""
+    for table, condition in (("command", "state <> 'ACCEPTED' AND"), ("workflow", "")):
+        connection.execute(
+            f"DELETE FROM {table} WHERE number IN (SELECT number FROM {table} "
+            f"WHERE {condition} number <= (SELECT max(number) FROM {table}) - ? ORDER BY number LIMIT ?)",
+            (KEEP_FINISHED, limit),
+        )
 
 
 @contextlib.contextmanager
@@ -356,7 +364,9 @@ def _immediate(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 def _mapped_errors() -> Iterator[None]:
     try:
         yield
-    except (msgspec.DecodeError, KeyError) as err:
+    except journal_schema.UnknownFormat as err:
+        raise JournalOfAnother(f"its format is {err.found}, this agent knows {journal_schema.FORMAT}") from err
+    except (msgspec.DecodeError, KeyError, ValueError) as err:
         raise JournalRefused(f"a row of it is damaged ({type(err).__name__})") from err
     except sqlite3.Error as err:
         if getattr(err, "sqlite_errorcode", sqlite3.SQLITE_IOERR) & 0xFF in _DAMAGE:

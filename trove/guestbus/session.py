@@ -28,6 +28,7 @@ acknowledgements by report ids.
 import enum
 import threading
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -39,6 +40,10 @@ from trove.wire import base, bootstrap, command, report
 
 #: How long a report means anything, in milliseconds. The control plane does not trust a guest's clock and ignores it.
 _REPORT_LIFETIME = 3_600_000
+#: Seconds by which our clocks may differ in what has passed: those that do and do not count sleep; the machine's time of
+#: day, which is corrected now and then.
+_NAP = 1.0
+_JUMP = 30.0
 #: ``heard_at`` is written to disk when it has advanced by this much (milliseconds), not for every message.
 _HEARD_GRAIN = 60_000
 
@@ -53,6 +58,32 @@ class Phase(enum.Enum):
 
 class NotEnrolled(Exception):
     """There is no key to seal this with."""
+
+
+class _Reference(NamedTuple):
+    """The control plane's time in milliseconds, and what our own clocks said at that moment, in seconds."""
+
+    heard: int
+    boottime: float
+    monotonic: float
+    timestamp: float
+
+    @classmethod
+    def now(cls, heard: int) -> "_Reference":
+        """Return the reference for a time that was just heard."""
+        return cls(heard, clock.boottime(), clock.monotonic(), clock.timestamp())
+
+    def reckon(self) -> int:
+        """Return the control plane's time, by the clock that goes on while the machine sleeps."""
+        return self.heard + int((clock.boottime() - self.boottime) * 1000)
+
+    def is_doubtful(self) -> bool:
+        """Tell whether our clocks have counted different times since: the machine slept, or was paused and then set
+        right."""
+        passed = clock.boottime() - self.boottime
+        asleep = passed - (clock.monotonic() - self.monotonic)
+        jumped = abs(clock.timestamp() - self.timestamp - passed)
+        return asleep > _NAP or jumped > _JUMP
 
 
 class GuestSession:
@@ -73,8 +104,8 @@ class GuestSession:
         self._exchange: keys.ExchangeKey | None = None
         self._state = key_store.load() or KeyState()
         self._heard = self._state.heard_at
-        #: The control plane's time in milliseconds as of a moment of our own clock; ``None`` until it was heard.
-        self._reference: tuple[int, float] | None = None
+        #: ``None`` until the control plane's time was heard.
+        self._reference: _Reference | None = None
         self._sequence = 0
         if self._state.confirmed:
             self._one_time = None
@@ -242,21 +273,18 @@ class GuestSession:
 
     def control_time(self) -> int | None:
         """Return the control plane's time in milliseconds since the Unix epoch, at least: what was heard last, and how
-        long ago that was; ``None`` while this process has not heard anything. It does not stand still while the machine
-        sleeps."""
+        long ago that was; ``None`` while this process has heard nothing, or nothing since its machine slept or its
+        clock jumped, which is how a machine that was paused from outside notices it."""
         with self._lock:
-            return None if self._reference is None else self._reckon(self._reference)
-
-    @staticmethod
-    def _reckon(reference: tuple[int, float]) -> int:
-        heard, moment = reference
-        return heard + int((clock.boottime() - moment) * 1000)
+            if self._reference is None or self._reference.is_doubtful():
+                return None
+            return self._reference.reckon()
 
     def _hear(self, header: Header) -> None:
         self._heard = max(self._heard, header.sent_at)
-        # What was long on its way says less than what was heard before.
-        if self._reference is None or header.sent_at > self._reckon(self._reference):
-            self._reference = (header.sent_at, clock.boottime())
+        # What was long on its way says less than what was heard before, and that is a lower bound also when in doubt.
+        known = 0 if self._reference is None else self._reference.reckon()
+        self._reference = _Reference.now(max(header.sent_at, known))
         if self._heard - self._state.heard_at >= _HEARD_GRAIN:
             self._save(heard_at=self._heard)
 

@@ -161,6 +161,16 @@ class GuestNotFound(exception.NotFound):
         super().__init__(f"Instance {instance_id} has no guest.")
 
 
+class GuestTooOld(exception.UnprocessableEntity):
+    """The agent of an instance does not know what would be asked of it."""
+
+    symbol = "guest.too_old"
+
+    def __init__(self, instance_id: str, names: Sequence[str]) -> None:
+        what = ", ".join(f"'{name}'" for name in names)
+        super().__init__(f"The agent of instance {instance_id} is too old for {what}; ask the operator to upgrade it.")
+
+
 class CommandNotFound(exception.NotFound):
     symbol = "guest_command.not_found"
 

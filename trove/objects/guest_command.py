@@ -41,6 +41,9 @@ UNFINISHED = (PENDING, ACCEPTED)
 _ENDS = (PENDING, ACCEPTED, UNKNOWN, EXPIRED)
 _BEFORE = {ACCEPTED: (PENDING, UNKNOWN), DONE: _ENDS, FAILED: _ENDS}
 
+#: What a guest may report of it.
+REPORTED = frozenset(_BEFORE)
+
 #: Seconds until a guest is asked again what has become of a command.
 ASK_AGAIN = 300.0
 
@@ -50,7 +53,8 @@ class GuestCommand(base.TroveObject):
     """One command. ``args`` is ``None`` once it is final and never shows in ``repr``."""
 
     # Version 1.0: Initial version
-    VERSION = "1.0"
+    # Version 1.1: Added set_id and term
+    VERSION = "1.1"
 
     model = models.GuestCommand
 
@@ -60,6 +64,8 @@ class GuestCommand(base.TroveObject):
         "workflow_id": fields.UUIDField(nullable=True),
         "step": fields.StringField(nullable=True),
         "epoch": fields.IntegerField(),
+        "set_id": fields.UUIDField(nullable=True),
+        "term": fields.IntegerField(nullable=True),
         "sequence": fields.IntegerField(),
         "name": fields.StringField(),
         "version": fields.IntegerField(),
@@ -77,12 +83,14 @@ class GuestCommand(base.TroveObject):
 
 class Origin(TypedDict, total=False):
     """Who asks: the id for the command (one made from a step's token makes a repeated step harmless), workflow, step,
-    epoch."""
+    epoch; and the set on whose roles the command depends, with the set's term now."""
 
     id: str | None
     workflow_id: str | None
     step: str | None
     epoch: int
+    set_id: str | None
+    term: int | None
 
 
 class Answer(NamedTuple):
@@ -142,7 +150,10 @@ def submit(
 
     :param now: the database's clock.
     :raises GuestNotFound: when the instance has no guest identity.
+    :raises ValueError: for a set without a term, or a term without a set.
     """
+    if (origin.get("set_id") is None) != (origin.get("term") is None):
+        raise ValueError("a command that depends on a role has both set_id and term")
     command_id = origin.get("id") or ids.new_id()
     # Counting first also locks the guest's row, so that of two submissions under one id the second sees the first.
     sequence = GuestIdentity.next_sequence(session, instance_id)
@@ -154,6 +165,8 @@ def submit(
         workflow_id=origin.get("workflow_id"),
         step=origin.get("step"),
         epoch=origin.get("epoch", 0),
+        set_id=origin.get("set_id"),
+        term=origin.get("term"),
         sequence=sequence,
         name=command.name,
         version=command.version,
@@ -275,13 +288,6 @@ def unfinished(session: orm.Session, instance_id: str) -> list[tuple[str, dict[s
     return [(row["name"], row["args"] or {}) for row in rows]
 
 
-def awaited(session: orm.Session, instance_id: str) -> list[tuple[str, str]]:
-    """Return id and workflow of every command of an instance that has not ended."""
-    known = _TABLE.c.workflow_id.is_not(None) & _TABLE.c.state.not_in(FINAL)
-    query = sa.select(_TABLE.c.id, _TABLE.c.workflow_id).where(_TABLE.c.instance_id == instance_id, known)
-    return [(row.id, row.workflow_id) for row in session.execute(query)]
-
-
 def unsettled(session: orm.Session, instance_id: str) -> list[str]:
     """Return the ids of what an instance's guest may still say something new of, in order."""
     mine = (_TABLE.c.instance_id == instance_id, _TABLE.c.state.in_((*UNFINISHED, UNKNOWN)))
@@ -316,22 +322,41 @@ def call_off(session: orm.Session, workflow_id: str, now: datetime.datetime) -> 
             _lose(session, command_id, now)
 
 
+class LatePage(NamedTuple):
+    """What one look for late commands has found.
+
+    :ivar instance_ids: instances of which :func:`give_up` would give up something.
+    :ivar last: where the next look goes on; ``None`` when all were looked at.
+    """
+
+    instance_ids: list[str]
+    last: str | None
+
+
 def late_instances(
-    session: orm.Session, now: datetime.datetime, silent_since: datetime.datetime | None
-) -> list[str]:
-    """Return the instances of which :func:`give_up` would give up something, without a write transaction."""
+    session: orm.Session, now: datetime.datetime, silent_since: datetime.datetime | None, limit: int, after: str = ""
+) -> LatePage:
+    """Look at up to ``limit`` instances with an id above ``after`` that have late commands, in order; no write
+    transaction is needed."""
     late = _TABLE.c.deadline <= now
     if silent_since is not None:
         silent = sa.and_(_BEATS.c.instance_id == _TABLE.c.instance_id, _BEATS.c.reported_at <= silent_since)
         late = sa.or_(late, sa.and_(_TABLE.c.created_at <= silent_since, sa.exists().where(silent)))
-    query = sa.select(_TABLE.c.instance_id).where(_TABLE.c.state.in_(UNFINISHED), late).distinct()
-    return sorted(item for item in session.scalars(query).all() if _fates(session, item, now, silent_since))
+    query = sa.select(_TABLE.c.instance_id).where(_TABLE.c.state.in_(UNFINISHED), late, _TABLE.c.instance_id > after)
+    found = session.scalars(query.distinct().order_by(_TABLE.c.instance_id).limit(limit)).all()
+    last = found[-1] if len(found) == limit else None
+    return LatePage([item for item in found if _fates(session, item, now, silent_since, 1)], last)
 
 
 def give_up(
-    session: orm.Session, instance_id: str, now: datetime.datetime, silent_since: datetime.datetime | None
+    session: orm.Session,
+    instance_id: str,
+    now: datetime.datetime,
+    silent_since: datetime.datetime | None,
+    limit: int,
 ) -> list[GuestCommand]:
-    """Make EXPIRED or UNKNOWN what :func:`trove.domain.command_fate.judge` says, and return it as it is then.
+    """Make EXPIRED or UNKNOWN what :func:`trove.domain.command_fate.judge` says of the first ``limit`` unfinished
+    commands, and return it as it is then. When all of them were given up, there may be more.
 
     :param silent_since: a guest that was not heard since then is silent; ``None``: nobody knows which guests are.
     :raises GuestNotFound: when the guest is gone, with its commands.
@@ -339,7 +364,7 @@ def give_up(
     # As who sends does: what is sent is not taken for never sent.
     GuestIdentity.hold(session, instance_id)
     given_up = []
-    for command_id, fate in _fates(session, instance_id, now, silent_since):
+    for command_id, fate in _fates(session, instance_id, now, silent_since, limit):
         changed = (withdraw if fate is Fate.EXPIRED else _lose)(session, command_id, now)
         if changed:
             given_up.append(get(session, command_id))
@@ -355,10 +380,13 @@ def _lose(session: orm.Session, command_id: str, now: datetime.datetime) -> bool
 
 
 def _fates(
-    session: orm.Session, instance_id: str, now: datetime.datetime, silent_since: datetime.datetime | None
+    session: orm.Session, instance_id: str, now: datetime.datetime, silent_since: datetime.datetime | None, limit: int
 ) -> list[tuple[str, Fate]]:
+    """Judge the first ``limit`` unfinished commands of a guest. Each is judged by itself once those before it are given
+    up, so several looks find what one would."""
     columns = (_TABLE.c.id, _WAS_SENT.label("sent"), _TABLE.c.created_at, _TABLE.c.deadline, _TABLE.c.state)
-    rows = session.execute(sa.select(*columns).where(*_unfinished(instance_id)).order_by(_TABLE.c.sequence)).all()
+    query = sa.select(*columns).where(*_unfinished(instance_id)).order_by(_TABLE.c.sequence).limit(limit)
+    rows = session.execute(query).all()
     said = (_TABLE.c.instance_id == instance_id, _TABLE.c.state.in_((DONE, FAILED)))
     beat = heartbeat.get(session, instance_id)
     heard = None if beat is None else beat.reported_at

@@ -21,6 +21,7 @@ from trove.objects import base, errors, published_log
 from trove.wire import report
 
 _TABLE = base.table_of(models.GuestLog)
+_TYPES = frozenset({guest_logs.USER, guest_logs.SYS})
 #: No counter of ours grows beyond a column.
 _MAX_BYTES = 2**62
 
@@ -84,9 +85,10 @@ def get(session: orm.Session, instance_id: str, name: str, *, for_update: bool =
 
 
 def record(session: orm.Session, instance_id: str, facts: Iterable[report.LogFact], now: datetime.datetime) -> None:
-    """Write what a guest reported of all its logs; those that it no longer names are forgotten."""
+    """Write what a guest reported of all its logs; those that it no longer names, and those of a type that is not known
+    here, are forgotten."""
     known = {row.name: row for row in list_rows(session, instance_id)}
-    told = {fact.name: fact for fact in facts}
+    told = {fact.name: fact for fact in facts if fact.type in _TYPES}
     for name in sorted(set(known) - set(told)):
         session.execute(sa.delete(_TABLE).where(*_is(instance_id, name)))
     for name, fact in sorted(told.items()):

@@ -6,9 +6,20 @@ handler sees it. oslo.versionedobjects would bring oslo.messaging into every gue
 here carries a name and a version instead, and :func:`fingerprint` gives the unit tests what they need to notice a
 change without a new version.
 
-Rules for change: a new optional field keeps the version; anything else makes a new version under the same name, and
-the old class stays until no guest can send or need it. Unknown fields are ignored, so that an older peer can read a
-newer message.
+Peers are of different releases, so each message has to be read by code that is older or newer than its sender:
+
+* A new optional field keeps the version; anything else makes a new version under the same name, and the old class stays
+  until no guest can send or need it. A message of a release is readable for ever; tests replay a corpus of them.
+* *Unknown fields* are ignored, at every depth.
+* *Words from a list that may grow* (statuses, kinds, states) have the type :data:`Word`, never a ``Literal``: one
+  unknown word would make the whole message unreadable. Who reads the message keeps the word or ignores what it is
+  about. The one exception is :attr:`trove.wire.bootstrap.Bootstrap.transport`: an agent that does not know its
+  transport cannot talk at all, and says so.
+* *Unknown reports* are answered with :class:`trove.wire.command.Refused`, so that the guest need not repeat them.
+  *Unknown messages to a guest* are dropped. Neither ends the conversation.
+* A new final state of a command needs a new version of ``command_result``: who does not know it would wait for ever.
+* *Unknown commands* are not sent: see :mod:`trove.wire.stated`. A field of :class:`trove.wire.command.CommandFrame`
+  that a guest must not ignore needs a new protocol version, see :data:`TERMS_PROTOCOL`.
 """
 
 import hashlib
@@ -19,7 +30,9 @@ import msgspec
 
 #: Versions of the envelope and conversation that this code speaks.
 PROTOCOL_MIN = 1
-PROTOCOL_MAX = 1
+PROTOCOL_MAX = 2
+#: From this version on a guest refuses commands of a lower term than it has seen of a set.
+TERMS_PROTOCOL = 2
 
 #: How those of msgspec's messages begin that are made of types, bounds and field names alone.
 _OWN_WORDS = ("Expected `", "Object missing required field `")
@@ -28,6 +41,8 @@ _MAX_PATH = 200
 
 ShortText = Annotated[str, msgspec.Meta(max_length=255)]
 LongText = Annotated[str, msgspec.Meta(max_length=16384)]
+#: One of a list that may grow.
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z][A-Za-z0-9_]*\Z")]
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=36, pattern=r"^[0-9A-Za-z-]+\Z")]
 Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]

@@ -242,6 +242,8 @@ class RotatedKeys(msgspec.Struct, frozen=True, kw_only=True):
 
 #: Symbol of a command that was not begun because its deadline had passed, and never will be.
 EXPIRED_SYMBOL = "command.expired"
+#: Symbol of a command that a guest refused because it has seen a higher term of the same set.
+STALE_TERM_SYMBOL = "guest.stale_term"
 
 COMMANDS: dict[tuple[str, int], type[Command]] = {
     (cls.name, cls.version): cls
@@ -281,6 +283,10 @@ class CommandFrame(base.Message, frozen=True, kw_only=True):
     #: Epoch of the workflow that asked; the guest refuses one lower than it has seen for the same workflow.
     workflow_id: base.Identifier | None = None
     epoch: base.Count = 0
+    #: The set on whose roles the command depends, and the set's term when it was made; the guest refuses a term lower
+    #: than it has seen of the same set. ``None``: it depends on no role.
+    set_id: base.Identifier | None = None
+    term: base.Count = 0
     args: dict[str, Any]
     #: Milliseconds since the Unix epoch on the control plane's clock: what has not been begun by then never is.
     deadline: base.Count | None = None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a guest can tell the control plane. Who tells it comes from the envelope, never from a field here."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -48,25 +48,27 @@ class Heartbeat(Report, frozen=True, kw_only=True):
     acknowledged."""
 
     name = "heartbeat"
-    service_status: Literal[
-        "building", "healthy", "blocked", "shutdown", "crashed", "failed", "restarting"
-    ]  # instance_states.REPORTABLE_SERVICE_STATUSES; a unit test keeps them equal
+    #: One of :data:`SERVICE_STATUSES`, or a word of a later release.
+    service_status: base.Word
     reason: base.ShortText | None = None
     agent_version: base.ShortText
     handler_version: base.ShortText
-    protocol_min: base.Count = base.PROTOCOL_MIN
-    protocol_max: base.Count = base.PROTOCOL_MAX
+    protocol_min: base.Count = 1
+    protocol_max: base.Count = 1
     volume_used_bytes: base.Count | None = None
     volume_total_bytes: base.Count | None = None
     wal_bytes: base.Count | None = None
 
 
 class CommandResult(Report, frozen=True, kw_only=True):
-    """How far a command has come. ``log_tail`` holds the guest's last log lines when it failed."""
+    """How far a command has come. ``log_tail`` holds the guest's last log lines when it failed.
+
+    :ivar state: ``ACCEPTED``, ``DONE`` or ``FAILED``. Another word, of a later release, is no end.
+    """
 
     name = "command_result"
     command_id: base.Identifier
-    state: Literal["ACCEPTED", "DONE", "FAILED"]
+    state: base.Word
     result: dict[str, Any] | None = None
     error_symbol: Annotated[str, msgspec.Meta(max_length=128, pattern=r"^[a-z0-9_.]+\Z")] | None = None
     error_message: base.ShortText | None = None
@@ -102,6 +104,7 @@ class Inventory(Report, frozen=True, kw_only=True):
 class LogFact(msgspec.Struct, frozen=True, kw_only=True):
     """What a guest knows of one log.
 
+    :ivar type: ``USER`` or ``SYS``; a log of another type, of a later release, is not shown.
     :ivar file: name of its file, for people; ``None`` when there is none.
     :ivar enabled: whether the engine writes it; ``None`` for one that is always written.
     :ivar restart_required: whether it was switched and the engine has not started since.
@@ -112,7 +115,7 @@ class LogFact(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+\Z")]
-    type: Literal["USER", "SYS"]
+    type: base.Word
     file: base.ShortText | None = None
     enabled: bool | None = None
     restart_required: bool = False

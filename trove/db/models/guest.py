@@ -28,7 +28,7 @@ class GuestIdentity(base.Base):
     boot: Mapped[int]
     sequence: Mapped[int] = mapped_column(sa.BigInteger)
     window: Mapped[str] = mapped_column(sa.String(64))
-    #: Commands the agent said it can handle, {name: [versions]}; NULL until its first hello.
+    #: Commands the agent says it can handle, {name: [versions]}, also those that nobody here knows; NULL until then.
     commands: Mapped[dict[str, list[int]] | None] = mapped_column(types.JSONText)
     #: Last sequence used towards the guest.
     sent_sequence: Mapped[int] = mapped_column(sa.BigInteger)
@@ -101,6 +101,9 @@ class GuestCommand(base.Base):
     step: Mapped[str | None] = mapped_column(sa.String(64))
     #: The workflow's epoch when the command was made; a guest refuses a lower one.
     epoch: Mapped[int]
+    #: The set on whose roles it depends, and the set's term then; a guest refuses a lower one. NULL: on none.
+    set_id: Mapped[base.ID | None]
+    term: Mapped[int | None] = mapped_column(sa.BigInteger)
     #: Order within the instance, from guest_identities.sent_sequence.
     sequence: Mapped[int] = mapped_column(sa.BigInteger)
     name: Mapped[base.Word]

@@ -17,16 +17,14 @@ from trove.common import ids
 from trove.domain import command_fate, instance_states, operations
 from trove.guestbus import reach
 from trove.objects import configuration, errors, guest_command, heartbeat, secret
-from trove.objects.guest import forget as forget_guest
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.taskmanager.environment import Environment
-from trove.taskmanager.steps import outside, server
+from trove.taskmanager.steps import forgetting, outside, server
 from trove.wire import command
 from trove.workflow.model import AwaitSignal, Done, Failed, ParkUntil, Result, Retry, StepContext
 from trove.workflow.records import step_token
-from trove.workflow.store import Store
 
 LOG = logging.getLogger(__name__)
 
@@ -62,8 +60,6 @@ UNKNOWN = Failed(
     "The guest is silent and has not said what has become of this; it may have been done. That is shown when the guest "
     "is back.",
 )
-#: The answer of a step whose command was erased with its guest.
-GONE = Failed("guest.removed", "The instance was deleted before the guest said that this was done.")
 
 
 def outcome(ctx: StepContext, what: str) -> Result:
@@ -85,7 +81,7 @@ def look(ctx: StepContext, command_id: str, what: str) -> Result:
         try:
             row = guest_command.get(session, command_id)
         except errors.CommandNotFound:
-            return GONE
+            return forgetting.GONE
     if row.state == guest_command.UNKNOWN:
         return ParkUntil(signal, UNKNOWN)
     if row.state == guest_command.DONE:
@@ -406,25 +402,11 @@ class ForgetGuest:
     name = "forget-guest"
 
     def run(self, ctx: StepContext) -> Result:
-        def erase(session: Session) -> None:
-            _tell_who_waits(ctx, session)
-            forget_guest(session, ctx.resource_id)
-            secret.delete_for(session, ctx.resource_id)
-
-        ctx.at_checkpoint(erase)
-        return Done()
+        ctx.at_checkpoint(lambda session: secret.delete_for(session, ctx.resource_id))
+        return forgetting.forget(ctx)
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
-
-
-def _tell_who_waits(ctx: StepContext, session: Session) -> None:
-    """End the workflows that wait for a guest that is gone: what they wait for will not come."""
-    store = Store(ctx.env.db)
-    payload = {"state": guest_command.FAILED, "error_symbol": GONE.symbol, "error_message": GONE.message}
-    for command_id, workflow_id in guest_command.awaited(session, ctx.resource_id):
-        if workflow_id != ctx.workflow_id:
-            store.signal(session, workflow_id, operations.command_signal(command_id), payload)
 
 
 def _shape_spec(vcpus: int, ram_mib: int, volume_gib: int) -> command.ShapeSpec:

@@ -6,12 +6,12 @@ import json
 from sqlalchemy.orm import Session
 
 from trove.domain.shape import Shape
-from trove.objects import catalog, guest, server_group
+from trove.objects import catalog, server_group
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.providers import base
 from trove.taskmanager.environment import Environment
-from trove.taskmanager.steps import outside
+from trove.taskmanager.steps import forgetting, outside
 from trove.wire.bootstrap import Bootstrap
 from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
 
@@ -27,8 +27,7 @@ class IssueIdentity:
         return Done()
 
     def undo(self, ctx: StepContext) -> Result:
-        ctx.at_checkpoint(lambda session: guest.forget(session, ctx.resource_id))
-        return Done()
+        return forgetting.forget(ctx)
 
 
 class EnsureServer:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands: judged, journalled, carried out, told; and the agent dying at every point in between."""
 
-import contextlib
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -206,19 +204,100 @@ class TestDeadlines(DispatcherCase):
             self.run_all()
         self.assertEqual(([("DONE", None)], ["a"]), (self.outcomes(), self.handler.databases))
 
-    def test_a_journal_of_an_older_agent(self) -> None:
-        """It may have begun what it left, and said of nothing until when."""
-        self.dispatcher.accept(frame_of(create("a")))
-        self.journal.close()
-        with contextlib.closing(sqlite3.connect(self.path)) as connection:
-            for column in ("deadline", "allowance", "begun"):
-                connection.execute(f"ALTER TABLE command DROP COLUMN {column}")
-        self.start()
-        record = self.journal.next_unfinished()
-        assert record is not None
-        self.assertEqual((None, True), (record.deadline, record.begun))
+    def test_the_time_is_asked_for_once(self) -> None:
+        """Of a report that is acknowledged nobody would hear again."""
+        self.put_off("a")
+        self.journal.forget([item.report_id for item in self.journal.unacknowledged()])
+        self.control_time = None
+        for _ in range(3):
+            self.assertFalse(self.dispatcher.run_next())
+        self.assertEqual([("ACCEPTED", None)], self.told())
+        self.control_time = 1_000_500
         self.run_all()
         self.assertEqual(["a"], self.handler.databases)
+
+
+class TestTerms(DispatcherCase):
+    """What depends on a role is done in the term that it was made in, or not at all."""
+
+    def asked(self, name: str, term: int, set_id: str = "s") -> str:
+        frame = frame_of(create(name), set_id=set_id, term=term)
+        self.dispatcher.accept(frame)
+        return frame.id
+
+    def test_a_lower_term_is_refused_for_ever(self) -> None:
+        self.asked("a", 4)
+        self.run_all()
+        for _ in range(2):
+            last = self.carry_out(create("b"), set_id="s", term=3)
+            self.assertEqual(("FAILED", "guest.stale_term"), (last.state, last.error_symbol))
+            self.restart()
+        self.assertEqual(["a"], self.handler.databases)
+        self.assertEqual(4, self.journal.term("s"))
+
+    def test_the_same_and_higher_terms_and_other_sets(self) -> None:
+        for name, term, set_id in (("a", 4, "s"), ("b", 4, "s"), ("c", 9, "s"), ("d", 1, "t")):
+            self.asked(name, term, set_id)
+        self.run_all()
+        self.assertEqual(["c", "d"], self.handler.databases)  # a and b waited when the higher term came
+        self.asked("e", 9)
+        self.asked("f", 10)
+        self.dispatcher.accept(frame_of(create("g")))
+        self.run_all()
+        self.assertEqual(["c", "d", "f", "g"], self.handler.databases)
+
+    def test_what_waits_is_refused_when_a_higher_term_comes(self) -> None:
+        waits = self.asked("a", 4)
+        self.asked("b", 5)
+        self.control_time = None  # nobody need know the time for that
+        self.run_all()
+        record = self.journal.find(waits)
+        assert record is not None
+        self.assertEqual(("FAILED", "guest.stale_term", None), (record.state, record.error_symbol, record.args))
+        self.assertEqual(["b"], self.handler.databases)
+
+    def test_a_higher_term_counts_whatever_becomes_of_its_command(self) -> None:
+        self.control_time = 1_000
+        self.dispatcher.accept(frame_of(create("late"), set_id="s", term=7, deadline=1))
+        self.dispatcher.accept(
+            command.CommandFrame(id=ids.new_id(), command="unheard_of", command_version=1, args={}, set_id="t", term=7)
+        )
+        for set_id in "st":
+            self.assertEqual("guest.stale_term", self.carry_out(create("b"), set_id=set_id, term=6).error_symbol)
+        self.assertEqual([], self.handler.databases)
+
+    def test_what_was_interrupted_is_not_continued_in_a_higher_term(self) -> None:
+        self.handler.during = _raise(Crash())
+        begun = self.asked("a", 4)
+        self.assertRaises(Crash, self.dispatcher.run_next)
+        self.handler.during = lambda name: None
+        self.restart()
+        self.asked("b", 5)
+        self.run_all()
+        record = self.journal.find(begun)
+        assert record is not None
+        self.assertEqual(("FAILED", "guest.stale_term"), (record.state, record.error_symbol))
+        self.assertIn("was begun and interrupted", record.error_message or "")
+        self.assertEqual(["create_databases"], self.handler.done)
+
+    def test_what_was_interrupted_is_continued_in_its_term(self) -> None:
+        self.handler.during = _raise(Crash())
+        begun = self.asked("a", 4)
+        self.assertRaises(Crash, self.dispatcher.run_next)
+        self.handler.during = lambda name: None
+        self.restart()
+        self.run_all()
+        record = self.journal.find(begun)
+        assert record is not None
+        self.assertEqual("DONE", record.state)
+
+    def test_a_repeated_id_is_answered_with_what_became_of_it(self) -> None:
+        frame = frame_of(create("a"), set_id="s", term=4)
+        self.dispatcher.accept(frame)
+        self.run_all()
+        self.asked("b", 5)
+        self.dispatcher.accept(frame)
+        self.assertEqual(("DONE", None), self.told()[-1])
 
 
 class TestDispatcher(DispatcherCase):
