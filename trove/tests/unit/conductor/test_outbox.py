@@ -4,17 +4,20 @@
 import datetime
 from unittest import mock
 
+import fixtures
 import sqlalchemy as sa
 
 from trove.common import clock, ids
+from trove.conductor import outbox
 from trove.conductor.outbox import Superseded
 from trove.db import models
 from trove.domain import operations
 from trove.guestbus import envelope
 from trove.guestbus.session import Phase
-from trove.objects import guest_identity, heartbeat
+from trove.objects import guest_command, guest_identity, heartbeat
 from trove.tests import base
 from trove.tests.unit.conductor import world
+from trove.wire import base as wire
 from trove.wire import command, report
 
 
@@ -173,6 +176,38 @@ class OutboxTest(base.UnitTestCase):
         )
         self.assertEqual([workflow_id], self.world.woken)
 
+    def test_the_term_goes_along(self) -> None:
+        self.world.submit(self.guest.id, command.Restart(), term=7)
+        self.submit()
+        frames = self.guest.hear(self.world.outbox.envelopes_for(self.guest.id))
+        self.assertEqual(
+            [(self.guest.id, 7), (None, 0)],
+            [(frame.set_id, frame.term) for frame in frames if isinstance(frame, command.CommandFrame)],
+        )
+
+    def test_agent_that_would_not_heed_the_term(self) -> None:
+        self.say(world.hello(protocol_max=wire.TERMS_PROTOCOL - 1))
+        refused, plain = self.world.submit(self.guest.id, command.Restart(), term=7), self.submit()
+        self.assertEqual([plain], self.fetch())
+        self.assertEqual("guest.too_old", self.world.command(refused).error_symbol)
+
+    def test_a_term_goes_along_with_the_key(self) -> None:
+        guest = self.world.guest()
+        command_id = self.world.submit(guest.id, command.Restart(), term=1)
+        self.assertEqual([command_id], self.enrol(guest, {"restart": [1]}))
+
+    def test_agent_of_another_protocol(self) -> None:
+        self.say(world.hello(protocol_min=7, protocol_max=9))
+        refused = self.submit()
+        self.assertEqual([], self.fetch())
+        self.assertEqual("guest.too_old", self.world.command(refused).error_symbol)
+
+    def test_what_a_later_release_sends_is_sent_to_who_has_stated_it(self) -> None:
+        """An agent that has said hello to an older conductor need not say it again."""
+        self.say(world.hello(commands={"dance": [1]}))
+        dance = type("Dance", (command.Command,), {"name": "dance"}, frozen=True, kw_only=True)
+        self.assertEqual([self.submit(dance())], self.fetch())
+
     def test_command_that_fits_no_envelope(self) -> None:
         users = [command.UserSpec(name="u" * 250, password="p" * 1000) for _ in range(1000)]
         command_id = self.submit(command.CreateUsers(users=users))
@@ -304,6 +339,31 @@ class OutboxTest(base.UnitTestCase):
 
     def listen_since(self, seconds: float) -> None:
         self.world.outbox._listening_since = clock.monotonic() - seconds
+
+    def test_many_late_instances_are_looked_at_in_turn(self) -> None:
+        self.useFixture(fixtures.MockPatchObject(outbox, "LATE_INSTANCES", 2))
+        guests = [self.world.enrolled() for _ in range(4)]
+        self.world.submit(guests[0].id, command.Restart(), deadline=-1)
+        late = [self.world.submit(guest.id, command.Restart(), deadline=-1) for guest in (self.guest, *guests[1:])]
+        heard = guests[0]  # what it was sent it may still begin: it is looked at each time, and stops nobody
+        heard.hear(self.world.outbox.envelopes_for(heard.id))
+        heard.hear(self.world.intake.receive(heard.session.seal_report(world.heartbeat())))
+        self.world.batcher.flush()
+        counts = [self.world.outbox.expire() for _ in range(3)]
+        self.assertEqual(4, sum(counts), counts)
+        self.assertLessEqual(max(counts), 2)
+        self.assertEqual({"EXPIRED"}, {self.world.command(item).state for item in late})
+
+    def test_many_late_commands_are_given_up_some_at_a_time(self) -> None:
+        self.useFixture(fixtures.MockPatchObject(outbox, "GIVEN_UP", 3))
+        workflow_id = self.world.workflow(self.guest.id)
+        late = [self.world.submit(self.guest.id, command.Restart(), deadline=-1, workflow_id=workflow_id)
+                for _ in range(7)]  # fmt: skip
+        with mock.patch.object(guest_command, "give_up", autospec=True, side_effect=guest_command.give_up) as give_up:
+            self.assertEqual(7, self.world.outbox.expire())
+        self.assertEqual(3, give_up.call_count)
+        self.assertEqual(set(map(operations.command_signal, late)), set(self.world.signals(workflow_id)))
+        self.assertEqual(0, self.world.outbox.expire())
 
     def test_due_by_transport(self) -> None:
         other = self.world.enrolled(transport="messaging")

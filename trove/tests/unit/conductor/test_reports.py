@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each report writes, and that repeating it changes nothing."""
 
+import datetime
+
 from trove.conductor import reports
 from trove.domain import instance_states, operations
-from trove.objects import guest_command, heartbeat, inventory, root_history
+from trove.objects import guest_command, guest_log, guest_support, heartbeat, inventory, root_history
 from trove.tests import base
 from trove.tests.unit.conductor import world
 from trove.wire import base as wire
 from trove.wire import command, report
+
+NOW = datetime.datetime(2026, 1, 1)
 
 
 class ReportCase(base.UnitTestCase):
@@ -23,11 +27,11 @@ class ReportCase(base.UnitTestCase):
 class HelloTest(ReportCase):
     def test_versions_and_commands(self) -> None:
         self.say(world.hello(agent_version="1.1", commands={"restart": [1, 7], "dance": [1]}))
-        self.assertEqual({"restart": [1]}, self.world.identity(self.guest.id).commands)
+        self.assertEqual({"restart": [1, 7], "dance": [1]}, self.world.identity(self.guest.id).commands)
         with self.world.db.reader() as session:
             row = heartbeat.get(session, self.guest.id)
         assert row is not None
-        self.assertEqual(("1.1", "2.0", 1), (row.agent_version, row.handler_version, row.protocol_max))
+        self.assertEqual(("1.1", "2.0", wire.PROTOCOL_MAX), (row.agent_version, row.handler_version, row.protocol_max))
         self.assertEqual((instance_states.SERVICE_NEW, None), (row.service_status, row.reported_at))
 
     def test_status_is_not_touched(self) -> None:
@@ -52,8 +56,11 @@ class HelloTest(ReportCase):
         workflow_id = self.world.workflow(self.guest.id, claim=True)
         answers = self.say(world.hello(protocol_min=7, protocol_max=9))
         self.assertEqual(["acknowledge", "refused"], [answer.name for answer in answers])
-        self.assertEqual({}, self.world.identity(self.guest.id).commands)
         self.assertEqual({}, self.world.signals(workflow_id))
+        with self.world.db.reader() as session:
+            support = guest_support.get(session, self.guest.id)
+        self.assertEqual((7, 9), support.protocol)
+        self.assertFalse(support.understands("restart", 1))
 
 
 class CommandResultTest(ReportCase):
@@ -106,6 +113,42 @@ class CommandResultTest(ReportCase):
         self.assertEqual({}, self.world.signals(self.workflow_id))
 
 
+    def test_a_state_of_a_later_release_is_no_end(self) -> None:
+        message = world.result(self.command_id, "half_way", result={"percent": 50})
+        self.assertEqual([command.Acknowledge(report_ids=[message.report_id])], self.say(message))
+        self.assertEqual("PENDING", self.world.command(self.command_id).state)
+        self.say(world.result(self.command_id))
+        self.assertEqual("DONE", self.world.command(self.command_id).state)
+
+
+class HeartbeatTest(ReportCase):
+    def status(self, word: str) -> str:
+        self.say(world.heartbeat(service_status=word))
+        self.world.batcher.flush()
+        with self.world.db.reader() as session:
+            row = heartbeat.get(session, self.guest.id)
+        assert row is not None
+        return row.service_status
+
+    def test_a_status_of_a_later_release_is_kept(self) -> None:
+        self.assertEqual("promoting", self.status("promoting"))
+        self.assertEqual("ERROR", instance_states.operating_status("ACTIVE", "promoting", None, NOW, 90))
+        self.assertEqual("healthy", self.status("healthy"))
+
+    def test_what_only_the_control_plane_may_say_is_not(self) -> None:
+        for word in (instance_states.SERVICE_NEW, instance_states.SERVICE_UNKNOWN):
+            self.assertEqual(instance_states.SERVICE_UNKNOWN, self.status(word))
+
+
+class LogsTest(ReportCase):
+    def test_a_log_of_an_unknown_type_does_not_hide_the_others(self) -> None:
+        facts = [report.LogFact(name=name, type=type_, size=1, pending=1)
+                 for name, type_ in (("a", "USER"), ("b", "AUDIT"), ("c", "SYS"))]  # fmt: skip
+        self.say(report.Logs(report_id="r1", logs=facts))
+        with self.world.db.reader() as session:
+            self.assertEqual(["a", "c"], [row.name for row in guest_log.list_rows(session, self.guest.id)])
+
+
 class InventoryTest(ReportCase):
     def test_replaces(self) -> None:
         user = report.InventoryUser(name="u", databases=["a"])
@@ -126,12 +169,7 @@ class InventoryTest(ReportCase):
         self.assertFalse(root.enabled)
 
 
-class KnownCommandsTest(base.UnitTestCase):
-    def test_only_what_could_be_sent(self) -> None:
-        self.assertEqual({}, reports.known_commands({f"c{n}": [1] for n in range(1000)}))
-        everything = {name: [1, 2, 3] for name, _version in command.COMMANDS}
-        self.assertEqual({name: [1] for name in everything}, reports.known_commands(everything))
-
+class CompletenessTest(base.UnitTestCase):
     def test_every_report_is_handled(self) -> None:
         """A new report needs a handler, unless the intake takes it itself."""
         w = self.useFixture(world.World())

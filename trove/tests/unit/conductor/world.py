@@ -102,13 +102,22 @@ class World(fixtures.Fixture):
             return GuestIdentity.get(session, instance_id, for_update=False)
 
     def submit(
-        self, instance_id: str, message: command.Command, *, deadline: float = 600, workflow_id: str | None = None
+        self,
+        instance_id: str,
+        message: command.Command,
+        *,
+        deadline: float = 600,
+        workflow_id: str | None = None,
+        term: int | None = None,
     ) -> str:
-        """Commit a command and return its id."""
+        """Commit a command and return its id.
+
+        :param term: of the set that the instance is alone in; ``None``: it depends on no role.
+        """
         with self.db.writer() as session:
             return guest_command.submit(
                 session, instance_id=instance_id, command=message, deadline_seconds=deadline, now=self.db.now(session),
-                workflow_id=workflow_id,
+                workflow_id=workflow_id, set_id=None if term is None else instance_id, term=term,
             )  # fmt: skip
 
     def command(self, command_id: str) -> guest_command.GuestCommand:

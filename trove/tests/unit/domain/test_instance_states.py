@@ -2,11 +2,12 @@
 """The life of an instance: every state can be reached and left, and every status has a word."""
 
 import datetime
-from typing import get_args, get_type_hints
+
+import msgspec
 
 from trove.domain import instance_states as states
 from trove.tests import base
-from trove.wire import report
+from trove.wire.base import Word
 
 _NOW = datetime.datetime(2026, 1, 1)
 
@@ -47,10 +48,9 @@ class TestServiceStatus(base.UnitTestCase):
         statuses = {value for name, value in vars(states).items() if name.startswith("SERVICE_") and type(value) is str}
         self.assertEqual(statuses, set(states.OPERATING_WORD))
 
-    def test_what_guests_may_report_is_what_a_heartbeat_accepts(self) -> None:
-        accepted = get_args(get_type_hints(report.Heartbeat)["service_status"])
-        self.assertEqual(states.REPORTABLE_SERVICE_STATUSES, frozenset(accepted))
-        self.assertEqual(len(accepted), len(set(accepted)))
+    def test_a_heartbeat_accepts_what_guests_may_report(self) -> None:
+        for word in states.REPORTABLE_SERVICE_STATUSES:
+            self.assertEqual(word, msgspec.convert(word, Word))
 
     def operating(self, status: str, service: str, age: float | None) -> str:
         reported = None if age is None else _NOW - datetime.timedelta(seconds=age)

@@ -20,7 +20,7 @@ FINGERPRINTS = {
     "Datastore": "1.1-19442505bb8ec7a54530dc0c9e80f953",
     "DatastoreVersion": "1.1-f7e7ddc1df598f7a230d87636e076e2a",
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",
-    "GuestCommand": "1.0-98192d00ce09d558c1f4345c54b24612",
+    "GuestCommand": "1.1-1e812ca64be22c24df72d62366749072",
     "GuestIdentity": "1.2-e1ed59a67e4dca3c0a0fd722e61876fe",
     "Instance": "1.1-392975974d9a05bc6a76daef5c7d9922",
     "Module": "1.0-d550f83c513dfe22fc2d674977279d78",

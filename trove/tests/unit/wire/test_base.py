@@ -30,10 +30,10 @@ def refusal(name: str, body: Any) -> str:
 
 class DecodeTest(tests.UnitTestCase):
     def test_the_place_and_the_expectation(self) -> None:
-        not_allowed = "heartbeat: Expected one of the values that are allowed - at `$"
+        no_word = "heartbeat: Expected `str` matching regex '^[A-Za-z][A-Za-z0-9_]*\\\\Z' - at `$"
         for changes, expected in (
-            ({"service_status": SECRET}, f"{not_allowed}.service_status`"),
-            ({"service_status": f"{SECRET} - at `$.x`"}, f"{not_allowed}.service_status`"),
+            ({"service_status": f"{SECRET}!"}, f"{no_word}.service_status`"),
+            ({"service_status": f"{SECRET} - at `$.x`"}, f"{no_word}.service_status`"),
             ({"agent_version": "x" * 256}, "heartbeat: Expected `str` of length <= 255 - at `$.agent_version`"),
             ({"agent_version": 7}, "heartbeat: Expected `str`, got `int` - at `$.agent_version`"),
             ({"wal_bytes": -1}, "heartbeat: Expected `int` >= 0 - at `$.wal_bytes`"),
