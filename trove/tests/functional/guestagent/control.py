@@ -53,15 +53,20 @@ class ControlPlane(fixtures.Fixture):
         """Stop serving, as a conductor that ends."""
         self.gateway.stop()
 
-    def submit(self, instance_id: str, order: command.Command) -> str:
-        """Commit a command, give the hint, return its id."""
-        command_id = self.world.submit(instance_id, order)
+    def submit(self, instance_id: str, order: command.Command, **options: Any) -> str:
+        """Commit a command, give the hint, return its id; ``options`` as :meth:`World.submit` has them."""
+        command_id = self.world.submit(instance_id, order, **options)
         self.gateway.deliver(instance_id)
         return command_id
 
     def finished(self, command_id: str, timeout: float = 60) -> GuestCommand:
         """Wait until a command has its final state and return it."""
         return wait_for(lambda: self._final(command_id), timeout, f"command {command_id}")
+
+    def is_past(self, command_id: str) -> bool:
+        """Tell whether a command's deadline has passed."""
+        with self.world.db.reader() as session:
+            return self.world.db.now(session) > self.world.command(command_id).deadline
 
     def _final(self, command_id: str) -> GuestCommand | None:
         row = self.world.command(command_id)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent as its operator meets it: a process with a bootstrap file, signals, exit statuses and a log."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 
 from trove.common import clock, watchdog
 from trove.guestagent import agent
@@ -126,6 +128,87 @@ class TestLife(AgentCase):
         self.assertEqual(("FAILED", "database.bad"), (row.state, row.error_symbol))
 
 
+class TestDeadlinesAndTerms(AgentCase):
+    """A real process is stopped, killed and started again between hearing of a command and beginning it."""
+
+    def attempts(self) -> list[str]:
+        """The databases that somebody has begun to create."""
+        path = self.agent.data / "attempts"
+        return path.read_text().split() if path.exists() else []
+
+    def wait_until_past(self, command_id: str) -> None:
+        wait_for(lambda: self.control.is_past(command_id), what="the deadline")
+
+    def state(self, command_id: str) -> str:
+        return self.control.world.command(command_id).state
+
+    def test_stopped_past_the_deadline(self) -> None:
+        """The command lies in the agent's socket meanwhile."""
+        self.prepared()
+        self.agent.signal(signal.SIGSTOP)
+        command_id = self.control.submit(self.agent.instance_id, create("late"), deadline=3)
+        wait_for(lambda: self.is_sent(command_id), what="the sending")
+        self.wait_until_past(command_id)
+        self.agent.signal(signal.SIGCONT)
+        row = self.control.finished(command_id)
+        self.assertEqual(("FAILED", "command.expired"), (row.state, row.error_symbol))
+        self.assertEqual("DONE", self.carry_out(create("next")))
+        self.assertEqual(["next"], self.attempts())
+
+    def is_sent(self, command_id: str) -> bool:
+        row = self.control.world.command(command_id)
+        return bool(row.send_at > row.created_at)
+
+    def test_killed_with_a_command_that_was_accepted_and_not_begun(self) -> None:
+        self.prepared()
+        first = self.control.submit(self.agent.instance_id, create("slow"))
+        wait_for(lambda: self.attempts() == ["slow"], what="the first command")
+        late = self.control.submit(self.agent.instance_id, create("late"), deadline=3)
+        wait_for(lambda: self.state(late) == "ACCEPTED", what="acceptance")
+        self.agent.signal(signal.SIGKILL)
+        self.agent.wait()
+        self.wait_until_past(late)
+        (self.agent.data / "go").touch()
+        self.agent.start()
+        self.assertEqual("DONE", self.control.finished(first).state)
+        row = self.control.finished(late)
+        self.assertEqual(("FAILED", "command.expired"), (row.state, row.error_symbol))
+        self.assertNotIn("late", self.attempts())
+
+    def test_a_restarted_agent_begins_nothing_before_it_has_heard_the_time(self) -> None:
+        self.prepared()
+        first = self.control.submit(self.agent.instance_id, create("slow"))
+        wait_for(lambda: self.attempts() == ["slow"], what="the first command")
+        late = self.control.submit(self.agent.instance_id, create("late"), deadline=3)
+        wait_for(lambda: self.state(late) == "ACCEPTED", what="acceptance")
+        self.agent.signal(signal.SIGKILL)
+        self.agent.wait()
+        self.control.stop_gateway()
+        (self.agent.data / "go").touch()
+        self.agent.start()
+        wait_for(lambda: self.attempts() == ["slow", "slow"], what="the end of the first command")
+        self.wait_until_past(late)
+        self.assertEqual(["slow", "slow"], self.attempts())
+        self.control.start_gateway()
+        self.assertEqual("DONE", self.control.finished(first).state)
+        self.assertEqual("command.expired", self.control.finished(late).error_symbol)
+
+    def test_a_lower_term_is_refused_by_the_next_agent_too(self) -> None:
+        self.prepared()
+        of_term = self.control.submit(self.agent.instance_id, create("a"), term=5)
+        self.assertEqual("DONE", self.control.finished(of_term).state)
+        for name in ("b", "c"):
+            row = self.control.finished(self.control.submit(self.agent.instance_id, create(name), term=4))
+            self.assertEqual(("FAILED", "guest.stale_term"), (row.state, row.error_symbol))
+            self.agent.signal(signal.SIGKILL)
+            self.agent.wait()
+            self.agent.start()
+        for name, options in (("d", {"term": 5}), ("e", {})):
+            row = self.control.finished(self.control.submit(self.agent.instance_id, create(name), **options))
+            self.assertEqual("DONE", row.state)
+        self.assertEqual(["a", "d", "e"], self.attempts())
+
+
 class TestRefusals(AgentCase):
     def test_second_agent_of_one_instance(self) -> None:
         self.prepared()
@@ -150,6 +233,17 @@ class TestRefusals(AgentCase):
         self.assertIn(str(journal), errors)
         self.assertIn("is refused", self.agent.log())
         self.assertEqual(before, journal.read_bytes())
+
+    def test_journal_of_another_release(self) -> None:
+        self.prepared()
+        self.agent.signal(signal.SIGTERM)
+        self.agent.wait()
+        with contextlib.closing(sqlite3.connect(self.agent.state / "journal.sqlite")) as connection:
+            connection.execute("PRAGMA user_version = 99")
+        self.agent.start()
+        status, errors = self.agent.wait()
+        self.assertEqual(agent.BAD_JOURNAL, status)
+        self.assertIn("its format is 99, this agent knows 1. Install the agent that wrote it", errors)
 
     def test_lost_journal(self) -> None:
         self.prepared()

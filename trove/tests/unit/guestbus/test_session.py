@@ -89,6 +89,38 @@ class SessionTest(base.UnitTestCase):
         self.hear(sent_at=NOW + 95_000)
         self.assertEqual(NOW + 95_000, self.session.control_time())
 
+    def test_a_machine_that_has_slept_must_hear_first(self) -> None:
+        hands = self.useFixture(ManualClock())
+        self.enrol()
+        hands.advance(5, asleep=True)
+        self.assertIsNone(self.session.control_time())
+        self.hear(sent_at=NOW + 1000)  # it was on its way for long; what has passed since is known at least
+        self.assertEqual(NOW + 5000, self.session.control_time())
+        hands.advance(5)
+        self.assertEqual(NOW + 10_000, self.session.control_time())
+
+    def test_a_machine_that_was_paused_must_hear_first(self) -> None:
+        """No clock of its own has counted it; its time of day is set right afterwards."""
+        hands = self.useFixture(ManualClock())
+        self.enrol()
+        hands.advance(5)
+        for days in (3, -3):
+            hands.set_time_of_day(days * 86400.0)
+            self.assertIsNone(self.session.control_time())
+            self.hear(sent_at=NOW + 90_000)
+            self.assertEqual(NOW + 90_000, self.session.control_time())
+        hands.set_time_of_day(10.0)  # such a correction is usual
+        self.assertEqual(NOW + 90_000, self.session.control_time())
+
+    def test_a_long_conversation_does_not_add_up_corrections(self) -> None:
+        hands = self.useFixture(ManualClock())
+        self.enrol()
+        for minute in range(1, 20):
+            hands.advance(60)
+            hands.set_time_of_day(5.0)
+            self.hear(sent_at=NOW + minute * 60_000 - 10_000, not_after=NOW + 10**9)
+            self.assertEqual(NOW + minute * 60_000, self.session.control_time())
+
     def test_a_command_that_says_until_when_is_heard_afterwards_too(self) -> None:
         self.enrol()
         self.hear(sent_at=NOW + 90_000, not_after=NOW + 100_000)
