@@ -28,10 +28,13 @@ def forget(session: orm.Session, instance_id: str, tell: Tell) -> bool:
     :returns: whether nothing is left. Else the caller commits and calls again: no more than :data:`BATCH` commands are
         erased at once.
     """
-    GuestIdentity.remove(session, instance_id)  # first: without it, nobody can add a command
+    # First, because it waits for who is adding a command now, and nobody can add one afterwards.
+    GuestIdentity.remove(session, instance_id)
     mine = _COMMANDS.c.instance_id == instance_id
     columns = (_COMMANDS.c.id, _COMMANDS.c.workflow_id, _COMMANDS.c.state)
-    rows = session.execute(sa.select(*columns).where(mine).order_by(_COMMANDS.c.sequence).limit(BATCH)).all()
+    query = sa.select(*columns).where(mine).order_by(_COMMANDS.c.sequence).limit(BATCH)
+    # Locked, because a plain SELECT of MySQL shows what there was when the transaction began.
+    rows = session.execute(query.with_for_update()).all()
     for row in rows:
         if row.workflow_id is not None and row.state not in FINAL:
             tell(row.workflow_id, row.id)

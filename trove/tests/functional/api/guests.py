@@ -100,6 +100,13 @@ class Guests:
             identity = GuestIdentity.get(session, instance_id, for_update=True)
             self._reports.logs(session, identity, message)
 
+    def say_hello(self, instance_id: str, commands: dict[str, list[int]]) -> None:
+        """Have another agent take an instance over, which knows these commands."""
+        with self._db.writer() as session:
+            identity = GuestIdentity.get(session, instance_id, for_update=True)
+            self._reports.hello(session, identity, msgspec.structs.replace(_hello(), commands=commands))
+            identity.save(session)
+
     def _say_hello(self) -> int:
         table = GuestIdentity.table()
         with self._db.writer() as session:

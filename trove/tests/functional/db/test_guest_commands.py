@@ -2,11 +2,12 @@
 """Commands: order, resending, results that come late, twice or from somebody else, expiry."""
 
 import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from trove.common import ids
-from trove.objects import errors, guest_command, heartbeat
+from trove.objects import errors, guest, guest_command, heartbeat
 from trove.objects.guest_identity import GuestIdentity
 from trove.tests.functional.db import case
 from trove.wire import command
@@ -20,7 +21,7 @@ class GuestCommands(case.EveryDatabase):
         super().setUp()
         self.instance_id = self.make_guest()
 
-    def _submit(self, message: command.Command | None = None, **origin: str) -> str:
+    def _submit(self, message: command.Command | None = None, **origin: Any) -> str:
         with self.db.writer() as session:
             return guest_command.submit(
                 session,
@@ -56,6 +57,23 @@ class GuestCommands(case.EveryDatabase):
             (found[0].name, found[0].version, found[0].args, found[0].epoch, found[0].state, found[0].deadline),
         )
         self.assertNotIn("very-secret", repr(found))
+
+    def test_set_and_term_are_kept(self) -> None:
+        set_id = ids.new_id()
+        made, plain = self._get(self._submit(set_id=set_id, term=2**40)), self._get(self._submit())
+        self.assertEqual([(set_id, 2**40), (None, None)], [(row.set_id, row.term) for row in (made, plain)])
+
+    def test_pages_of_late_instances(self) -> None:
+        guests = sorted([self.instance_id, *(self.make_guest() for _ in range(4))])
+        for self.instance_id in guests:
+            self._submit(), self._submit()
+        found, after = [], ""
+        with self.db.reader() as session:
+            for expected in (2, 2, 1):
+                page = guest_command.late_instances(session, NOW + 61 * SECOND, None, 2, after)
+                self.assertEqual(expected, len(page.instance_ids))
+                found, after = found + page.instance_ids, page.last or ""
+        self.assertEqual((guests, ""), (found, after))
 
     def test_the_same_id_is_submitted_once(self) -> None:
         wanted = ids.new_id()
@@ -125,9 +143,9 @@ class GuestCommands(case.EveryDatabase):
         with self.db.writer() as session:
             moment = NOW + seconds * SECOND
             silent_since = moment - 30 * SECOND
-            late = guest_command.late_instances(session, moment, silent_since)
-            found = guest_command.give_up(session, self.instance_id, moment, silent_since)
-            self.assertEqual(bool(found), self.instance_id in late)
+            late = guest_command.late_instances(session, moment, silent_since, 100)
+            found = guest_command.give_up(session, self.instance_id, moment, silent_since, 100)
+            self.assertEqual(bool(found), self.instance_id in late.instance_ids)
             return [(row.id, row.state) for row in found]
 
     def _sent(self, *made: str) -> None:
@@ -180,7 +198,7 @@ class GuestCommands(case.EveryDatabase):
         with self.db.writer() as session:
             record = heartbeat.HeartbeatRecord(self.instance_id, "healthy", NOW + 5 * SECOND)
             heartbeat.record(session, [record])
-            self.assertEqual([], guest_command.late_instances(session, NOW + 40 * SECOND, None))
+            self.assertEqual(([], None), guest_command.late_instances(session, NOW + 40 * SECOND, None, 100))
         self.assertEqual([], self._give_up(34))
         self.assertEqual([(sent, "UNKNOWN"), (never, "EXPIRED")], self._give_up(36))
         self.assertEqual(NOW + 36 * SECOND, self._get(sent).deadline)  # so that the guest will not begin it
@@ -221,6 +239,23 @@ class GuestCommands(case.EveryDatabase):
             state = self._get(made).state
             self.assertEqual("EXPIRED" if not sent else state, state)
             self.assertIn(state, ("PENDING", "UNKNOWN") if sent else ("EXPIRED",))
+
+    def test_of_one_who_asks_and_one_who_forgets_the_guest_nobody_waits_in_vain(self) -> None:
+        for _ in range(10):
+            self.instance_id, workflow_id = self.make_guest(), ids.new_id()
+            told: list[tuple[str, str]] = []
+
+            def forget(told: list[tuple[str, str]] = told) -> bool:
+                with self.db.writer() as session:
+                    heard = heartbeat.get(session, self.instance_id)  # what the transaction sees begins here
+                    del told[:]
+                    return heard is None and guest.forget(session, self.instance_id, lambda *who: told.append(who))
+
+            asked, forgotten = self.at_once(lambda: self._submit(workflow_id=workflow_id), forget)  # noqa: B023
+            self.assertIs(True, forgotten)
+            self.assertEqual([] if isinstance(asked, errors.GuestNotFound) else [(workflow_id, asked)], told)
+            with self.db.reader() as session:
+                self.assertEqual(0, guest_command.count_unfinished(session, self.instance_id))
 
     def test_without_a_guest_nothing_can_be_submitted(self) -> None:
         self.instance_id = self.make_instance().id

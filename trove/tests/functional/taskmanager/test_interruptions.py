@@ -3,12 +3,13 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import sqlalchemy as sa
 
 from trove.db import models
 from trove.domain import instance_states
-from trove.objects import guest_identity
+from trove.objects import guest, guest_command, guest_identity
 from trove.objects.guest_command import GuestCommand
 from trove.objects.guest_identity import GuestIdentity
 from trove.providers import base as providers
@@ -17,8 +18,10 @@ from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.functional.taskmanager.driver import Driver
 from trove.tests.functional.taskmanager.scenarios import InstanceCase
+from trove.wire import command
 from trove.workflow.model import Failed, State
 
+_WORKFLOW = models.Workflow.__table__
 _INTERRUPTED = ("create", "restart", "resize-larger", "resize-smaller", "resize-volume", "delete", "user-create")
 
 
@@ -254,6 +257,42 @@ class TestGuests(_Case):
         self.assert_gone(case)
         with self.db.reader() as session:
             self.assertEqual("guest.removed", self.driver.store.describe(session, case.workflow_id)["error_symbol"])
+
+    def test_a_deletion_ends_at_once_what_waits_for_the_guest(self) -> None:
+        """It had waited for commands that were erased, until they would have been late."""
+        for name in ("user-create", "log-change", "log-publish", "module-apply", "module-remove"):
+            for takes in (False, True):
+                case = self.driver.case(name)
+                case.guest.decide, case.guest.takes = lambda row: None, takes
+                self.driver.run(case, 1)
+                with self.db.reader() as session:
+                    self.assertNotEqual([], case.commands(session), name)
+                self.driver.delete(case)
+                self.driver.run(case)
+                self.assert_gone(case)
+                with self.db.reader() as session:
+                    waited, deletion = (
+                        session.execute(sa.select(_WORKFLOW).where(column, _WORKFLOW.c.resource_id == case.id)).one()
+                        for column in (_WORKFLOW.c.id == case.workflow_id, _WORKFLOW.c.kind == "instance.delete")
+                    )
+                self.assertLess((waited.finished_at - deletion.finished_at).total_seconds(), 1, (name, takes))
+                self.assertEqual("guest.removed", waited.error_symbol, (name, takes))
+
+    def test_many_commands_are_forgotten_some_at_a_time(self) -> None:
+        case = self.driver.case("user-create")
+        case.guest.decide = lambda row: None
+        self.driver.run(case, 1)
+        with self.db.writer() as session:
+            for _ in range(2 * guest.BATCH + 10):
+                guest_command.submit(
+                    session, instance_id=case.id, command=command.Restart(), deadline_seconds=600,
+                    now=self.db.now(session),
+                )  # fmt: skip
+        with mock.patch.object(guest, "forget", autospec=True, side_effect=guest.forget) as forget:
+            self.driver.delete(case)
+            self.driver.run(case)
+        self.assertEqual(3, forget.call_count)
+        self.assert_gone(case)
 
     def test_what_was_not_sent_is_taken_back_when_the_operation_ends(self) -> None:
         case = self.driver.case("restart")
