@@ -52,6 +52,7 @@ _WORDS = {
     "guest.report": "The service refused a report of the agent for good.",
     "guest.revoked": "An operator has revoked the keys of the guest before it said what has become of this.",
     "guest.stale_epoch": "The command came from a worker that had lost its lease; the agent refused it.",
+    "guest.stale_term": "The roles in the set have changed since the command was made; the agent refused it.",
     "guest.unknown_command": "The agent is too old, or lacks the capability, for this command.",
     "provider.error": "The provider failed.",
     "command.too_large": "The command is too large to be sent to the guest.",
