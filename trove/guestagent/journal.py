@@ -3,15 +3,15 @@
 
 One SQLite file of mode 0600 in the agent's state directory, in WAL mode with ``synchronous=FULL``: when a method that
 writes returns, power may fail. It holds a boot counter, the keys, accepted commands, the highest epoch of each
-workflow, the highest term of each set, reports nobody has acknowledged yet, and a few settings. Commands that ended long
-ago and epochs are forgotten, some at a time; terms never are.
+workflow, the highest term of each set, reports nobody has acknowledged yet, and a few settings. Commands that ended
+long ago are forgotten, some at a time, and so are the epochs of workflows; terms never are.
 
 What leads to what is written in *one* transaction: a command with its "accepted" report, a result with the reports that
 tell it. So there is no moment at which the agent has promised something that it could forget.
 
 A journal that is damaged, of another format (:mod:`trove.guestagent.journal_schema`) or of another instance is
-**refused** (:class:`JournalRefused`). Starting afresh instead would be a guess: a command would run twice, a stale order
-be obeyed, or a boot number be used again, which would repeat nonces.
+**refused** (:class:`JournalRefused`). Starting afresh instead would be a guess: a command would run twice, a stale
+order be obeyed, or a boot number be used again, which would repeat nonces.
 """
 
 import contextlib

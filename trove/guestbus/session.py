@@ -40,8 +40,8 @@ from trove.wire import base, bootstrap, command, report
 
 #: How long a report means anything, in milliseconds. The control plane does not trust a guest's clock and ignores it.
 _REPORT_LIFETIME = 3_600_000
-#: Seconds by which our clocks may differ in what has passed: those that do and do not count sleep; the machine's time of
-#: day, which is corrected now and then.
+#: Seconds by which our clocks may differ in what has passed: those that do and do not count sleep; the time of day,
+#: which is corrected now and then.
 _NAP = 1.0
 _JUMP = 30.0
 #: ``heard_at`` is written to disk when it has advanced by this much (milliseconds), not for every message.

@@ -13,8 +13,8 @@ from trove.wire import command, stated
 
 _GUESTS = base.table_of(models.GuestIdentity)
 _BEATS = base.table_of(models.Heartbeat)
-# SELECT commands, protocol_min, protocol_max FROM guest_identities
-#   LEFT JOIN heartbeats ON heartbeats.instance_id = guest_identities.instance_id WHERE guest_identities.instance_id = :key
+# SELECT commands, protocol_min, protocol_max FROM guest_identities AS g
+#   LEFT JOIN heartbeats AS b ON b.instance_id = g.instance_id WHERE g.instance_id = :key
 _STATED = (
     sa.select(_GUESTS.c.commands, _BEATS.c.protocol_min, _BEATS.c.protocol_max)
     .outerjoin(_BEATS, _BEATS.c.instance_id == _GUESTS.c.instance_id)

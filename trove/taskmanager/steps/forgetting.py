@@ -13,8 +13,8 @@ GONE = Failed("guest.removed", "The instance was deleted before the guest said t
 
 
 def forget(ctx: StepContext) -> Sleep | Done:
-    """Erase the guest and its commands, so many at each checkpoint, and tell the workflows that wait for them: what they
-    wait for will not come."""
+    """Erase the guest and its commands, so many at each checkpoint, and tell the workflows that wait for them that
+    nothing will come."""
     store = Store(ctx.env.db)
     payload = {"state": guest_command.FAILED, "error_symbol": GONE.symbol, "error_message": GONE.message}
     with ctx.env.db.reader() as session:

@@ -18,7 +18,7 @@ from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.functional.taskmanager.driver import Driver
 from trove.tests.functional.taskmanager.scenarios import InstanceCase
-from trove.wire import command
+from trove.wire.command import Restart
 from trove.workflow.model import Failed, State
 
 _WORKFLOW = models.Workflow.__table__
@@ -285,7 +285,7 @@ class TestGuests(_Case):
         with self.db.writer() as session:
             for _ in range(2 * guest.BATCH + 10):
                 guest_command.submit(
-                    session, instance_id=case.id, command=command.Restart(), deadline_seconds=600,
+                    session, instance_id=case.id, command=Restart(), deadline_seconds=600,
                     now=self.db.now(session),
                 )  # fmt: skip
         with mock.patch.object(guest, "forget", autospec=True, side_effect=guest.forget) as forget:

@@ -21,7 +21,7 @@ from trove.wire import base as wire
 from trove.wire import command, report
 
 
-class OutboxTest(base.UnitTestCase):
+class OutboxCase(base.UnitTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.world = self.useFixture(world.World())
@@ -34,6 +34,20 @@ class OutboxTest(base.UnitTestCase):
     def submit(self, message: command.Command | None = None, **options: float) -> str:
         return self.world.submit(self.guest.id, message or command.Restart(), **options)
 
+    def say(self, *messages: report.Report) -> None:
+        """Have the guest report."""
+        for message in messages:
+            self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(message)))
+        self.world.batcher.flush()
+
+    def enrol(self, guest: world.Guest, commands: dict[str, list[int]]) -> list[str]:
+        received = self.world.intake.take(guest.session.seal_enrol("1", "1", commands))
+        guest.hear(received.replies)
+        found = self.world.outbox.envelopes_for(guest.id, boot=received.boot, enrolled=received.enrolled)
+        return [frame.id for frame in guest.hear(found)]
+
+
+class OutboxTest(OutboxCase):
     def test_frame(self) -> None:
         workflow_id = self.world.workflow(self.guest.id)
         message = command.AlterUser(user=command.UserKey(name="u"), new_password="hunter2")
@@ -123,12 +137,6 @@ class OutboxTest(base.UnitTestCase):
         self.assertEqual(guest_identity.ENROLLED, self.world.identity(guest.id).state)
         self.assertEqual([], self.world.outbox.envelopes_for(guest.id))
 
-    def enrol(self, guest: world.Guest, commands: dict[str, list[int]]) -> list[str]:
-        received = self.world.intake.take(guest.session.seal_enrol("1", "1", commands))
-        guest.hear(received.replies)
-        found = self.world.outbox.envelopes_for(guest.id, boot=received.boot, enrolled=received.enrolled)
-        return [frame.id for frame in guest.hear(found)]
-
     def test_with_the_key_only_to_who_says_what_it_can_do(self) -> None:
         guest = self.world.guest()
         command_id = self.world.submit(guest.id, command.Restart())
@@ -160,6 +168,26 @@ class OutboxTest(base.UnitTestCase):
 
     def test_unknown_instance(self) -> None:
         self.assertEqual([], self.world.outbox.envelopes_for(ids.new_id()))
+
+    def test_command_that_fits_no_envelope(self) -> None:
+        users = [command.UserSpec(name="u" * 250, password="p" * 1000) for _ in range(1000)]
+        command_id = self.submit(command.CreateUsers(users=users))
+        self.assertEqual([], self.fetch())
+        self.assertEqual("command.too_large", self.world.command(command_id).error_symbol)
+
+    def test_due_by_transport(self) -> None:
+        other = self.world.enrolled(transport="messaging")
+        waiting = self.world.guest(transport="messaging")
+        for guest in (self.guest, other, waiting):
+            self.world.submit(guest.id, command.Restart())
+        self.assertEqual([other.id], self.world.outbox.due("messaging", 10))
+        self.assertEqual([self.guest.id], self.world.outbox.due("gateway", 10))
+        self.assertEqual("messaging", self.world.outbox.transport_of(other.id))
+        self.assertIsNone(self.world.outbox.transport_of(ids.new_id()))
+
+
+class SupportTest(OutboxCase):
+    """A guest gets what it states that it understands."""
 
     def test_agent_too_old(self) -> None:
         self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(world.hello(commands={"stop": [1]}))))
@@ -208,12 +236,8 @@ class OutboxTest(base.UnitTestCase):
         dance = type("Dance", (command.Command,), {"name": "dance"}, frozen=True, kw_only=True)
         self.assertEqual([self.submit(dance())], self.fetch())
 
-    def test_command_that_fits_no_envelope(self) -> None:
-        users = [command.UserSpec(name="u" * 250, password="p" * 1000) for _ in range(1000)]
-        command_id = self.submit(command.CreateUsers(users=users))
-        self.assertEqual([], self.fetch())
-        self.assertEqual("command.too_large", self.world.command(command_id).error_symbol)
 
+class ExpiryTest(OutboxCase):
     def test_expiry(self) -> None:
         workflow_id = self.world.workflow(self.guest.id)
         late = self.world.submit(self.guest.id, command.Restart(), deadline=-1, workflow_id=workflow_id)
@@ -224,12 +248,6 @@ class OutboxTest(base.UnitTestCase):
         payload = self.world.signals(workflow_id)[operations.command_signal(late)]
         self.assertEqual(("EXPIRED", "command.expired"), (payload["state"], payload["error_symbol"]))
         self.assertEqual([workflow_id], self.world.woken)
-
-    def say(self, *messages: report.Report) -> None:
-        """Have the guest report."""
-        for message in messages:
-            self.guest.hear(self.world.intake.receive(self.guest.session.seal_report(message)))
-        self.world.batcher.flush()
 
     def past(self) -> None:
         """Let every deadline pass, and the conductor know who is silent."""
@@ -322,24 +340,6 @@ class OutboxTest(base.UnitTestCase):
             self.assertRaises(OSError, self.world.outbox.expire)
         self.assertEqual(0, self.world.outbox.expire())
 
-    def report(self, *, age: float) -> None:
-        """Have the guest's last report be so old."""
-        with self.world.db.writer() as session:
-            moment = self.world.db.now(session) - datetime.timedelta(seconds=age)
-            session.execute(sa.update(models.Heartbeat).values(reported_at=None))
-            heartbeat.record(session, [heartbeat.HeartbeatRecord(self.guest.id, "healthy", moment)])
-
-    def age(self, command_id: str, seconds: float) -> None:
-        """Have a command be submitted so long ago."""
-        table = models.GuestCommand.__table__
-        with self.world.db.writer() as session:
-            moment = self.world.db.now(session) - datetime.timedelta(seconds=seconds)
-            aged = {"created_at": moment, "send_at": moment}
-            session.execute(sa.update(table).where(table.c.id == command_id).values(aged))
-
-    def listen_since(self, seconds: float) -> None:
-        self.world.outbox._listening_since = clock.monotonic() - seconds
-
     def test_many_late_instances_are_looked_at_in_turn(self) -> None:
         self.useFixture(fixtures.MockPatchObject(outbox, "LATE_INSTANCES", 2))
         guests = [self.world.enrolled() for _ in range(4)]
@@ -365,12 +365,20 @@ class OutboxTest(base.UnitTestCase):
         self.assertEqual(set(map(operations.command_signal, late)), set(self.world.signals(workflow_id)))
         self.assertEqual(0, self.world.outbox.expire())
 
-    def test_due_by_transport(self) -> None:
-        other = self.world.enrolled(transport="messaging")
-        waiting = self.world.guest(transport="messaging")
-        for guest in (self.guest, other, waiting):
-            self.world.submit(guest.id, command.Restart())
-        self.assertEqual([other.id], self.world.outbox.due("messaging", 10))
-        self.assertEqual([self.guest.id], self.world.outbox.due("gateway", 10))
-        self.assertEqual("messaging", self.world.outbox.transport_of(other.id))
-        self.assertIsNone(self.world.outbox.transport_of(ids.new_id()))
+    def report(self, *, age: float) -> None:
+        """Have the guest's last report be so old."""
+        with self.world.db.writer() as session:
+            moment = self.world.db.now(session) - datetime.timedelta(seconds=age)
+            session.execute(sa.update(models.Heartbeat).values(reported_at=None))
+            heartbeat.record(session, [heartbeat.HeartbeatRecord(self.guest.id, "healthy", moment)])
+
+    def age(self, command_id: str, seconds: float) -> None:
+        """Have a command be submitted so long ago."""
+        table = models.GuestCommand.__table__
+        with self.world.db.writer() as session:
+            moment = self.world.db.now(session) - datetime.timedelta(seconds=seconds)
+            aged = {"created_at": moment, "send_at": moment}
+            session.execute(sa.update(table).where(table.c.id == command_id).values(aged))
+
+    def listen_since(self, seconds: float) -> None:
+        self.world.outbox._listening_since = clock.monotonic() - seconds

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What survives a restart, what is erased, and what is refused."""
 
+import itertools
 import os
 import sqlite3
 
@@ -175,7 +176,7 @@ class TestJournal(JournalCase):
             self.journal.record(accepted(f"c{number}", workflow_id=f"w{number}", set_id="s", term=1), [])
             self.journal.finish(result(f"c{number}", "DONE"))
             left.append(self.count("command"))
-        self.assertLessEqual(max(before - after for before, after in zip(left, left[1:])), 2 * 5 - 1)
+        self.assertLessEqual(max(before - after for before, after in itertools.pairwise(left)), 2 * 5 - 1)
         self.assertLess(max(left[-10:]), 20)
         self.assertLess(self.count("workflow"), 20)
         self.assertEqual("unfinished", self.journal.next_unfinished().id)

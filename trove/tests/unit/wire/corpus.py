@@ -5,8 +5,8 @@ A file is never changed once its release is out. To add a release, when the wire
 
     python -m trove.tests.unit.wire.corpus 3
 
-Until a release is out, its file follows the code: the same command with ``--replace``. Every message is there twice, with
-nothing but what it must have and with all it can have; the values are made from the types.
+Until a release is out, its file follows the code: the same command with ``--replace``. Every message is there twice,
+with nothing but what it must have and with all it can have; the values are made from the types.
 """
 
 import argparse
