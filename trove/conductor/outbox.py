@@ -7,8 +7,8 @@ whose outcome a silent guest has left unknown is sent once more when the guest i
 deadline that has passed: it is a question, which the guest answers from its journal.
 
 Whenever anything is sent to a guest, every command it has not accepted yet goes along in order, so that a lost one is
-not overtaken by its successor. A command that the guest's agent does not know is failed here, with a remedy,
-instead of there.
+not overtaken by its successor. A command that the guest's agent does not know is failed here, with a remedy, instead of
+there. Most are refused before (:mod:`trove.objects.guest_support`), but not those written before the guest has spoken.
 """
 
 import datetime
@@ -35,7 +35,7 @@ _MAX_BATCH_BYTES = 4 * 1024 * 1024
 LATE_INSTANCES = 200
 #: Commands of one instance that are given up in one transaction.
 GIVEN_UP = 50
-_TOO_OLD = ("guest.too_old", "agent too old, upgrade it")
+_TOO_OLD = ("guest.too_old", "The agent of this instance is too old for this; ask the operator to upgrade it.")
 _TOO_LARGE = ("command.too_large", "the command is too large to be sent to the guest")
 _EXPIRED = "The guest could not be reached in time, so nothing was changed; try again."
 

@@ -198,10 +198,8 @@ class SupportTest(OutboxCase):
         row = self.world.command(unknown)
         self.assertEqual(("FAILED", "guest.too_old", None), (row.state, row.error_symbol, row.args))
         payload = self.world.signals(workflow_id)[operations.command_signal(unknown)]
-        self.assertEqual(
-            ("FAILED", "guest.too_old", "agent too old, upgrade it"),
-            (payload["state"], payload["error_symbol"], payload["error_message"]),
-        )
+        self.assertEqual(("FAILED", "guest.too_old"), (payload["state"], payload["error_symbol"]))
+        self.assertIn("too old", payload["error_message"])
         self.assertEqual([workflow_id], self.world.woken)
 
     def test_the_term_goes_along(self) -> None:
