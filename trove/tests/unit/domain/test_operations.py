@@ -71,3 +71,22 @@ class TestInputs(base.UnitTestCase):
         for kind in operations.KINDS.values():
             for name, words in (kind.inputs or {}).items():
                 self.assertTrue(set(words.split("|")) <= set(operations._TYPES), f"{kind.name}: {name}")
+
+
+class GuestCommandsTest(base.UnitTestCase):
+    def test_what_an_operation_needs_follows_from_what_was_asked(self) -> None:
+        configure, change, publish = (
+            kind.name for kind in (operations.INSTANCE_CONFIGURE, operations.LOG_CHANGE, operations.LOG_PUBLISH)
+        )
+        for kind, inputs, expected in (
+            (operations.INSTANCE_RESTART.name, {}, ("restart",)),
+            (operations.INSTANCE_DELETE.name, {}, ()),
+            (operations.DATABASE_CREATE.name, {}, ()),  # who asks knows its command
+            (configure, {"configuration_id": None}, ("configure",)),
+            (configure, {"was": "ACTIVE"}, ()),
+            (change, {"enabled": None}, ()),
+            (change, {"enabled": False}, ("set_log",)),
+            (publish, {"enabled": None}, ("publish_log",)),
+            (publish, {"enabled": True}, ("set_log", "publish_log")),
+        ):
+            self.assertEqual(expected, operations.guest_commands(kind, inputs), (kind, inputs))
