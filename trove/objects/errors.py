@@ -171,6 +171,11 @@ class GuestTooOld(exception.UnprocessableEntity):
         super().__init__(f"The agent of instance {instance_id} is too old for {what}; ask the operator to upgrade it.")
 
 
+class TermsNotYet(exception.Conflict):
+    symbol = "guest_command.terms"
+    default = "A process of the release before still runs and knows no terms; upgrade it, and try again."
+
+
 class CommandNotFound(exception.NotFound):
     symbol = "guest_command.not_found"
 

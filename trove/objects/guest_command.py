@@ -44,6 +44,8 @@ _BEFORE = {ACCEPTED: (PENDING, UNKNOWN), DONE: _ENDS, FAILED: _ENDS}
 #: What a guest may report of it.
 REPORTED = frozenset(_BEFORE)
 
+#: Version of the object from which on processes know of terms.
+_WITH_TERMS = (1, 1)
 #: Seconds until a guest is asked again what has become of a command.
 ASK_AGAIN = 300.0
 
@@ -151,9 +153,13 @@ def submit(
     :param now: the database's clock.
     :raises GuestNotFound: when the instance has no guest identity.
     :raises ValueError: for a set without a term, or a term without a set.
+    :raises TermsNotYet: for a term, while a process of a release runs that would send the command without it.
     """
     if (origin.get("set_id") is None) != (origin.get("term") is None):
         raise ValueError("a command that depends on a role has both set_id and term")
+    oldest = base.pinned("GuestCommand")
+    if origin.get("term") is not None and oldest is not None and base.version_key(oldest) < _WITH_TERMS:
+        raise errors.TermsNotYet
     command_id = origin.get("id") or ids.new_id()
     # Counting first also locks the guest's row, so that of two submissions under one id the second sees the first.
     sequence = GuestIdentity.next_sequence(session, instance_id)

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from trove.common import ids
 from trove.db import models
-from trove.objects import guest_command
+from trove.objects import base as objects
+from trove.objects import errors, guest_command
 from trove.tests import base
 from trove.tests.unit.conductor import world
 from trove.wire import command
@@ -50,6 +51,14 @@ class SubmitTest(GuestCommandCase):
             self.assertRaises(ValueError, self.submit, **origin)
         with self.world.db.reader() as session:
             self.assertEqual(2, guest_command.count_unfinished(session, self.guest.id))
+
+    def test_no_term_while_somebody_would_leave_it_out(self) -> None:
+        self.addCleanup(objects.pin, {})
+        objects.pin({"GuestCommand": "1.0"})
+        self.assertRaises(errors.TermsNotYet, self.submit, set_id=ids.new_id(), term=1)
+        self.submit()
+        objects.pin({"GuestCommand": "1.1"})
+        self.submit(set_id=ids.new_id(), term=1)
 
     def test_a_repeated_id_keeps_the_term_of_the_first(self) -> None:
         command_id, set_id = ids.new_id(), ids.new_id()

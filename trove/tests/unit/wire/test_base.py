@@ -71,7 +71,7 @@ class DecodeJSONTest(tests.UnitTestCase):
         body = {**HEARTBEAT, "wal_bytes": 7, "of_the_future": [{}]}
         expected = base.decode(report.TO_CONTROL, "heartbeat", 1, body)
         self.assertEqual(expected, base.decode_json(report.TO_CONTROL, "heartbeat", 1, msgspec.json.encode(body)))
-        for changes in ({"service_status": SECRET}, {"agent_version": "x" * 256}, {"wal_bytes": -1}):
+        for changes in ({"service_status": f"{SECRET}!"}, {"agent_version": "x" * 256}, {"wal_bytes": -1}):
             data = msgspec.json.encode({**HEARTBEAT, **changes})
             self.assertEqual(refusal("heartbeat", {**HEARTBEAT, **changes}), self.refusal("heartbeat", data))
         self.assertEqual("no message 'nonsense' version 1 is known here", self.refusal("nonsense", b"{}"))
