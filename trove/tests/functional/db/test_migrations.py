@@ -146,7 +146,8 @@ _AFTER: dict[str, Any] = {
     "expand_0006": Walk.rows_are_unharmed,
     "expand_0007": Walk.rows_are_unharmed,
     "expand_0008": Walk.rows_are_unharmed,
-    "expand_0009": Walk.objects_read_them,
+    "expand_0009": Walk.rows_are_unharmed,
+    "expand_0010": Walk.objects_read_them,
     "contract_0001": Walk.objects_read_them,
 }
 

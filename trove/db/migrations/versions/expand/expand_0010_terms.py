@@ -4,8 +4,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "expand_0009"
-down_revision = "expand_0008"
+revision = "expand_0010"
+down_revision = "expand_0009"
 branch_labels = None
 depends_on = None
 
