@@ -26,6 +26,15 @@ class InvalidInstanceState(exception.UnprocessableEntity):
         )
 
 
+class SetNotFound(exception.NotFound):
+    """The set went with its last member."""
+
+    symbol = "set.not_found"
+
+    def __init__(self, set_id: str) -> None:
+        super().__init__(f"Set {set_id} was not found.")
+
+
 class DatastoreNotFound(exception.NotFound):
     symbol = "datastore.not_found"
 

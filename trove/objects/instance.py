@@ -13,7 +13,8 @@ from sqlalchemy import orm
 from trove.common import clock, exception, ids
 from trove.db import models
 from trove.domain import fsm, instance_states
-from trove.objects import base, errors
+from trove.objects import base, errors, instance_set
+from trove.objects.instance_set import InstanceSet
 from trove.objects.scope import Scope
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ class Instance(base.TroveObject):
 
     # Version 1.0: Initial version
     # Version 1.1: configuration_id, server_group_id, launched_at
-    VERSION = "1.1"
+    # Version 1.2: set_id, role, provider, host, zone
+    VERSION = "1.2"
 
     model = models.Instance
 
@@ -51,6 +53,9 @@ class Instance(base.TroveObject):
         "volume_type": fields.StringField(nullable=True),
         "availability_zone": fields.StringField(nullable=True),
         "region": fields.StringField(nullable=True),
+        "provider": fields.StringField(nullable=True),
+        "host": fields.StringField(nullable=True),
+        "zone": fields.StringField(nullable=True),
         "access": base.JSONField(),
         "addresses": base.JSONField(),
         "port": fields.IntegerField(nullable=True),
@@ -58,6 +63,8 @@ class Instance(base.TroveObject):
         "volume_id": fields.StringField(nullable=True),
         "configuration_id": fields.UUIDField(nullable=True),
         "server_group_id": fields.UUIDField(nullable=True),
+        "set_id": fields.UUIDField(nullable=True),
+        "role": fields.StringField(nullable=True),
         "revision": fields.IntegerField(),
         "deleted": fields.BooleanField(),
         "created_at": base.Moment(),
@@ -78,7 +85,8 @@ class Instance(base.TroveObject):
         return cls.from_row(row)
 
     def create(self, session: orm.Session) -> None:
-        """Insert the instance in state BUILD; an id is made unless one is set, optional columns default to nothing."""
+        """Insert the instance in state BUILD; an id is made unless one is set, optional columns default to nothing.
+        Without a set it gets one in which it is alone."""
         now = clock.utcnow()
         defaults: dict[str, Any] = {
             "id": ids.new_id(),
@@ -86,6 +94,9 @@ class Instance(base.TroveObject):
             "volume_type": None,
             "availability_zone": None,
             "region": None,
+            "provider": None,
+            "host": None,
+            "zone": None,
             "access": {},
             "addresses": [],
             "port": None,
@@ -93,13 +104,14 @@ class Instance(base.TroveObject):
             "volume_id": None,
             "configuration_id": None,
             "server_group_id": None,
+            "role": None,
             "deleted_at": None,
             "launched_at": None,
         }
-        missing = {k: v for k, v in defaults.items() if not self.obj_attr_is_set(k)}
-        self.insert(
-            session, **missing, status=instance_states.BUILD, revision=1, deleted=False, created_at=now, updated_at=now
-        )
+        self.assign({k: v for k, v in defaults.items() if not self.obj_attr_is_set(k)})
+        if not self.obj_attr_is_set("set_id"):
+            self.set_id = InstanceSet.alone(session, self.project_id, self.id).id
+        self.insert(session, status=instance_states.BUILD, revision=1, deleted=False, created_at=now, updated_at=now)
 
     def save(self, session: orm.Session) -> None:  # type: ignore[override]
         """Write the columns assigned since the last read, if nobody else has saved meanwhile.
@@ -111,9 +123,11 @@ class Instance(base.TroveObject):
         changes = self.changed_columns()
         if not changes:
             return
-        forbidden = {"id", "status", "revision", "deleted"} & set(changes)
+        forbidden = {"id", "status", "revision", "deleted", "provider", "host", "zone"} & set(changes)
         if forbidden:
-            raise ValueError(f"save() does not write {sorted(forbidden)}; process_event() and mark_deleted() do")
+            raise ValueError(
+                f"save() does not write {sorted(forbidden)}; process_event(), place() and mark_deleted() do"
+            )
         self._compare_and_set(session, changes)
 
     @classmethod
@@ -129,6 +143,21 @@ class Instance(base.TroveObject):
         table = cls.table()
         values = {**columns, "revision": table.c.revision + 1, "updated_at": clock.utcnow()}
         session.execute(sa.update(table).where(table.c.id == instance_id).values(values))
+
+    @classmethod
+    def place(
+        cls, session: orm.Session, instance_id: str, *, provider: str, host: str | None, zone: str | None
+    ) -> None:
+        """Write where an instance is going to be, unless that was written before: then that holds, for ever.
+
+        Read the row again afterwards. The revision stays: nobody's save is about these columns.
+
+        :param provider: name of the provider.
+        :param host: whose provider alone can act on it; ``None``: the provider can from any host.
+        """
+        table = cls.table()
+        mine = (table.c.id == instance_id) & table.c.provider.is_(None)
+        session.execute(sa.update(table).where(mine).values(provider=provider, host=host, zone=zone))
 
     def process_event(self, session: orm.Session, event: str, **columns: Any) -> None:
         """Move the status as the transition table says, and set ``columns`` in the same statement.
@@ -150,8 +179,10 @@ class Instance(base.TroveObject):
         )
 
     def mark_deleted(self, session: orm.Session) -> None:
-        """End the instance: SHUTDOWN → DELETED; no API call shows it any more."""
+        """End the instance: SHUTDOWN → DELETED; no API call shows it any more. It leaves its set."""
         self.process_event(session, "deleted", deleted=True, deleted_at=clock.utcnow())
+        if self.set_id is not None:
+            instance_set.leave(session, self.set_id, self.id)
 
     def _compare_and_set(self, session: orm.Session, values: dict[str, Any]) -> None:
         # UPDATE instances SET ..., revision = :seen + 1 WHERE id = :id AND revision = :seen

@@ -40,6 +40,9 @@ class InstanceRow(NamedTuple):
     volume_type: str | None
     availability_zone: str | None
     region: str | None
+    provider: str | None
+    host: str | None
+    zone: str | None
     access: dict[str, Any]
     addresses: list[dict[str, Any]]
     port: int | None
@@ -47,6 +50,8 @@ class InstanceRow(NamedTuple):
     volume_id: str | None
     configuration_id: str | None
     server_group_id: str | None
+    set_id: str | None
+    role: str | None
     revision: int
     deleted: bool
     created_at: datetime.datetime

@@ -6,7 +6,7 @@ from trove.db.models.catalog import Datastore, DatastoreVersion, Flavor, Version
 from trove.db.models.configuration import Configuration, ConfigurationHistory, ParameterRule
 from trove.db.models.guest import GuestCommand, GuestIdentity, Heartbeat, InventoryDatabase, InventoryUser
 from trove.db.models.guest_log import GuestLog, PublishedLog
-from trove.db.models.instance import Instance, InstanceFault, RootHistory, ServerGroup
+from trove.db.models.instance import Instance, InstanceFault, InstanceSet, RootHistory, ServerGroup
 from trove.db.models.module import InstanceModule, Module
 from trove.db.models.notification import Notification, PeriodicMark
 from trove.db.models.quota import QuotaLimit, QuotaUsage
@@ -29,6 +29,7 @@ __all__ = [
     "Instance",
     "InstanceFault",
     "InstanceModule",
+    "InstanceSet",
     "InventoryDatabase",
     "InventoryUser",
     "Module",

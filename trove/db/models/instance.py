@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instances, their current fault, and who enabled root."""
+"""Instances, the sets they are members of, their current fault, and who enabled root."""
 
 from typing import Any
 
@@ -19,6 +19,7 @@ class Instance(base.Base):
         sa.Index("ix_instances_datastore_version_id", "datastore_version_id"),
         sa.Index("ix_instances_configuration_id_deleted_id", "configuration_id", "deleted", "id"),
         sa.Index("ix_instances_server_group_id", "server_group_id"),
+        sa.Index("ix_instances_set_id", "set_id"),
     )
 
     id: Mapped[base.Key]
@@ -35,8 +36,17 @@ class Instance(base.Base):
     disk_gib: Mapped[int]
     volume_gib: Mapped[int]
     volume_type: Mapped[str | None] = mapped_column(sa.String(255))
+    #: The zone that was asked for; NULL: any.
     availability_zone: Mapped[str | None] = mapped_column(sa.String(255))
+    #: The region of the deployment that accepted it: asked and achieved at once, since a request cannot name another.
     region: Mapped[str | None] = mapped_column(sa.String(255))
+    #: Name of the provider that holds it, see trove.providers.registry. It is written with host and zone before
+    #: anything is made outside, and never changes; NULL until then, and in rows of former releases.
+    provider: Mapped[base.Word | None]
+    #: The host whose provider alone can act on it; NULL: the provider can from any host.
+    host: Mapped[str | None] = mapped_column(sa.String(255))
+    #: The zone it is in, as far as that is known.
+    zone: Mapped[str | None] = mapped_column(sa.String(255))
     #: {"is_public": bool, "allowed_cidrs": [..]}
     access: Mapped[dict[str, Any]] = mapped_column(types.JSONText)
     #: [{"address", "type": "private"|"public", "network": id or absent}]
@@ -49,6 +59,11 @@ class Instance(base.Base):
     configuration_id: Mapped[base.ID | None]
     #: Server group that the instance was made in; likewise.
     server_group_id: Mapped[base.ID | None]
+    #: The set that it is a member of; likewise. NULL only in rows that a former release has made. A deleted instance
+    #: keeps the id of what it was in.
+    set_id: Mapped[base.ID | None]
+    #: What it is in its set besides primary or standby, which follow from the set's row; NULL: nothing else.
+    role: Mapped[base.Word | None]
     #: Counts compare-and-set saves.
     revision: Mapped[int] = mapped_column(sa.Integer)
     deleted: Mapped[bool] = mapped_column(sa.Boolean)
@@ -57,6 +72,28 @@ class Instance(base.Base):
     deleted_at: Mapped[base.Moment | None]
     #: When it was ready for the first time; its use counts from then.
     launched_at: Mapped[base.Moment | None]
+
+
+class InstanceSet(base.Base):
+    """Instances that are the members of one database; most sets have one. Removed with the last member."""
+
+    __tablename__ = "sets"
+    __table_args__ = base.table_args(sa.Index("ix_sets_project_id", "project_id"))
+
+    id: Mapped[base.Key]
+    project_id: Mapped[base.Project]
+    #: See trove.domain.sets.
+    kind: Mapped[base.Word]
+    #: How many members must have what a client was told is stored; NULL: the kind's own rule.
+    policy: Mapped[base.Word | None]
+    #: Grows by one whenever another member is to be primary.
+    term: Mapped[int] = mapped_column(sa.BigInteger)
+    #: The instance that is to be primary, and the one that is; while they differ, a change is in progress.
+    target_primary: Mapped[base.ID | None]
+    current_primary: Mapped[base.ID | None]
+    #: Counts compare-and-set saves.
+    revision: Mapped[int] = mapped_column(sa.Integer)
+    created_at: Mapped[base.Moment]
 
 
 class InstanceFault(base.Base):

@@ -12,6 +12,8 @@ from trove.common import clock, ids
 from trove.db import api, crypto, migration, models
 from trove.objects import catalog, instance_listing
 from trove.objects.guest_identity import GuestIdentity
+from trove.objects.instance import Instance
+from trove.objects.instance_set import InstanceSet
 from trove.objects.scope import Scope
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.functional.db import case
@@ -86,6 +88,16 @@ class Walk(case.EveryDatabase):
             keys = crypto.current().open(session.scalars(sa.select(guests["keys"])).one(), _PLACE)
         self.assertEqual({"one_time": _KEY}, json.loads(keys))
 
+    def instances_have_sets(self, db: api.Database) -> None:
+        self.objects_read_them(db)
+        with db.reader() as session:
+            instance = Instance.get(session, Scope.ALL, _INSTANCE_ID)
+            members = InstanceSet.get(session, instance.set_id)
+            self.assertEqual([_INSTANCE_ID], members.members(session))
+        self.assertEqual(("p", "replication", 0, 1), (members.project_id, members.kind, members.term, members.revision))
+        self.assertEqual((_INSTANCE_ID, _INSTANCE_ID), (members.target_primary, members.current_primary))
+        self.assertEqual((None, None, None, None), (instance.role, instance.provider, instance.host, instance.zone))
+
     def objects_read_them(self, db: api.Database) -> None:
         """Once all columns are there."""
         self.rows_are_unharmed(db)
@@ -147,7 +159,8 @@ _AFTER: dict[str, Any] = {
     "expand_0007": Walk.rows_are_unharmed,
     "expand_0008": Walk.rows_are_unharmed,
     "expand_0009": Walk.rows_are_unharmed,
-    "expand_0010": Walk.objects_read_them,
+    "expand_0010": Walk.rows_are_unharmed,
+    "expand_0011": Walk.instances_have_sets,
     "contract_0001": Walk.objects_read_them,
 }
 

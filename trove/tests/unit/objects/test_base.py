@@ -22,7 +22,8 @@ FINGERPRINTS = {
     "Flavor": "1.0-129502b21896e18fa4e91e1789fe24e3",
     "GuestCommand": "1.1-1e812ca64be22c24df72d62366749072",
     "GuestIdentity": "1.2-e1ed59a67e4dca3c0a0fd722e61876fe",
-    "Instance": "1.1-392975974d9a05bc6a76daef5c7d9922",
+    "Instance": "1.2-7b71758b3fee0cfde0c041356567a98b",
+    "InstanceSet": "1.0-55dbcac3eb04bfbfae793fcffcbb0fe4",
     "Module": "1.0-d550f83c513dfe22fc2d674977279d78",
     "VolumeType": "1.0-565d056bfcd290f1b016bb0f3d453d23",
 }
