@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from trove.providers.registry import Described
 
 if TYPE_CHECKING:
     from oslo_config import cfg
@@ -26,8 +28,7 @@ class Services:
     :ivar plugins: datastore plugins by manager name.
     :ivar taskmanager: casts ``wake(workflow_id)`` after a commit; a lost cast costs a poll interval, nothing else.
     :ivar conductor: casts ``deliver(instance_id)`` after a commit, likewise.
-    :ivar provider_capabilities: what the provider of instances can do, as far as that is known beforehand.
-    :ivar only_network: id of the network that all instances are in; ``None``: there are several, or none to name.
+    :ivar providers: what the providers of instances can do, as far as that is known beforehand.
     :ivar objects: where published logs are kept; ``None``: nowhere.
     """
 
@@ -38,8 +39,7 @@ class Services:
     taskmanager: TaskManagerClient
     conductor: ConductorClient
     enforcer: Enforcer
-    provider_capabilities: frozenset[str] = frozenset()
-    only_network: str | None = None
+    providers: Described = field(default_factory=Described)
     objects: ObjectStore | None = None
 
 
@@ -50,8 +50,7 @@ def make_services(
     *,
     taskmanager: TaskManagerClient,
     conductor: ConductorClient,
-    provider_capabilities: frozenset[str] = frozenset(),
-    only_network: str | None = None,
+    providers: Described,
 ) -> Services:
     """Put the parts of an API process together.
 
@@ -69,7 +68,6 @@ def make_services(
         taskmanager=taskmanager,
         conductor=conductor,
         enforcer=make_enforcer(conf),
-        provider_capabilities=provider_capabilities,
-        only_network=only_network,
+        providers=providers,
         objects=open_store(conf),
     )

@@ -26,16 +26,14 @@ def _services(conf: cfg.ConfigOpts, db: Database) -> Services:
     bus = startup.open_bus(conf)
     with startup.explained():
         plugins = datastores.load_plugins()
-        capabilities = providers.capabilities(conf.provider)
-        only_network = providers.only_network(conf.provider, conf)
+        described = providers.describe(conf)
     return make_services(
         conf,
         db=db,
         plugins=plugins,
         taskmanager=TaskManagerClient(conf, bus),
         conductor=ConductorClient(conf, bus),
-        provider_capabilities=capabilities,
-        only_network=only_network,
+        providers=described,
     )
 
 

@@ -88,7 +88,7 @@ def _remove(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int
     provider: base.Provider = open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
     with db.reader() as session:
         standing = reconciler.standings(session, [owner]).get(owner)
-        rows = finding.of_owner(session, owner, reconciler.scope_of(conf, provider))
+        rows = finding.of_owner(session, owner, reconciler.scope_of(provider))
     found = rules.ordered(row.finding for row in rows if row.finding.seen.problem is not Problem.MISSING)
     if standing not in (None, Standing.DELETED):
         print(f"{args.owner} is {_WORDS[standing]}; nothing was removed.")
@@ -100,7 +100,7 @@ def _remove(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int
     def gone(seen: rules.Seen) -> None:
         print(f"Removed {seen.kind} {seen.tag}.")
         with db.writer() as session:
-            finding.forget(session, reconciler.scope_of(conf, provider), seen)
+            finding.forget(session, reconciler.scope_of(provider), seen)
 
     error = reconciler.remove(provider, found, gone)
     if error is not None:

@@ -28,7 +28,7 @@ def main() -> int:
         env = Environment(
             conf=conf,
             db=db,
-            provider=providers.load(conf.provider, conf),
+            providers=providers.load_enabled(conf),
             plugins=datastores.load_plugins(),
             conductor=ConductorClient(conf, bus),
             objects=open_store(conf),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""[local] and the choice of provider."""
+"""[local] and the choice of providers."""
 
 from typing import Any
 
@@ -14,8 +14,17 @@ PROVIDER_OPTS = [
     cfg.StrOpt(
         "provider",
         default="local",
-        help="Where instances live: the name of a provider registered under the entry-point "
-        "group trove.providers. 'local' runs guests as processes of this host.",
+        help="Where new instances live: the name of a provider registered under the entry-point "
+        "group trove.providers. 'local' runs guests as processes of this host. An instance stays with the provider "
+        "that it was made by. All processes of a deployment must name the same one; see also enabled_providers.",
+    ),
+    cfg.ListOpt(
+        "enabled_providers",
+        default=[],
+        help="Providers that this process serves, by name; empty: the one of option provider. A taskmanager leaves "
+        "instances of other providers to taskmanagers that serve those, and new instances too where option provider is "
+        "not in its list. Before a provider is taken out everywhere, delete its instances. APIs should name all of the "
+        "deployment, because they refuse what the provider of an instance cannot do.",
     ),
 ]
 

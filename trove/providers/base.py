@@ -63,6 +63,13 @@ class FatalError(ProviderError):
     symbol = "provider.fatal"
 
 
+class NotMineError(ProviderError):
+    """What was asked about is held by another provider, or by the one of another host: only a process there can tell
+    whether it exists, and act on it."""
+
+    symbol = "provider.not_mine"
+
+
 class Status(enum.Enum):
     """How far a thing has come."""
 
@@ -141,6 +148,8 @@ class Volume:
 class ServerSpec:
     """A server that runs one guest agent.
 
+    :ivar flavor_id: id of the flavor that ``shape`` was copied from, for a provider that knows flavors itself.
+    :ivar project_id: whose instance it is.
     :ivar image: what the provider boots (an image id); ``None`` where the host itself is the image.
     :ivar engine_home: directory with the engine's programs, for providers that run guests on this host.
     :ivar root_image: name of a root file system of such a provider, in which the engine runs and ``engine_home`` is
@@ -157,6 +166,8 @@ class ServerSpec:
     port_tag: str
     volume_tag: str
     datastore_manager: str
+    flavor_id: str | None = None
+    project_id: str | None = None
     image: str | None = None
     engine_home: str | None = None
     root_image: str | None = None
@@ -249,10 +260,17 @@ class Capability(enum.Enum):
 
 @runtime_checkable
 class Provider(Protocol):
-    """One cloud, or one host. All methods may raise any :class:`ProviderError` and are called from several threads."""
+    """One cloud, or one host. All methods may raise any :class:`ProviderError` and are called from several threads.
+
+    :ivar host: name of the host that everything of this provider is on, which never changes; ``None``: it is within
+        reach from every host.
+    :ivar poll_interval: seconds between two looks at something that takes time.
+    """
 
     name: str
     capabilities: frozenset[Capability]
+    host: str | None
+    poll_interval: float
 
     def list(self, prefix: str, marker: str | None = None, limit: int = 1000) -> Page:
         """Return what exists with a tag that begins with ``prefix``, a page at a time, ordered by kind and tag.
@@ -295,9 +313,10 @@ class Provider(Protocol):
         :raises RetryableError: while the server with this tag is being removed.
         """
 
-    def resize_server(self, tag: str, shape: Shape) -> Server:
+    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> Server:
         """Give the server another shape. Safe to repeat; PENDING while the provider is at it.
 
+        :param flavor_id: see :class:`ServerSpec`.
         :raises NotFoundError: when no server has the tag.
         """
 

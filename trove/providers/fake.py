@@ -104,12 +104,17 @@ class FakeProvider:
     """See the module's docstring.
 
     :param capabilities: what it says it can do; all by default.
+    :param host: the host that everything of it is on; ``None``: it is a cloud.
     """
 
     name = "fake"
+    poll_interval = 0.1
 
-    def __init__(self, *, capabilities: Iterable[base.Capability] = tuple(base.Capability)) -> None:
+    def __init__(
+        self, *, capabilities: Iterable[base.Capability] = tuple(base.Capability), host: str | None = None
+    ) -> None:
         self.capabilities = frozenset(capabilities)
+        self.host = host
         #: Every call so far, in order. For debugging a test; assert what is left behind instead.
         self.calls: list[Call] = []
         self._lock = threading.RLock()
@@ -189,7 +194,7 @@ class FakeProvider:
         with self._lock:
             return self._servers[tag].spec
 
-    def host(self, tag: str) -> str:
+    def host_of(self, tag: str) -> str:
         """Return where the server with ``tag`` is."""
         with self._lock:
             return self._servers[tag].host
@@ -285,9 +290,10 @@ class FakeProvider:
 
         return self._call("ensure_server", spec.tag, make)
 
-    def resize_server(self, tag: str, shape: Shape) -> base.Server:
+    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> base.Server:
         def resize() -> base.Server:
             entry = self._existing_server(tag)
+            entry.spec = replace(entry.spec, flavor_id=flavor_id)
             if entry.thing.shape != shape:
                 entry.thing = replace(entry.thing, shape=shape)
                 entry.begin(self._until("resize_server"))

@@ -42,6 +42,14 @@ class Guarded:
     def capabilities(self) -> frozenset[base.Capability]:
         return self._provider.capabilities
 
+    @property
+    def host(self) -> str | None:
+        return self._provider.host
+
+    @property
+    def poll_interval(self) -> float:
+        return self._provider.poll_interval
+
     def list(self, prefix: str, marker: str | None = None, limit: int = 1000) -> base.Page:
         return self._provider.list(prefix, marker, limit)
 
@@ -72,8 +80,8 @@ class Guarded:
     def ensure_server(self, spec: base.ServerSpec) -> base.Server:
         return self._change("ensure_server", self._provider.ensure_server, spec)
 
-    def resize_server(self, tag: str, shape: Shape) -> base.Server:
-        return self._change("resize_server", self._provider.resize_server, tag, shape)
+    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> base.Server:
+        return self._change("resize_server", self._provider.resize_server, tag, shape, flavor_id=flavor_id)
 
     def remove_server(self, tag: str) -> bool:
         return self._change("remove_server", self._provider.remove_server, tag)

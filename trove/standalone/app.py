@@ -135,15 +135,15 @@ class Standalone(service.Group):
         with db.writer() as session:
             for line in seed.seed(session, plugins, Images(Path(conf.local.image_dir))):
                 LOG.info("%s", line)
-        provider = providers.load(conf.provider, conf)
-        gateway_url = gateway(conf, provider)
+        held = providers.load_enabled(conf)
+        gateway_url = gateway(conf, held.served.get("local"))
         bus = inprocess.Bus()
         conductor = Conductor(conf, db, Store(db), TaskManagerClient(conf, bus).wake, server="standalone")
         hints = conductor_rpc.server(conf, bus, conductor, "standalone")
         env = Environment(
             conf=conf,
             db=db,
-            provider=provider,
+            providers=held,
             plugins=plugins,
             conductor=ConductorClient(conf, bus),
             gateway_url=gateway_url,
@@ -155,9 +155,8 @@ class Standalone(service.Group):
             plugins=plugins,
             taskmanager=TaskManagerClient(conf, bus),
             conductor=ConductorClient(conf, bus),
-            # More than what every host can do: this process has the provider that will be asked.
-            provider_capabilities=frozenset(capability.value for capability in provider.capabilities),
-            only_network=providers.only_network(conf.provider, conf),
+            # More than what every host can do: this process has the providers that will be asked.
+            providers=providers.describe(conf, held.served.values()),
         )
         credentials.write(layout, settings, control.base_url(conf.bind_host, conf.bind_port), conf.auth_strategy)
         self._layout = layout

@@ -9,7 +9,7 @@ from oslo_config import cfg
 from trove.datastores import spi
 from trove.db.api import Database
 from trove.objectstore.base import ObjectStore
-from trove.providers import base
+from trove.providers.registry import Providers
 from trove.rpc.conductor import Delivers
 
 
@@ -17,6 +17,7 @@ from trove.rpc.conductor import Delivers
 class Environment:
     """The side-effect edges of a taskmanager.
 
+    :ivar providers: those that this taskmanager serves; a step asks :attr:`trove.taskmanager.members.Member.provider`.
     :ivar conductor: told, after a commit, that a guest has commands waiting.
     :ivar gateway_url: base URL of the gateway that new guests dial; ``None``: ``[guest_bus] gateway_url``.
     :ivar objects: where published logs are kept; ``None``: nowhere.
@@ -24,7 +25,7 @@ class Environment:
 
     conf: cfg.ConfigOpts
     db: Database
-    provider: base.Provider
+    providers: Providers
     plugins: Mapping[str, spi.Plugin]
     conductor: Delivers
     gateway_url: str | None = None

@@ -14,7 +14,6 @@ import datetime
 import logging
 from collections.abc import Callable, Sequence
 
-from oslo_config import cfg
 from sqlalchemy import orm
 
 from trove.common import clock, service
@@ -289,12 +288,14 @@ class _Overtaken(Exception):
     """Another taskmanager has taken over; rolls the transaction back."""
 
 
-def scope_of(conf: cfg.ConfigOpts, provider: base.Provider) -> Scope:
-    """Return what a process with this configuration sees of ``provider``: what it supervises is on its own host."""
-    return Scope(provider.name, str(conf.host) if isinstance(provider, base.Supervised) else "")
+def scope_of(provider: base.Provider) -> Scope:
+    """Return what a process sees of ``provider``: everything, or what is on the host that it is tied to."""
+    return Scope(provider.name, provider.host or "")
 
 
 def parts(env: Environment, owner: str) -> list[service.Part]:
-    """Return what a taskmanager runs to compare its provider with our rows."""
-    reconciler = Reconciler(env, owner, env.provider, scope_of(env.conf, env.provider))
-    return [service.Periodic("reconcile-provider", LOOK_INTERVAL, reconciler.look)]
+    """Return what a taskmanager runs to compare its providers with our rows."""
+    return [
+        service.Periodic(f"reconcile-{name}", LOOK_INTERVAL, Reconciler(env, owner, provider, scope_of(provider)).look)
+        for name, provider in env.providers.served.items()
+    ]

@@ -45,8 +45,9 @@ class TaskManager(service.Group):
             poll_interval=settings.poll_interval,
         )
         parts: list[service.Part] = [self.worker, rpc.server(env.conf, bus, self.worker, self.owner)]
-        if isinstance(env.provider, base.Supervised):
-            parts.append(service.Periodic("supervise-agents", SUPERVISE_INTERVAL, env.provider.supervise))
+        for name, provider in env.providers.served.items():
+            if isinstance(provider, base.Supervised):
+                parts.append(service.Periodic(f"supervise-{name}", SUPERVISE_INTERVAL, provider.supervise))
         parts += notifier.parts(env.conf, env.db, self.owner)
         parts += retention.parts(env.conf, env.db)
         parts += reconciler.parts(env, self.owner)

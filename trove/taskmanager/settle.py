@@ -31,28 +31,28 @@ _IDLE = frozenset({instance_states.ACTIVE, instance_states.RESTART_REQUIRED})
 _HANDED = operations.UNSEEN | {operations.INSTANCE_RESIZE_FLAVOR.name, operations.INSTANCE_RESIZE_VOLUME.name}
 
 
-def succeeded(session: Session, ctx: StepContext, event: str, **columns: object) -> Instance:
+def succeeded(session: Session, ctx: StepContext, instance_id: str, event: str, **columns: object) -> Instance:
     """Move the instance by ``event``, set ``columns``, and clear its fault."""
-    instance = _move(session, ctx, event, **columns)
+    instance = _move(session, ctx, instance_id, event, **columns)
     fault.clear_fault(session, instance.id)
     return instance
 
 
-def failed(session: Session, ctx: StepContext, event: str) -> Instance:
+def failed(session: Session, ctx: StepContext, instance_id: str, event: str) -> Instance:
     """Move the instance by ``event`` and record why as its fault; a cancelled workflow leaves no fault."""
-    instance = _move(session, ctx, event)
-    record_fault(session, ctx)
+    instance = _move(session, ctx, instance_id, event)
+    record_fault(session, ctx, instance_id)
     return instance
 
 
-def parked(session: Session, ctx: StepContext, on_reverted: Hook) -> None:
+def parked(session: Session, ctx: StepContext, instance_id: str, on_reverted: Hook) -> None:
     """Record why the workflow cannot go on, and leave the instance to it until an operator retries or aborts it.
 
     A deletion that waits behind it must not wait for an operator: then the workflow ends here as if it had been undone,
     because the deletion finds and removes by tag all that is left.
     """
-    if _get(session, ctx).status != instance_states.SHUTDOWN:
-        record_fault(session, ctx)
+    if _get(session, instance_id).status != instance_states.SHUTDOWN:
+        record_fault(session, ctx, instance_id)
         return
     detail = None if ctx.error is None else ctx.error.detail or ctx.error.message
     if Store(ctx.env.db).abandon(session, ctx.workflow_id, "workflow.superseded", detail):
@@ -61,13 +61,13 @@ def parked(session: Session, ctx: StepContext, on_reverted: Hook) -> None:
         announce.failed(ctx, session)
 
 
-def record_fault(session: Session, ctx: StepContext) -> None:
+def record_fault(session: Session, ctx: StepContext, instance_id: str) -> None:
     """Record why the workflow failed, unless somebody asked for its end or the instance is gone."""
     error = ctx.error
-    if error is None or error.symbol.startswith("workflow.cancel") or _get(session, ctx).deleted:
+    if error is None or error.symbol.startswith("workflow.cancel") or _get(session, instance_id).deleted:
         return
     detail = None if error.detail is None else redact.mask_text(error.detail)
-    fault.set_fault(session, ctx.resource_id, error.symbol, redact.mask_text(error.message), detail)
+    fault.set_fault(session, instance_id, error.symbol, redact.mask_text(error.message), detail)
 
 
 def give_back(session: Session, instance: Instance, amounts: dict[str, int]) -> None:
@@ -76,8 +76,8 @@ def give_back(session: Session, instance: Instance, amounts: dict[str, int]) -> 
         quota.release(session, instance.project_id, amounts)
 
 
-def _move(session: Session, ctx: StepContext, event: str, **columns: object) -> Instance:
-    instance = _get(session, ctx)
+def _move(session: Session, ctx: StepContext, instance_id: str, event: str, **columns: object) -> Instance:
+    instance = _get(session, instance_id)
     if instance_states.MACHINE.allows(instance.status, event):
         instance.process_event(session, event, **columns)
     else:
@@ -117,5 +117,5 @@ def waiting(session: Session, ctx: StepContext, instance_id: str) -> list[dict[s
     return [store.describe(session, item.id) for item in known]
 
 
-def _get(session: Session, ctx: StepContext) -> Instance:
-    return Instance.get(session, Scope.ALL, ctx.resource_id, include_deleted=True)
+def _get(session: Session, instance_id: str) -> Instance:
+    return Instance.get(session, Scope.ALL, instance_id, include_deleted=True)

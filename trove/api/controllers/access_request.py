@@ -10,6 +10,7 @@ from trove.api.controllers import instance_placement
 from trove.common import exception
 from trove.domain import access, instance_states, operations
 from trove.objects.instance import Instance
+from trove.providers.registry import Traits
 
 #: In any other state a change of the access may be under way.
 _IDLE = frozenset({instance_states.ACTIVE, instance_states.RESTART_REQUIRED})
@@ -30,13 +31,14 @@ def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) 
     reasons = access.reasons(reach)
     if reasons:
         raise exception.ValidationFailed(reasons)
-    lacking = instance_placement.lacks(work.req, instance_placement.reach_needs(work.req, reach))
+    provider = work.req.services.providers.of(instance.provider)
+    lacking = instance_placement.lacks(provider, instance_placement.reach_needs(provider, reach))
     if lacking:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}.")
     present = access.merge(before, {})
     if reach == present:
         return
-    if instance.status in _IDLE and not accepted and _effect(work, reach) == _effect(work, present):
+    if instance.status in _IDLE and not accepted and _effect(provider, reach) == _effect(provider, present):
         instance.assign({"access": reach})
         instance.save(work.session)
         return
@@ -49,6 +51,6 @@ def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) 
     work.submit(operations.INSTANCE_UPDATE_ACCESS, instance, inputs)
 
 
-def _effect(work: lifecycle.Work, reach: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
-    public = bool(reach["is_public"]) and work.req.services.only_network is None
+def _effect(provider: Traits, reach: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:
+    public = bool(reach["is_public"]) and provider.only_network is None
     return public, frozenset(access.restriction(reach))

@@ -10,6 +10,7 @@ from trove.api.request import ApiRequest
 from trove.common import exception
 from trove.domain import access
 from trove.providers.base import Capability
+from trove.providers.registry import Traits
 
 
 @dataclass(frozen=True)
@@ -38,39 +39,40 @@ def resolve(req: ApiRequest, body: Mapping[str, Any]) -> Placement:
     if reasons:
         raise exception.ValidationFailed(reasons)
     # The only network is not chosen: every instance is in it.
-    nic = _nic(nics[0]) if nics and req.services.only_network is None else None
+    nic = _nic(nics[0]) if nics and req.services.providers.of(None).only_network is None else None
     return Placement(zone, nic, reach, body.get("locality"))
 
 
-def reach_needs(req: ApiRequest, reach: Mapping[str, Any]) -> dict[str, Capability | None]:
+def reach_needs(provider: Traits, reach: Mapping[str, Any]) -> dict[str, Capability | None]:
     """Return what ``reach`` (an access) needs of the provider, by the member that needs it.
 
     In the only network there is nothing to be public to besides those who reach it anyway.
     """
-    beyond = reach.get("is_public") and req.services.only_network is None
+    beyond = reach.get("is_public") and provider.only_network is None
     return {
         "'access.is_public'": Capability.PUBLIC_ADDRESSES if beyond else None,
         "'access.allowed_cidrs'": Capability.ACCESS_RULES if access.restriction(reach) else None,
     }
 
 
-def lacks(req: ApiRequest, wanted: Mapping[str, Capability | None]) -> list[str]:
+def lacks(provider: Traits, wanted: Mapping[str, Capability | None]) -> list[str]:
     """Return what the provider cannot do of ``wanted``: what it is for, and the capability it needs."""
     return [
         f"{name} needs the capability '{capability.value}'"
         for name, capability in sorted(wanted.items())
-        if capability is not None and capability.value not in req.services.provider_capabilities
+        if capability is not None and capability.value not in provider.capabilities
     ]
 
 
 def needs(req: ApiRequest, body: Mapping[str, Any]) -> dict[str, Capability | None]:
     """Return what a create request needs of the provider, by the member that needs it."""
-    chosen = body.get("nics") and req.services.only_network is None
+    provider = req.services.providers.of(None)
+    chosen = body.get("nics") and provider.only_network is None
     return {
         "'availability_zone'": Capability.AVAILABILITY_ZONES if body.get("availability_zone") else None,
         "'nics'": Capability.NETWORKS if chosen else None,
         "'locality'": Capability.SERVER_GROUPS if body.get("locality") else None,
-        **reach_needs(req, body.get("access") or {}),
+        **reach_needs(provider, body.get("access") or {}),
     }
 
 
@@ -87,7 +89,7 @@ def _nic(item: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _nic_reasons(req: ApiRequest, item: Mapping[str, Any]) -> list[str]:
-    wanted, only = _nic(item), req.services.only_network
+    wanted, only = _nic(item), req.services.providers.of(None).only_network
     if only is not None:
         named = {str(item[name]).lower() for name in ("network_id", "net-id") if item.get(name)}
         if wanted["subnet"] or wanted["address"] or named != {only}:

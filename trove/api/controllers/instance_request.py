@@ -182,7 +182,7 @@ def _content_reasons(
 
 def _refuse_unavailable(req: ApiRequest, body: Mapping[str, Any]) -> None:
     reasons = [f"'{key}' needs the capability '{name}'" for key, name in sorted(_UNAVAILABLE.items()) if body.get(key)]
-    reasons += instance_placement.lacks(req, instance_placement.needs(req, body))
+    reasons += instance_placement.lacks(req.services.providers.of(None), instance_placement.needs(req, body))
     if reasons:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(reasons)}. Leave it out.")
     if (body.get("replica_count") or 1) > 1:

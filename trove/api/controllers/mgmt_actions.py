@@ -37,7 +37,7 @@ def _stop(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
 
 
 def _reboot(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
-    _require(work, "reboot-server")
+    _require(work, instance, "reboot-server")
     if not work.take_over(instance, operations.INSTANCE_RESTART, "a restart of the server has taken its place"):
         instance.process_event(work.session, "restart")
     work.submit(operations.INSTANCE_REBOOT, instance, {"agent_silent": True} if _is_silent(work, instance) else {})
@@ -50,7 +50,7 @@ def _is_silent(work: lifecycle.Work, instance: Instance) -> bool:
 
 
 def _migrate(work: lifecycle.Work, instance: Instance, argument: Mapping[str, Any] | None) -> None:
-    _require(work, "migrate-server")
+    _require(work, instance, "migrate-server")
     waiting = instance.status == instance_states.RESTART_REQUIRED
     instance.process_event(work.session, "update")
     inputs = {"host": (argument or {}).get("host"), "restart_required": waiting}
@@ -65,8 +65,8 @@ def _reset(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
     work.reset(instance)
 
 
-def _require(work: lifecycle.Work, capability: str) -> None:
-    if capability not in work.req.services.provider_capabilities:
+def _require(work: lifecycle.Work, instance: Instance, capability: str) -> None:
+    if capability not in work.req.services.providers.of(instance.provider).capabilities:
         raise refusals.lacking(capability)
 
 

@@ -90,7 +90,7 @@ class Settings:
         ``None``: each agent is started afresh.
     :ivar network: id of the network that all servers are in.
     :ivar uids: user ids for instances, used when this process runs as root.
-    :ivar host: name of this host.
+    :ivar host: name of this host, where no other provider has written down another one in the directory.
     """
 
     isolation: Isolation | None = None
@@ -115,6 +115,8 @@ class LocalProvider:
     """
 
     name = "local"
+    #: What takes time here takes milliseconds.
+    poll_interval = 0.1
 
     def __init__(
         self,
@@ -128,13 +130,13 @@ class LocalProvider:
         settings: Settings = Settings(),
     ) -> None:
         account = privileges.find_account(user) if os.geteuid() == 0 else None
-        self.host = settings.host
         uids = settings.uids
         if account is not None and not privileges.may_mount():
             # Without an entry in the user database, which takes a mount of its own, not every engine runs.
             LOG.warning("new instances share the account %s, because this service lacks CAP_SYS_ADMIN", user)
             uids = range(0)
-        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, uids), self.host)
+        self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, uids), settings.host)
+        self.host = self._store.known_host
         self._faults = Faults(longest_pause=0.0, through=())
         #: What the last :meth:`halt` could not stop or take off the host, and why.
         self.left: list[str] = []
@@ -262,7 +264,7 @@ class LocalProvider:
         return self._servers.ensure(spec)
 
     @_own_errors
-    def resize_server(self, tag: str, shape: Shape) -> base.Server:
+    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> base.Server:
         return self._servers.resize(tag, shape)
 
     @_own_errors

@@ -8,6 +8,7 @@ reader needs no lock and never sees half of one; whoever decides on the ground o
 ::
 
     base_dir/                     0711   .lock
+      host                               the name that rows know this host by
       ports/<slug>.json                  addresses given out
       volumes/<slug>/volume.json         volumes/<slug>/data is the instance's account's (0700), see :mod:`.volumes`
       servers/<slug>/server.json         servers/<slug>/state is the instance's account's (0700)
@@ -24,6 +25,7 @@ journal keeps the order of changes to names and sizes. ext4 and XFS have one jou
 earlier ones along; elsewhere each file and directory is told to the disk.
 """
 
+import contextlib
 import ctypes
 import errno
 import functools
@@ -173,6 +175,18 @@ class Store:
         if self.accounts.shared:
             os.chown(path, os.getuid(), self.accounts.shared.gid)
         path.chmod(0o750 if self.accounts.shared else 0o700)
+
+    @functools.cached_property
+    def known_host(self) -> str:
+        """The name of the host that this directory is on, by which rows say where instances are: that of the first
+        process that has used it, so that it outlives a new name of the host."""
+        path = self.base_dir / "host"
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text("utf-8").strip()
+        with self.lock():
+            if not path.exists():
+                write_file(path, f"{self.host}\n".encode(), mode=0o644)
+        return path.read_text("utf-8").strip()
 
     def lock(self) -> AbstractContextManager[None]:
         """Keep every other thread and process on this ``base_dir`` from changing a record.

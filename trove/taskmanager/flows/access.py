@@ -15,15 +15,20 @@ from trove.workflow.model import Flow, StepContext
 
 def _changed(ctx: StepContext, session: Session) -> None:
     event = "updated_for_restart" if ctx.inputs["restart_required"] else "updated"
-    settle.succeeded(session, ctx, event, access=ctx.inputs["new"])
+    settle.succeeded(session, ctx, ctx.resource_id, event, access=ctx.inputs["new"])
 
 
 def _failed(ctx: StepContext, session: Session) -> None:
-    settle.failed(session, ctx, "update_failed_for_restart" if ctx.inputs["restart_required"] else "update_failed")
+    settle.failed(
+        session,
+        ctx,
+        ctx.resource_id,
+        "update_failed_for_restart" if ctx.inputs["restart_required"] else "update_failed",
+    )
 
 
 def _parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, _failed)
+    settle.parked(session, ctx, ctx.resource_id, _failed)
 
 
 FLOW = Flow(

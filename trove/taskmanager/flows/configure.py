@@ -23,12 +23,13 @@ from trove.objects.configuration import Configuration
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
 from trove.taskmanager import settle
-from trove.taskmanager.steps import guest, outside
+from trove.taskmanager.members import MemberStep
+from trove.taskmanager.steps import factories, guest
 from trove.workflow.model import Done, Flow, Result, StepContext
 from trove.workflow.store import Store
 
 
-class BeginUpdate:
+class BeginUpdate(MemberStep):
     """Move an instance that was busy when the change was asked for. One that failed or is being deleted meanwhile has
     no engine to configure, and is left alone."""
 
@@ -37,12 +38,13 @@ class BeginUpdate:
     def run(self, ctx: StepContext) -> Result:
         if "was" in ctx.inputs:
             return Done({"was": ctx.inputs["was"]})
-        status = outside.load_instance(ctx).status
+        member = self.member(ctx)
+        status = member.instance.status
         if not instance_states.MACHINE.allows(status, "update"):
             return Done({"was": None})
 
         def move(session: Session) -> None:
-            Instance.get(session, Scope.ALL, ctx.resource_id).process_event(session, "update")
+            Instance.get(session, Scope.ALL, member.id).process_event(session, "update")
 
         ctx.at_checkpoint(move)
         return Done({"was": status})
@@ -57,19 +59,21 @@ def _was(ctx: StepContext) -> str | None:
 
 
 def _make(ctx: StepContext, instance: Instance) -> Any:
-    return None if _was(ctx) is None else guest.make_configure(ctx, instance)
+    return None if _was(ctx) is None else factories.make_configure(ctx, instance)
 
 
 def _configured(ctx: StepContext, session: Session) -> None:
     if _was(ctx) is None:
         return
     said = ctx.outputs.get("configure-datastore") or {}
-    settle.succeeded(session, ctx, "updated_for_restart" if said.get("restart_required") else "updated")
+    settle.succeeded(
+        session, ctx, ctx.resource_id, "updated_for_restart" if said.get("restart_required") else "updated"
+    )
 
 
 def _failed(ctx: StepContext, session: Session) -> None:
     waits = _was(ctx) == instance_states.RESTART_REQUIRED
-    instance = settle.failed(session, ctx, "update_failed_for_restart" if waits else "update_failed")
+    instance = settle.failed(session, ctx, ctx.resource_id, "update_failed_for_restart" if waits else "update_failed")
     if instance.deleted or instance.status == instance_states.SHUTDOWN:
         return  # it has no group any more
     if "previous" in ctx.inputs:
@@ -122,7 +126,7 @@ def _follow_up(ctx: StepContext, session: Session, instance: Instance) -> None:
 
 
 def _parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, _failed)
+    settle.parked(session, ctx, ctx.resource_id, _failed)
 
 
 FLOW = Flow(
@@ -135,7 +139,7 @@ FLOW = Flow(
             _make,
             "take over the configuration",
             timeout=guest.EDIT_TIMEOUT,
-            unmake=guest.make_unconfigure,
+            unmake=factories.make_unconfigure,
             reply={"restart_required": "array"},
         ),
     ),

@@ -18,7 +18,7 @@ from trove.domain import operations
 from trove.objects import secret
 from trove.taskmanager import settle
 from trove.taskmanager.flows import modules as module_flows
-from trove.taskmanager.steps import guest, modules, outside, server
+from trove.taskmanager.steps import factories, guest, modules, outside, server
 from trove.taskmanager.steps.together import Together
 from trove.workflow.model import Flow, Parallel, StepContext
 
@@ -28,27 +28,29 @@ _EDITED = _PREPARED + guest.EDIT_TIMEOUT
 
 
 def _created(ctx: StepContext, session: Session) -> None:
-    settle.succeeded(session, ctx, "created", launched_at=clock.utcnow())
+    settle.succeeded(session, ctx, ctx.resource_id, "created", launched_at=clock.utcnow())
     secret.delete_for(session, ctx.resource_id, purpose="users")
     module_flows.record(ctx, session, ctx.outputs.get("apply-modules"))
 
 
 def _failed(ctx: StepContext, session: Session) -> None:
-    settle.failed(session, ctx, "create_failed")
+    settle.failed(session, ctx, ctx.resource_id, "create_failed")
     secret.delete_for(session, ctx.resource_id, purpose="users")
 
 
 def _parked(ctx: StepContext, session: Session) -> None:
     secret.delete_for(session, ctx.resource_id, purpose="users")  # only an undo can park, which needs no passwords
-    settle.parked(session, ctx, _failed)
+    settle.parked(session, ctx, ctx.resource_id, _failed)
 
 
 _SET_UP = (
-    guest.GuestStep("prepare-datastore", guest.make_prepare, "prepare the database", timeout=_PREPARED, patient=False),
     guest.GuestStep(
-        "create-databases", guest.make_create_databases, "create the databases", timeout=_EDITED, patient=False
+        "prepare-datastore", factories.make_prepare, "prepare the database", timeout=_PREPARED, patient=False
     ),
-    guest.GuestStep("create-users", guest.make_create_users, "create the users", timeout=_EDITED, patient=False),
+    guest.GuestStep(
+        "create-databases", factories.make_create_databases, "create the databases", timeout=_EDITED, patient=False
+    ),
+    guest.GuestStep("create-users", factories.make_create_users, "create the users", timeout=_EDITED, patient=False),
 )
 
 FLOW = Flow(

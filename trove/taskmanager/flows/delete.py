@@ -29,7 +29,7 @@ def _deleted(ctx: StepContext, session: Session) -> None:
 
 
 def _parked(ctx: StepContext, session: Session) -> None:
-    settle.record_fault(session, ctx)
+    settle.record_fault(session, ctx, ctx.resource_id)
 
 
 FLOW = Flow(

@@ -23,7 +23,7 @@ def _changed(ctx: StepContext, session: Session) -> None:
 
 
 def _failed(ctx: StepContext, session: Session) -> None:
-    settle.record_fault(session, ctx)
+    settle.record_fault(session, ctx, ctx.resource_id)
 
 
 FLOWS = tuple(

@@ -12,37 +12,39 @@ from sqlalchemy.orm import Session
 
 from trove.domain import operations
 from trove.taskmanager import settle
-from trove.taskmanager.steps import guest, machine
+from trove.taskmanager.steps import factories, guest, machine
 from trove.workflow.model import Flow, StepContext
 
 
 def _rebooted(ctx: StepContext, session: Session) -> None:
-    settle.succeeded(session, ctx, "restarted")
+    settle.succeeded(session, ctx, ctx.resource_id, "restarted")
 
 
 def _not_rebooted(ctx: StepContext, session: Session) -> None:
-    settle.failed(session, ctx, "restart_failed")
+    settle.failed(session, ctx, ctx.resource_id, "restart_failed")
 
 
 def _reboot_parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, _not_rebooted)
+    settle.parked(session, ctx, ctx.resource_id, _not_rebooted)
 
 
 def _migrated(ctx: StepContext, session: Session) -> None:
-    settle.succeeded(session, ctx, "updated")
+    settle.succeeded(session, ctx, ctx.resource_id, "updated")
 
 
 def _not_migrated(ctx: StepContext, session: Session) -> None:
-    settle.failed(session, ctx, "updated_for_restart" if ctx.inputs["restart_required"] else "update_failed")
+    settle.failed(
+        session, ctx, ctx.resource_id, "updated_for_restart" if ctx.inputs["restart_required"] else "update_failed"
+    )
 
 
 def _migrate_parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, _not_migrated)
+    settle.parked(session, ctx, ctx.resource_id, _not_migrated)
 
 
 def _start() -> guest.GuestStep:
     # The command waits for the guest to come back.
-    return guest.GuestStep("start-engine", guest.make_start, "start the database", timeout=guest.ENGINE_TIMEOUT)
+    return guest.GuestStep("start-engine", factories.make_start, "start the database", timeout=guest.ENGINE_TIMEOUT)
 
 
 REBOOT = Flow(

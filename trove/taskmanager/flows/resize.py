@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from trove.domain import operations
 from trove.objects.instance import Instance
 from trove.taskmanager import settle
-from trove.taskmanager.steps import guest, outside, server
+from trove.taskmanager.steps import factories, guest, outside, server
 from trove.workflow.model import Flow, StepContext
 
 
@@ -26,6 +26,7 @@ def _flavor_resized(ctx: StepContext, session: Session) -> None:
     instance = settle.succeeded(
         session,
         ctx,
+        ctx.resource_id,
         "resized",
         flavor_id=new["flavor_id"],
         vcpus=new["vcpus"],
@@ -37,12 +38,12 @@ def _flavor_resized(ctx: StepContext, session: Session) -> None:
 
 def _volume_resized(ctx: StepContext, session: Session) -> None:
     event = "resized_for_restart" if ctx.inputs.get("restart_required") else "resized"
-    settle.succeeded(session, ctx, event, volume_gib=ctx.inputs["size_gib"])
+    settle.succeeded(session, ctx, ctx.resource_id, event, volume_gib=ctx.inputs["size_gib"])
 
 
 def _undone(ctx: StepContext, session: Session) -> Instance:
     waits = ctx.inputs.get("restart_required")
-    return settle.failed(session, ctx, "resize_failed_for_restart" if waits else "resize_failed")
+    return settle.failed(session, ctx, ctx.resource_id, "resize_failed_for_restart" if waits else "resize_failed")
 
 
 def _flavor_failed(ctx: StepContext, session: Session) -> None:
@@ -57,11 +58,11 @@ def _volume_failed(ctx: StepContext, session: Session) -> None:
 
 
 def _flavor_parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, _flavor_failed)
+    settle.parked(session, ctx, ctx.resource_id, _flavor_failed)
 
 
 def _volume_parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, _volume_failed)
+    settle.parked(session, ctx, ctx.resource_id, _volume_failed)
 
 
 FLAVOR = Flow(
@@ -71,10 +72,10 @@ FLAVOR = Flow(
         server.ResizeServer(),
         guest.GuestStep(
             "reconfigure-datastore",
-            guest.make_reconfigure("new"),
+            factories.make_reconfigure("new"),
             "fit the database to its new size",
             timeout=guest.ENGINE_TIMEOUT,
-            unmake=guest.make_reconfigure("old"),
+            unmake=factories.make_reconfigure("old"),
         ),
     ),
     on_success=_flavor_resized,
@@ -89,7 +90,7 @@ VOLUME = Flow(
     steps=(
         outside.GrowVolume(),
         guest.GuestStep(
-            "grow-filesystem", guest.make_grow_volume, "use the larger volume", timeout=guest.ENGINE_TIMEOUT
+            "grow-filesystem", factories.make_grow_volume, "use the larger volume", timeout=guest.ENGINE_TIMEOUT
         ),
     ),
     on_success=_volume_resized,

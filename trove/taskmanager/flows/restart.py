@@ -5,26 +5,26 @@ from sqlalchemy.orm import Session
 
 from trove.domain import operations
 from trove.taskmanager import settle
-from trove.taskmanager.steps import guest
+from trove.taskmanager.steps import factories, guest
 from trove.workflow.model import Flow, StepContext
 
 
 def _restarted(ctx: StepContext, session: Session) -> None:
-    settle.succeeded(session, ctx, "restarted")
+    settle.succeeded(session, ctx, ctx.resource_id, "restarted")
 
 
 def _failed(ctx: StepContext, session: Session) -> None:
-    settle.failed(session, ctx, "restart_failed")
+    settle.failed(session, ctx, ctx.resource_id, "restart_failed")
 
 
 def _parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, _failed)
+    settle.parked(session, ctx, ctx.resource_id, _failed)
 
 
 FLOW = Flow(
     kind=operations.INSTANCE_RESTART.name,
     version=1,
-    steps=(guest.GuestStep("restart-datastore", guest.make_restart, "restart the database", timeout=540.0),),
+    steps=(guest.GuestStep("restart-datastore", factories.make_restart, "restart the database", timeout=540.0),),
     on_success=_restarted,
     on_reverted=_failed,
     on_parked=_parked,

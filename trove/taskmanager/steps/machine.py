@@ -6,7 +6,8 @@ A stopped engine stays stopped when its agent restarts, so nothing starts it beh
 """
 
 from trove.providers import base
-from trove.taskmanager.steps import guest, outside
+from trove.taskmanager.members import MemberStep
+from trove.taskmanager.steps import commands, guest, outside
 from trove.wire import command
 from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
 
@@ -14,7 +15,7 @@ from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
 STOP_TIMEOUT = 60.0
 
 
-class StopEngine:
+class StopEngine(MemberStep):
     """Have the engine stop cleanly. A guest that does not answer is no obstacle: it may be why the machine is to be
     restarted. One that was known not to report when that was asked for (``inputs['agent_silent']``) is not asked.
 
@@ -30,50 +31,56 @@ class StopEngine:
         if ctx.signal is not None or ctx.inputs.get("agent_silent"):
             return Done()
         if ctx.timed_out:
-            guest.call_off(ctx)
+            commands.call_off(self.member(ctx))
             return Done()
-        return guest.submit(ctx, command.StopEngine(), "run", STOP_TIMEOUT, STOP_TIMEOUT) or Done()
+        return commands.submit(self.member(ctx), command.StopEngine(), "run", STOP_TIMEOUT, STOP_TIMEOUT) or Done()
 
     def undo(self, ctx: StepContext) -> Result:
+        member = self.member(ctx)
         asked = ctx.signal is not None or ctx.timed_out
-        if asked or self._machine in ctx.outputs or outside.being_deleted(ctx):
+        if asked or self._machine in ctx.outputs or member.being_deleted:
             return Done()
-        return guest.submit(ctx, command.StartEngine(), "undo", guest.EDIT_TIMEOUT) or Done()
+        return commands.submit(member, command.StartEngine(), "undo", guest.EDIT_TIMEOUT) or Done()
 
 
-class RebootServer:
+class RebootServer(MemberStep):
     """Restart the machine and wait until it runs. A repeated step may restart it twice."""
 
     name = "reboot-server"
 
     def run(self, ctx: StepContext) -> Result:
+        member = self.member(ctx)
         try:
-            server = outside.provider(ctx).restart_server(outside.tag(ctx, "server"))
+            provider = member.provider
+            server = provider.restart_server(member.tag("server"))
         except base.ProviderError as err:
             return outside.refused(ctx, err, "restart of the server")
-        return _outcome(server, "The server could not be restarted; ask the operator.")
+        return _outcome(provider, server, "The server could not be restarted; ask the operator.")
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
 
 
-class MigrateServer:
+class MigrateServer(MemberStep):
     """Move the machine to the host in ``inputs["host"]``, or to one that the provider chooses."""
 
     name = "migrate-server"
 
     def run(self, ctx: StepContext) -> Result:
+        member = self.member(ctx)
         try:
-            server = outside.provider(ctx).migrate_server(outside.tag(ctx, "server"), ctx.inputs["host"])
+            provider = member.provider
+            server = provider.migrate_server(member.tag("server"), ctx.inputs["host"])
         except base.ProviderError as err:
             return outside.refused(ctx, err, "other host")
-        return _outcome(server, "The server could not be moved; it stays where it is.")
+        return _outcome(provider, server, "The server could not be moved; it stays where it is.")
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
 
 
-def _outcome(server: base.Server, failure: str) -> Result:
+def _outcome(provider: base.Provider, server: base.Server, failure: str) -> Result:
     if server.status is base.Status.FAILED:
         return Failed("provider.server", failure, server.detail)
-    return Done({"server_id": server.id}) if server.status is base.Status.READY else Sleep(outside.POLL)
+    ready = server.status is base.Status.READY
+    return Done({"server_id": server.id}) if ready else Sleep(provider.poll_interval)

@@ -17,7 +17,7 @@ from trove.objects.instance import Instance
 from trove.objects.module import Module
 from trove.objects.scope import Scope
 from trove.taskmanager.environment import Environment
-from trove.taskmanager.steps import guest
+from trove.taskmanager.steps import commands, guest
 from trove.wire import command
 from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
 from trove.workflow.store import Store
@@ -36,10 +36,10 @@ def spec(module: Module) -> command.ModuleSpec:
     return command.ModuleSpec(id=module.id, type=module.type, name=module.name, contents=module.text)
 
 
-def make_apply(ctx: StepContext, _instance: Instance) -> command.Command | None:
+def make_apply(ctx: StepContext, instance: Instance) -> command.Command | None:
     """Build the command that applies the modules of a new instance, in their order; ``None`` without any."""
     with ctx.env.db.reader() as session:
-        found = instance_module.list_modules(session, ctx.resource_id)
+        found = instance_module.list_modules(session, instance.id)
     return command.ApplyModules(modules=[spec(item) for item in found]) if found else None
 
 
@@ -74,8 +74,8 @@ class AwaitModules:
 
     def run(self, ctx: StepContext) -> Result:
         if ctx.signal is not None:
-            return guest.outcome(ctx, "do this with the modules")
-        return guest.look(ctx, ctx.inputs["command_id"], "do this with the modules")
+            return commands.outcome(ctx, "do this with the modules")
+        return commands.look(ctx, ctx.inputs["command_id"], "do this with the modules")
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()

@@ -11,26 +11,26 @@ from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.providers import base
 from trove.taskmanager.environment import Environment
+from trove.taskmanager.members import Member, MemberStep
 from trove.taskmanager.steps import forgetting, outside
 from trove.wire.bootstrap import Bootstrap
 from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
 
 
-class IssueIdentity:
+class IssueIdentity(MemberStep):
     """Make the guest's one-time key."""
 
     name = "issue-guest-identity"
 
     def run(self, ctx: StepContext) -> Result:
-        transport = ctx.env.conf.guest_bus.transport
-        _issue(ctx, transport)
+        _issue(self.member(ctx), ctx.env.conf.guest_bus.transport)
         return Done()
 
     def undo(self, ctx: StepContext) -> Result:
-        return forgetting.forget(ctx)
+        return forgetting.forget(self.member(ctx))
 
 
-class EnsureServer:
+class EnsureServer(MemberStep):
     """Make the server that runs the guest agent, or adopt it.
 
     The bootstrap document only counts when the server is made. A repeated run may find the guest enrolled and its
@@ -41,17 +41,17 @@ class EnsureServer:
 
     def run(self, ctx: StepContext) -> Result:
         env: Environment = ctx.env
-        instance = outside.load_instance(ctx)
+        member = self.member(ctx)
         with env.db.reader() as session:
-            version = catalog.DatastoreVersion.get(session, instance.datastore_version_id)
-            identity = GuestIdentity.get(session, instance.id, for_update=False)
-        provider = outside.provider(ctx)
+            version = catalog.DatastoreVersion.get(session, member.instance.datastore_version_id)
+            identity = GuestIdentity.get(session, member.id, for_update=False)
         try:
-            if not identity.keys.get("one_time") and provider.find_server(outside.tag(ctx, "server")) is None:
+            provider = member.provider
+            if not identity.keys.get("one_time") and provider.find_server(member.tag("server")) is None:
                 # Somebody has removed the server after its guest had enrolled; a new guest needs a new key.
-                _issue(ctx, identity.transport)
+                _issue(member, identity.transport)
                 return Retry(outside.FIRST_RETRY, "the server of an enrolled guest is gone")
-            server = provider.ensure_server(self._spec(ctx, instance, version, identity))
+            server = provider.ensure_server(_spec(member, version, identity))
         except base.ProviderError as err:
             return outside.refused(ctx, err, "server")
         if server.status is base.Status.FAILED:
@@ -59,31 +59,32 @@ class EnsureServer:
                 "provider.server", "The server could not be started; delete the instance and try again.", server.detail
             )
         if server.status is base.Status.PENDING:
-            return Sleep(outside.POLL)
-        outside.publish(ctx, server_id=server.id)
+            return Sleep(provider.poll_interval)
+        member.publish(server_id=server.id)
         return Done({"server_id": server.id})
 
     def undo(self, ctx: StepContext) -> Result:
-        return RemoveServer().run(ctx)
+        return _remove_server(self.member(ctx))
 
-    @staticmethod
-    def _spec(
-        ctx: StepContext, instance: Instance, version: catalog.DatastoreVersion, identity: GuestIdentity
-    ) -> base.ServerSpec:
-        return base.ServerSpec(
-            tag=outside.tag(ctx, "server"),
-            name=instance.name,
-            shape=Shape(vcpus=instance.vcpus, ram_mib=instance.ram_mib, disk_gib=instance.disk_gib),
-            port_tag=outside.tag(ctx, "port"),
-            volume_tag=outside.tag(ctx, "volume"),
-            datastore_manager=version.manager,
-            image=version.image_id,
-            engine_home=version.engine_home,
-            root_image=version.root_image,
-            availability_zone=instance.availability_zone,
-            group=_group(ctx, instance),
-            bootstrap=_bootstrap(ctx.env, instance, version, identity),
-        )
+
+def _spec(member: Member, version: catalog.DatastoreVersion, identity: GuestIdentity) -> base.ServerSpec:
+    instance = member.instance
+    return base.ServerSpec(
+        tag=member.tag("server"),
+        name=instance.name,
+        shape=Shape(vcpus=instance.vcpus, ram_mib=instance.ram_mib, disk_gib=instance.disk_gib),
+        port_tag=member.tag("port"),
+        volume_tag=member.tag("volume"),
+        datastore_manager=version.manager,
+        flavor_id=instance.flavor_id,
+        project_id=instance.project_id,
+        image=version.image_id,
+        engine_home=version.engine_home,
+        root_image=version.root_image,
+        availability_zone=instance.availability_zone,
+        group=_group(member),
+        bootstrap=_bootstrap(member.ctx.env, instance, version, identity),
+    )
 
 
 def group_tag(group_id: str) -> str:
@@ -91,19 +92,20 @@ def group_tag(group_id: str) -> str:
     return f"server-group:{group_id}"
 
 
-def _group(ctx: StepContext, instance: Instance) -> base.ServerGroup | None:
-    if instance.server_group_id is None:
+def _group(member: Member) -> base.ServerGroup | None:
+    group_id = member.instance.server_group_id
+    if group_id is None:
         return None
-    with ctx.env.db.reader() as session:
-        policy = server_group.policy_of(session, instance.server_group_id)
-    return None if policy is None else base.ServerGroup(group_tag(instance.server_group_id), policy)
+    with member.ctx.env.db.reader() as session:
+        policy = server_group.policy_of(session, group_id)
+    return None if policy is None else base.ServerGroup(group_tag(group_id), policy)
 
 
-def _issue(ctx: StepContext, transport: str) -> None:
+def _issue(member: Member, transport: str) -> None:
     def write(session: Session) -> None:
-        GuestIdentity.issue(session, ctx.resource_id, transport)
+        GuestIdentity.issue(session, member.id, transport)
 
-    ctx.at_checkpoint(write)
+    member.ctx.at_checkpoint(write)
 
 
 def _bootstrap(
@@ -144,51 +146,65 @@ def _read(path: str | None) -> str | None:
         return file.read()
 
 
-class RemoveServer:
+class RemoveServer(MemberStep):
     """Remove the server; what runs on it ends."""
 
     name = "remove-server"
 
     def run(self, ctx: StepContext) -> Result:
-        try:
-            gone = outside.provider(ctx).remove_server(outside.tag(ctx, "server"))
-        except base.ProviderError as err:
-            return outside.later(ctx, err, "server")
-        if not gone:
-            return Sleep(outside.removal_pause(ctx.waited))
-        outside.publish(ctx, server_id=None)
-        return Done()
+        return _remove_server(self.member(ctx))
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
 
 
-class ResizeServer:
+def _remove_server(member: Member) -> Result:
+    try:
+        provider = member.provider
+        gone = provider.remove_server(member.tag("server"))
+    except base.ProviderError as err:
+        return outside.later(member.ctx, err, "server")
+    if not gone:
+        return Sleep(outside.removal_pause(member.ctx.waited, provider.poll_interval))
+    member.publish(server_id=None)
+    return Done()
+
+
+class ResizeServer(MemberStep):
     """Give the server the shape in ``inputs['new']``; undo gives it ``inputs['old']``."""
 
     name = "resize-server"
 
     def run(self, ctx: StepContext) -> Result:
+        member = self.member(ctx)
         try:
-            server = outside.provider(ctx).resize_server(outside.tag(ctx, "server"), input_shape(ctx, "new"))
+            provider = member.provider
+            server = _resize(provider, member, "new")
         except base.ProviderError as err:
             return outside.refused(ctx, err, "new server size")
         if server.status is base.Status.FAILED:
             return Failed("provider.server", "The server could not be resized; it keeps its size.", server.detail)
-        return Done() if server.status is base.Status.READY else Sleep(outside.POLL)
+        return Done() if server.status is base.Status.READY else Sleep(provider.poll_interval)
 
     def undo(self, ctx: StepContext) -> Result:
-        if outside.being_deleted(ctx):
+        member = self.member(ctx)
+        if member.being_deleted:
             return Done()
         try:
-            server = outside.provider(ctx).resize_server(outside.tag(ctx, "server"), input_shape(ctx, "old"))
+            provider = member.provider
+            server = _resize(provider, member, "old")
         except base.NotFoundError:
             return Done()  # that is why the flow has failed
         except base.ProviderError as err:
             return outside.later(ctx, err, "old server size")
         if server.status is base.Status.FAILED:
             return outside.later(ctx, base.ConflictError(server.detail), "old server size")
-        return Done() if server.status is base.Status.READY else Sleep(outside.POLL)
+        return Done() if server.status is base.Status.READY else Sleep(provider.poll_interval)
+
+
+def _resize(provider: base.Provider, member: Member, which: str) -> base.Server:
+    flavor_id = member.ctx.inputs[which]["flavor_id"]
+    return provider.resize_server(member.tag("server"), input_shape(member.ctx, which), flavor_id=flavor_id)
 
 
 def input_shape(ctx: StepContext, which: str) -> Shape:
@@ -197,20 +213,21 @@ def input_shape(ctx: StepContext, which: str) -> Shape:
     return Shape(vcpus=stored["vcpus"], ram_mib=stored["ram_mib"], disk_gib=stored["disk_gib"])
 
 
-class RemoveServerGroup:
+class RemoveServerGroup(MemberStep):
     """Remove the group that the instance's server was in, when it was the last of it."""
 
     name = "remove-server-group"
 
     def run(self, ctx: StepContext) -> Result:
-        group_id = outside.load_instance(ctx).server_group_id
+        member = self.member(ctx)
+        group_id = member.instance.server_group_id
         if group_id is None:
             return Done()
         with ctx.env.db.reader() as session:
-            shared = server_group.has_others(session, group_id, ctx.resource_id)
+            shared = server_group.has_others(session, group_id, member.id)
         if not shared:
             try:
-                outside.provider(ctx).remove_server_group(group_tag(group_id))
+                member.provider.remove_server_group(group_tag(group_id))
             except base.ConflictError:
                 return Done()  # another one is on its way out too, and removes it
             except base.ProviderError as err:

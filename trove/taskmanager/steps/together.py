@@ -11,8 +11,8 @@ class Together:
 
     For what takes milliseconds where it can be had at once: a checkpoint for each would cost more than the steps
     themselves. When one has to wait, or fails, the others are simply repeated or undone with it; each is made for that.
-    Members see what those before them have published (:func:`trove.taskmanager.steps.outside.load_instance`), and must
-    not await signals.
+    They see what those before them have published (:attr:`trove.taskmanager.members.Member.instance`), and must not
+    await signals.
     """
 
     def __init__(self, name: str, *members: Step) -> None:

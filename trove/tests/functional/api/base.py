@@ -7,6 +7,7 @@ answers. Hints to other services are recorded instead of sent: losing them is al
 
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 import jsonschema
@@ -17,7 +18,7 @@ from trove.api.routes import Route
 from trove.datastores import spi
 from trove.objects import catalog
 from trove.objectstore.base import ObjectStore
-from trove.providers import fake
+from trove.providers import fake, registry
 from trove.tests import base
 from trove.tests.fixtures import databases
 
@@ -122,6 +123,8 @@ class ApiTestCase(base.FunctionalTestCase):
     provider_capabilities = frozenset(capability.value for capability in fake.CAPABILITIES)
     #: Id of the only network of the provider.
     only_network: str | None = None
+    #: What other providers can do, by name.
+    other_providers: Mapping[str, registry.Traits] = {}
     #: What is served.
     table: tuple[Route, ...] = routes.ROUTES
 
@@ -156,6 +159,11 @@ class ApiTestCase(base.FunctionalTestCase):
         made = self.make_services(conf)
         return RawPathTestApp(app.make_app(made, conf, table=self.table, observer=AnswerChecker()))
 
+    def described(self) -> registry.Described:
+        """Return what the API knows of providers."""
+        traits = registry.Traits(self.provider_capabilities, self.only_network)
+        return registry.Described("fake", {"fake": traits, **self.other_providers})
+
     def make_services(self, conf: Any) -> services.Services:
         """Return the parts of an API process with ``conf`` over this test's database."""
         return services.Services(
@@ -166,8 +174,7 @@ class ApiTestCase(base.FunctionalTestCase):
             taskmanager=self.hints,
             conductor=self.hints,
             enforcer=_enforcer(conf),
-            provider_capabilities=self.provider_capabilities,
-            only_network=self.only_network,
+            providers=self.described(),
             objects=self.objects,
         )
 

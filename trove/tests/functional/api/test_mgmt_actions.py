@@ -107,23 +107,23 @@ class ActionTest(world.InstanceTestCase):
         self.assertEqual(["stop", "start"], self.commands())
 
     def test_migrate(self) -> None:
-        before = self.cloud.host(self.server)
+        before = self.cloud.host_of(self.server)
         self.act({"migrate": {}})
         self.assertEqual(("ACTIVE", ""), self.states())
         self.assertEqual("UPDATING", self.show(self.target, project=base.OTHER_PROJECT, version="1.2")["status"])
         self.settle()
         self.assertEqual(("ACTIVE", "HEALTHY"), self.states())
-        self.assertNotEqual(before, self.cloud.host(self.server))
+        self.assertNotEqual(before, self.cloud.host_of(self.server))
         self.act({"migrate": {"host": "host-3"}})
         self.settle()
-        self.assertEqual("host-3", self.cloud.host(self.server))
+        self.assertEqual("host-3", self.cloud.host_of(self.server))
 
     def test_migrate_to_nowhere(self) -> None:
         self.act({"migrate": {"host": "elsewhere"}})
         self.settle()
         self.assertEqual(("ACTIVE", "HEALTHY"), self.states())
         self.assertIn("other host", self.show(self.target, project=base.OTHER_PROJECT)["fault"]["message"])
-        self.assertEqual("host-1", self.cloud.host(self.server))
+        self.assertEqual("host-1", self.cloud.host_of(self.server))
 
     def test_reset(self) -> None:
         self.guests.silent = True

@@ -13,6 +13,7 @@ from trove.objects import quota
 from trove.objectstore.base import ObjectStore
 from trove.objectstore.filesystem import FilesystemStore
 from trove.providers.fake import FakeProvider
+from trove.providers.registry import Providers
 from trove.taskmanager import flows
 from trove.taskmanager.environment import Environment
 from trove.tests.functional.api import base
@@ -74,8 +75,8 @@ class InstanceTestCase(base.ApiTestCase):
         self.cloud = FakeProvider()
         self.guests = Guests(self.db, self.store)
         env = Environment(
-            conf=self.conf, db=self.db, provider=self.cloud, plugins=self.plugins(), conductor=self.hints,
-            gateway_url="https://gateway.invalid", objects=self.objects,
+            conf=self.conf, db=self.db, providers=Providers.only(self.cloud), plugins=self.plugins(),
+            conductor=self.hints, gateway_url="https://gateway.invalid", objects=self.objects,
         )  # fmt: skip
         self.worker = Worker(
             self.db, self.store, flows.register_all(Registry()), env, owner="test", threads=1,

@@ -11,6 +11,7 @@ from trove.guestagent.dispatcher import Dispatcher, Hooks
 from trove.guestagent.journal import Journal, JournalError
 from trove.guestbus.session import GuestSession
 from trove.objects import guest_command
+from trove.providers.registry import Providers
 from trove.taskmanager import flows
 from trove.taskmanager.environment import Environment
 from trove.tests import base
@@ -95,7 +96,8 @@ class DeadlinesTest(base.FunctionalTestCase):
         self.agent.hello()
         self.agent.tell()
         self.env = Environment(
-            conf=self.new_conf(), db=self.world.db, provider=None, plugins={}, conductor=Hints(), gateway_url="",
+            conf=self.new_conf(), db=self.world.db, providers=Providers("", {}), plugins={}, conductor=Hints(),
+            gateway_url="",
         )  # fmt: skip
         self.engine = Engine(self.world.store, REGISTRY, self.env)
         self.made: dict[str, str] = {}

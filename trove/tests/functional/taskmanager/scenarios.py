@@ -36,6 +36,7 @@ from trove.objects.scope import Scope
 from trove.objectstore.filesystem import FilesystemStore
 from trove.providers import base as providers
 from trove.providers.fake import FakeProvider
+from trove.providers.registry import Providers
 from trove.taskmanager import flows
 from trove.taskmanager.environment import Environment
 from trove.taskmanager.steps import modules as steps
@@ -154,7 +155,7 @@ class InstanceCase:
         self.env = Environment(
             conf=conf,
             db=db,
-            provider=self.provider,
+            providers=Providers.only(self.provider),
             plugins={"postgresql": PostgreSQL()},
             conductor=Hints(),
             gateway_url="http://127.0.0.1:1",

@@ -22,6 +22,7 @@ from trove.objects.reconciliation import Scope
 from trove.providers import base as providers
 from trove.providers.fake import FakeProvider
 from trove.providers.local.provider import LocalProvider
+from trove.providers.registry import Providers
 from trove.taskmanager.reconciler import Reconciler
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
@@ -109,7 +110,7 @@ class TestFrozen(_Case):
             frozen.set()
 
         provider = Freezing(case.provider, number, meanwhile)
-        case.env = dataclasses.replace(case.env, provider=provider)
+        case.env = dataclasses.replace(case.env, providers=Providers.only(provider))
         with contextlib.suppress(LeaseLost):
             self.driver.run(case)
         if provider.woke:
@@ -145,7 +146,7 @@ class TestFrozen(_Case):
                 self.driver.run(case)
                 frozen.set()
 
-            case.env = dataclasses.replace(case.env, provider=Freezing(case.provider, number, meanwhile))
+            case.env = dataclasses.replace(case.env, providers=Providers.only(Freezing(case.provider, number, meanwhile)))
             self.assertRaises(LeaseLost, self.driver.run, case)
             made += [kind for kind, things in case.provider.resources().items() if things]
         self.assertEqual(["port", "volume"], made)
@@ -168,7 +169,7 @@ class TestStoppedProcess(_Case):
         directory = self.tempdir() / "local"
         provider = LocalProvider(directory)
         self.addCleanup(provider.close)
-        case.env = dataclasses.replace(case.env, provider=provider)
+        case.env = dataclasses.replace(case.env, providers=Providers.only(provider))
         with self.taskmanager(str(directory), method, case.workflow_id) as worker:
             assert worker.stdout is not None and worker.stdin is not None
             self.assertEqual(f"in {method}\n", worker.stdout.readline())

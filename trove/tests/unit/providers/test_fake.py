@@ -79,10 +79,10 @@ class FakeProviderTest(tests.UnitTestCase):
         self.cloud.delay_until("migrate_server", 2)
         for _ in range(3):
             self.cloud.migrate_server("s", None)
-        self.assertEqual(fake.HOSTS[1], self.cloud.host("s"))
+        self.assertEqual(fake.HOSTS[1], self.cloud.host_of("s"))
         for _ in range(2):
             self.cloud.migrate_server("s", fake.HOSTS[0])
-        self.assertEqual(fake.HOSTS[0], self.cloud.host("s"))
+        self.assertEqual(fake.HOSTS[0], self.cloud.host_of("s"))
 
     def test_a_cloud_that_cannot_move_servers(self) -> None:
         self.cloud = fake.FakeProvider(capabilities=())

@@ -16,6 +16,7 @@ from trove.objects.instance import Instance
 from trove.objects.reconciliation import Scope
 from trove.providers import base as providers
 from trove.providers.fake import Call, FakeProvider
+from trove.providers.registry import Providers
 from trove.taskmanager import reconciler
 from trove.taskmanager.environment import Environment
 from trove.tests import base
@@ -37,7 +38,7 @@ class _Case(base.UnitTestCase):
 
     def new_reconciler(self, owner: str, **options: Any) -> reconciler.Reconciler:
         conf = self.new_conf(**{f"reconciler__{name}": value for name, value in options.items()})
-        env = Environment(conf=conf, db=self.db, provider=self.cloud, plugins={}, conductor=None)  # type: ignore[arg-type]
+        env = Environment(conf=conf, db=self.db, providers=Providers.only(self.cloud), plugins={}, conductor=None)  # type: ignore[arg-type]
         return reconciler.Reconciler(env, owner, self.cloud, SCOPE)
 
     def make(self, *, instance_id: str | None = None, group: str | None = None) -> str:

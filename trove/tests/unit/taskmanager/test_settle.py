@@ -48,37 +48,37 @@ class TestSettle(base.UnitTestCase):
     def test_success_moves_and_clears_the_fault(self) -> None:
         with self.db.writer() as session:
             fault.set_fault(session, self.instance_id, "a.b", "c")
-            settle.succeeded(session, self.context(), "created", ram_mib=77)
+            settle.succeeded(session, self.context(), self.instance_id, "created", ram_mib=77)
         instance, recorded = self.read()
         self.assertEqual(("ACTIVE", 77, None), (instance.status, instance.ram_mib, recorded))
 
     def test_failure_moves_and_explains_without_secrets(self) -> None:
         with self.db.writer() as session:
-            settle.failed(session, self.context(_BROKEN), "create_failed")
+            settle.failed(session, self.context(_BROKEN), self.instance_id, "create_failed")
         instance, recorded = self.read()
         self.assertEqual(("ERROR", "engine.broken"), (instance.status, recorded.symbol))
         self.assertNotIn("hunter2", f"{recorded.message} {recorded.details}")
 
     def test_a_cancelled_workflow_leaves_no_fault(self) -> None:
         with self.db.writer() as session:
-            settle.failed(session, self.context(Failed("workflow.cancelled", "x")), "create_failed")
+            settle.failed(session, self.context(Failed("workflow.cancelled", "x")), self.instance_id, "create_failed")
         self.assertIsNone(self.read()[1])
 
     def test_a_deletion_that_came_first_keeps_its_state_but_the_facts_are_written(self) -> None:
         self.move("created", "resize", "delete")
         with self.db.writer() as session:
-            settle.succeeded(session, self.context(), "resized", ram_mib=77)
+            settle.succeeded(session, self.context(), self.instance_id, "resized", ram_mib=77)
         instance, _ = self.read()
         self.assertEqual(("SHUTDOWN", 77), (instance.status, instance.ram_mib))
         with self.db.writer() as session:
-            settle.failed(session, self.context(_BROKEN), "resize_failed")
+            settle.failed(session, self.context(_BROKEN), self.instance_id, "resize_failed")
         self.assertEqual("SHUTDOWN", self.read()[0].status)
 
     def test_a_deleted_instance_gets_no_fault(self) -> None:
         self.move("delete")
         with self.db.writer() as session:
             Instance.get(session, Scope.ALL, self.instance_id).mark_deleted(session)
-            settle.record_fault(session, self.context(_BROKEN))
+            settle.record_fault(session, self.context(_BROKEN), self.instance_id)
         self.assertIsNone(self.read()[1])
 
     def test_give_back(self) -> None:

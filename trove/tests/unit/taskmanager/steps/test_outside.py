@@ -7,19 +7,22 @@ from typing import Any
 from trove.providers import base as providers
 from trove.taskmanager.steps import outside
 from trove.tests import base
-from trove.workflow.model import Failed, Retry
+from trove.workflow.model import Failed, Retry, Sleep
 
 
 class TestErrors(base.UnitTestCase):
     @staticmethod
     def context(attempt: int) -> Any:
-        return SimpleNamespace(attempt=attempt)
+        return SimpleNamespace(attempt=attempt, workflow_id="w")
 
     def test_every_error_is_either_passing_or_permanent(self) -> None:
         for cls in providers.ProviderError.__subclasses__():
             answer = outside.refused(self.context(1), cls("text for the operator"), "data volume")
             if cls is providers.RetryableError:
                 self.assertIsInstance(answer, Retry)
+                continue
+            if cls is providers.NotMineError:  # no attempt: another taskmanager can
+                self.assertIsInstance(answer, Sleep)
                 continue
             self.assertIsInstance(answer, Failed)
             self.assertEqual(cls.symbol, answer.symbol)
