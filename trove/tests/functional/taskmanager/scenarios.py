@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How to try each registered flow: an instance in a fake cloud, its scripted guest, and all that is left at the end."""
 
+import dataclasses
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping
@@ -391,6 +392,11 @@ class InstanceCase:
             guest_logs.metafile(self.id, "postgresql", "general"),
         ):
             self.env.objects.put(self.project, container, name, [b"x"])
+
+
+def served_by(env: Environment, provider: providers.Provider) -> Environment:
+    """Return ``env`` with another provider, and only that."""
+    return dataclasses.replace(env, providers=Providers.only(provider))
 
 
 def _shown(port: providers.Port) -> list[dict[str, str]]:
