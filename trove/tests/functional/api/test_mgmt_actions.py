@@ -3,8 +3,12 @@
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from trove.common import ids
+from trove.db import models
 from trove.providers import base as providers
+from trove.providers import registry
 from trove.tests.functional.api import base, world
 
 
@@ -178,3 +182,26 @@ class IncapableProviderTest(world.InstanceTestCase):
             path = f"/mgmt/instances/{instance_id}/action"
             self.assertIn(f"'{action}-server'", self.refused("POST", path, {action: {}}, status=501, app=self.admin))
         self.assertNotIn("fault", self.show(instance_id))
+
+
+class ProviderOfTheInstanceTest(world.InstanceTestCase):
+    other_providers = {"older": registry.Traits(frozenset({"reboot-server"}))}
+
+    def test_what_counts_is_what_the_provider_of_the_instance_can_do(self) -> None:
+        kept, moved = self.active(), self.active()
+        with self.db.writer() as session:
+            session.execute(sa.update(models.Instance).where(models.Instance.id == moved).values(provider="older"))
+        path = f"/mgmt/instances/{moved}/action"
+        self.assertIn("'migrate-server'", self.refused("POST", path, {"migrate": {}}, status=501, app=self.admin))
+        wanted = {"instance": {"access": {"allowed_cidrs": ["192.0.2.0/24"]}}}
+        self.assertIn("'access-rules'", self.refused("PUT", f"/instances/{moved}", wanted, status=501))
+        self.call("POST", path, {"reboot": {}}, status=202, app=self.admin)
+        self.call("PUT", f"/instances/{kept}", wanted, status=202)
+        self.call("POST", f"/mgmt/instances/{self.active()}/action", {"migrate": {}}, status=202, app=self.admin)
+
+    def test_nothing_is_known_of_a_provider_that_is_not_enabled(self) -> None:
+        instance_id = self.active()
+        with self.db.writer() as session:
+            session.execute(sa.update(models.Instance).values(provider="gone"))
+        path = f"/mgmt/instances/{instance_id}/action"
+        self.assertIn("'reboot-server'", self.refused("POST", path, {"reboot": {}}, status=501, app=self.admin))

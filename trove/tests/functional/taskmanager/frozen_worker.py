@@ -21,7 +21,7 @@ from trove.datastores.postgresql.plugin import PostgreSQL  # noqa: E402
 from trove.db.api import Database  # noqa: E402
 from trove.providers import base  # noqa: E402
 from trove.providers.local.provider import LocalProvider  # noqa: E402
-from trove.providers.registry import Providers
+from trove.providers.registry import Providers  # noqa: E402
 from trove.taskmanager import flows  # noqa: E402
 from trove.taskmanager.environment import Environment  # noqa: E402
 from trove.tests.functional.taskmanager.scenarios import Hints  # noqa: E402
@@ -73,7 +73,8 @@ def main() -> None:
     db, gone_on = Database(url), threading.Event()
     provider: Any = Stopping(LocalProvider(Path(directory)), method, gone_on)
     env = Environment(
-        conf=trove.conf.new(files=[]), db=db, providers=Providers.only(provider), plugins={"postgresql": PostgreSQL()}, conductor=Hints()
+        conf=trove.conf.new(files=[]), db=db, providers=Providers.only(provider),
+        plugins={"postgresql": PostgreSQL()}, conductor=Hints(),
     )
     registry = flows.register_all(Registry())
     worker = Worker(db, QuietStore(db), registry, env, owner="frozen", threads=1, lease_ttl=1.0, poll_interval=0.1)

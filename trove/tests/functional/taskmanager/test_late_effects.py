@@ -146,7 +146,8 @@ class TestFrozen(_Case):
                 self.driver.run(case)
                 frozen.set()
 
-            case.env = dataclasses.replace(case.env, providers=Providers.only(Freezing(case.provider, number, meanwhile)))
+            frozen_cloud = Freezing(case.provider, number, meanwhile)
+            case.env = dataclasses.replace(case.env, providers=Providers.only(frozen_cloud))
             self.assertRaises(LeaseLost, self.driver.run, case)
             made += [kind for kind, things in case.provider.resources().items() if things]
         self.assertEqual(["port", "volume"], made)

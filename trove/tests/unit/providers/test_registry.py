@@ -67,3 +67,47 @@ class RegistryTest(tests.UnitTestCase):
         conf.set_override("network_id", other, group="local")
         self.assertEqual(other, registry.only_network("local", conf))
         self.assertRaises(ValueError, conf.set_override, "network_id", "private", group="local")
+
+    def test_what_is_enabled(self) -> None:
+        conf = self.new_conf(provider="fake")
+        self.assertEqual(["fake"], registry.enabled(conf))
+        conf.set_override("enabled_providers", ["local", "fake", "local"])
+        self.assertEqual(["local", "fake"], registry.enabled(conf))
+
+    def test_all_that_are_enabled_are_made(self) -> None:
+        self.install(("fake", "trove.providers.fake:make_provider"), ("other", "trove.providers.fake:make_provider"))
+        conf = self.new_conf(provider="fake", enabled_providers=["other"])
+        held = registry.load_enabled(conf)
+        self.assertEqual(("fake", ["other"]), (held.default, list(held.served)))
+        conf.set_override("enabled_providers", ["other", "gone"])
+        self.assertRaises(base.FatalError, registry.load_enabled, conf)
+
+    def test_what_is_known_of_them(self) -> None:
+        self.install(
+            ("fake", "trove.providers.fake:make_provider"), ("local", "trove.providers.local.provider:make_provider")
+        )
+        conf = self.new_conf(provider="fake", enabled_providers=["local"])
+        described = registry.describe(conf)
+        self.assertEqual((None, NETWORK_ID), (described.of(None).only_network, described.of("local").only_network))
+        self.assertIn("migrate-server", described.of(None).capabilities)
+        self.assertNotIn("access-rules", described.of("local").capabilities)
+        self.assertEqual(registry.Traits(), described.of("gone"))
+        made = fake.FakeProvider(capabilities=[base.Capability.NETWORKS])
+        self.assertEqual({"networks"}, registry.describe(conf, [made]).of("fake").capabilities)
+
+
+class ProvidersTest(tests.UnitTestCase):
+    def test_whose_is_it(self) -> None:
+        here, cloud = fake.FakeProvider(host="a"), fake.FakeProvider()
+        held = registry.Providers("cloud", {"local": here, "cloud": cloud})
+        self.assertIs(here, held.of("local", "a"))
+        self.assertIs(here, held.of("local", None))
+        self.assertIs(cloud, held.of("cloud", None))
+        for name, host in (("local", "b"), ("cloud", "a"), ("gone", None)):
+            err = self.assertRaises(base.NotMineError, held.of, name, host)
+            self.assertIn(f"'{name}'", str(err))
+
+    def test_only_one(self) -> None:
+        provider = fake.FakeProvider()
+        held = registry.Providers.only(provider)
+        self.assertIs(provider, held.of(held.default, None))

@@ -32,6 +32,11 @@ class StoreTest(tests.UnitTestCase):
         super().setUp()
         self.store = records.Store(self.tempdir() / "a" / "b")
 
+    def test_the_name_of_the_host_stays(self) -> None:
+        base_dir = self.tempdir() / "c"
+        for name in ("one", "renamed"):
+            self.assertEqual("one", records.Store(base_dir, host=name).known_host)
+
     def test_round_trip(self) -> None:
         self.assertIsNone(self.store.read("port", "t"))
         self.store.write("port", {"tag": "t", "port": 1})
