@@ -20,6 +20,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
+from trove.common import exception
 from trove.db import sealed
 from trove.db.models import Base
 
@@ -127,6 +128,21 @@ class TroveObject(ovo_base.VersionedObject):
         """Insert the row: the fields that are set, with ``values`` on top."""
         self.assign(values)
         session.execute(insert_into(self.table()), self.column_values())
+        self.obj_reset_changes()
+
+    def compare_and_set(self, session: orm.Session, what: str, values: Mapping[str, Any]) -> None:
+        """Write ``values`` if the row still has the revision that was read, and raise that by one; for objects with a
+        ``revision`` and an ``id``.
+
+        :param what: names the object to users: ``Instance``.
+        :raises StaleObject: when the row has another revision; the transaction must be repeated from its first read.
+        """
+        # UPDATE table SET ..., revision = :seen + 1 WHERE id = :id AND revision = :seen
+        written = {**values, "revision": self.revision + 1}
+        seen = {"key": self.id, "seen_revision": self.revision}
+        if rows_matched(session, update_by_key(self.table(), "revision"), {**seen, **written}) != 1:
+            raise exception.StaleObject(f"{what} {self.id} was changed by another request; repeat the request.")
+        self.assign(written)
         self.obj_reset_changes()
 
     def __repr__(self) -> str:  # the inherited one prints every field, and some are secret

@@ -10,7 +10,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock, exception, ids
+from trove.common import clock, ids
 from trove.db import models
 from trove.domain import fsm, instance_states
 from trove.objects import base, errors, instance_set
@@ -185,10 +185,4 @@ class Instance(base.TroveObject):
             instance_set.leave(session, self.set_id, self.id)
 
     def _compare_and_set(self, session: orm.Session, values: dict[str, Any]) -> None:
-        # UPDATE instances SET ..., revision = :seen + 1 WHERE id = :id AND revision = :seen
-        values = {**values, "revision": self.revision + 1, "updated_at": clock.utcnow()}
-        seen = {"key": self.id, "seen_revision": self.revision}
-        if base.rows_matched(session, base.update_by_key(self.table(), "revision"), {**seen, **values}) != 1:
-            raise exception.StaleObject(f"Instance {self.id} was changed by another request; repeat the request.")
-        self.assign(values)
-        self.obj_reset_changes()
+        self.compare_and_set(session, "Instance", {**values, "updated_at": clock.utcnow()})

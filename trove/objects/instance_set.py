@@ -11,7 +11,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock, exception, ids
+from trove.common import clock, ids
 from trove.db import models
 from trove.domain import sets
 from trove.objects import base, errors
@@ -105,13 +105,8 @@ class InstanceSet(base.TroveObject):
         :raises ValueError: for another column; :meth:`promote` writes who is to be primary.
         :raises StaleObject: when the row has another revision; the transaction must be repeated from its first read.
         """
-        changes = self.changed_columns()
-        if not changes:
-            return
-        forbidden = set(changes) - {"policy", "current_primary"}
-        if forbidden:
-            raise ValueError(f"save() does not write {sorted(forbidden)}")
-        self._compare_and_set(session, changes)
+        if changes := self._assigned():
+            self.compare_and_set(session, "Set", changes)
 
     def promote(self, session: orm.Session, member_id: str) -> None:
         """Write that a member is to be primary, and with it the next term: whoever was to be primary until now is
@@ -122,16 +117,13 @@ class InstanceSet(base.TroveObject):
         """
         if session.scalar(_members(self.id).where(_INSTANCE.c.id == member_id)) is None:
             raise ValueError(f"instance {member_id} is no member of set {self.id}")
-        self._compare_and_set(session, {**self.changed_columns(), "target_primary": member_id, "term": self.term + 1})
+        self.compare_and_set(session, "Set", {**self._assigned(), "target_primary": member_id, "term": self.term + 1})
 
-    def _compare_and_set(self, session: orm.Session, values: dict[str, Any]) -> None:
-        # UPDATE sets SET ..., revision = :seen + 1 WHERE id = :id AND revision = :seen
-        values = {**values, "revision": self.revision + 1}
-        seen = {"key": self.id, "seen_revision": self.revision}
-        if base.rows_matched(session, base.update_by_key(self.table(), "revision"), {**seen, **values}) != 1:
-            raise exception.StaleObject(f"Set {self.id} was changed by another request; repeat the request.")
-        self.assign(values)
-        self.obj_reset_changes()
+    def _assigned(self) -> dict[str, Any]:
+        changes = self.changed_columns()
+        if forbidden := set(changes) - {"policy", "current_primary"}:
+            raise ValueError(f"{sorted(forbidden)} cannot be assigned; promote() writes who is to be primary")
+        return changes
 
 
 def leave(session: orm.Session, set_id: str, instance_id: str) -> None:
