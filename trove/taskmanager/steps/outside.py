@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from trove.datastores.spi import Plugin
 from trove.domain import access
 from trove.objects import catalog
 from trove.objectstore.base import ObjectStore
@@ -94,20 +95,18 @@ class EnsurePort(MemberStep):
     name = "ensure-port"
 
     def run(self, ctx: StepContext) -> Result:
-        env: Environment = ctx.env
         member = self.member(ctx)
-        with env.db.reader() as session:
-            version = catalog.DatastoreVersion.get(session, member.instance.datastore_version_id)
-        plugin = env.plugins.get(version.manager)
-        if plugin is None:
-            return Failed(
-                "datastore.not_installed",
-                "The datastore is not installed where instances are made; ask the operator.",
-                f"this taskmanager has no datastore plugin '{version.manager}'; install it and restart the taskmanager",
-            )
         try:
+            provider = member.provider  # first of all: elsewhere there may be other plugins
+            plugin, manager = _plugin(member)
+            if plugin is None:
+                return Failed(
+                    "datastore.not_installed",
+                    "The datastore is not installed where instances are made; ask the operator.",
+                    f"this taskmanager has no datastore plugin '{manager}'; install it and restart the taskmanager",
+                )
             nic = ctx.inputs.get("nic") or {}
-            port = member.provider.ensure_port(base.PortSpec(member.tag("port"), plugin.port, **nic))
+            port = provider.ensure_port(base.PortSpec(member.tag("port"), plugin.port, **nic))
         except base.ProviderError as err:
             return refused(ctx, err, "network address")
         member.publish(addresses=_addresses(port), port=port.port)
@@ -115,6 +114,14 @@ class EnsurePort(MemberStep):
 
     def undo(self, ctx: StepContext) -> Result:
         return _remove_port(self.member(ctx))
+
+
+def _plugin(member: Member) -> tuple[Plugin | None, str]:
+    """Return the plugin of the member's datastore, where there is one, and its name."""
+    env: Environment = member.ctx.env
+    with env.db.reader() as session:
+        manager = catalog.DatastoreVersion.get(session, member.instance.datastore_version_id).manager
+    return env.plugins.get(manager), manager
 
 
 def _addresses(port: base.Port) -> list[dict[str, Any]]:

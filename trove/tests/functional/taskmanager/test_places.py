@@ -75,6 +75,16 @@ class TestTwoHosts(PlacesCase):
         self.assertEqual(State.SUCCEEDED, self.driver.state(case))
         self.assertEqual([], self.other.calls)
 
+    def test_a_host_without_the_datastore_does_not_fail_a_creation_of_another(self) -> None:
+        case = self.case("create")
+        case.provider.lose_response("ensure_port")
+        self.driver.run(case, steps=1)
+        case.env, complete = dataclasses.replace(case.env, plugins={}), case.env
+        self.let(case, Providers.only(self.other))
+        case.env = complete
+        self.driver.run(case)
+        self.assertEqual(State.SUCCEEDED, self.driver.state(case))
+
     def test_the_place_is_known_before_the_first_thing_is_made(self) -> None:
         case = self.case("create")
         case.provider.lose_response("ensure_port")
