@@ -9,6 +9,7 @@ from sqlalchemy import orm
 from trove.db import models
 from trove.domain.reconciliation import Standing
 from trove.objects import base
+from trove.objects.reconciliation import Scope
 
 _INSTANCE = base.table_of(models.Instance)
 _GROUP = base.table_of(models.ServerGroup)
@@ -39,9 +40,17 @@ def server_groups(session: orm.Session, ids: Collection[str]) -> dict[str, Stand
     return {str(id_): standing for id_, standing in known.items()}
 
 
-def having(session: orm.Session, kind: str, after: str, until: str | None, limit: int) -> list[str]:
-    """Return ids of live instances whose row has a thing of ``kind``, in order, above ``after`` up to ``until``."""
+def having(
+    session: orm.Session, kind: str, after: str, until: str | None, limit: int, *, scope: Scope | None = None
+) -> list[str]:
+    """Return ids of live instances whose row has a thing of ``kind``, in order, above ``after`` up to ``until``.
+
+    :param scope: only those that are there, and those of which nobody has written down yet where they are.
+    """
     where = [_INSTANCE.c.deleted.is_(sa.false()), _HAS[kind].is_not(None), _INSTANCE.c.id > after]
     if until is not None:
         where.append(_INSTANCE.c.id <= until)
+    if scope is not None:
+        there = (_INSTANCE.c.provider == scope.provider) & (sa.func.coalesce(_INSTANCE.c.host, "") == scope.host)
+        where.append(there | _INSTANCE.c.provider.is_(None))
     return list(session.scalars(sa.select(_INSTANCE.c.id).where(*where).order_by(_INSTANCE.c.id).limit(limit)))

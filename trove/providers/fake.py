@@ -110,9 +110,7 @@ class FakeProvider:
     name = "fake"
     poll_interval = 0.1
 
-    def __init__(
-        self, *, capabilities: Iterable[base.Capability] = tuple(base.Capability), host: str | None = None
-    ) -> None:
+    def __init__(self, *, capabilities: Iterable[base.Capability] = base.Capability, host: str | None = None) -> None:
         self.capabilities = frozenset(capabilities)
         self.host = host
         #: Every call so far, in order. For debugging a test; assert what is left behind instead.

@@ -129,7 +129,7 @@ class Reconciler:
         following = _following(position, page)
         with self._db.writer() as session:
             now = self._db.now(session)
-            seen = [*_strays(session, page), *_missing(session, position, page)]
+            seen = [*_strays(session, page), *_missing(session, self._scope, position, page)]
             known = findings.of_tags(session, self._scope, {item.tag for item in seen})
             saved = [rules.remember(known.get((item.kind, item.tag)), item, now) for item in seen]
             findings.save(session, self._scope, saved)
@@ -254,7 +254,7 @@ def _strays(session: orm.Session, page: base.Page) -> list[Seen]:
     ]
 
 
-def _missing(session: orm.Session, position: Position, page: base.Page) -> list[Seen]:
+def _missing(session: orm.Session, scope: Scope, position: Position, page: base.Page) -> list[Seen]:
     """Return what should be on a page and is not."""
     if rules.PREFIXES[position.prefix] != f"{rules.INSTANCE}:":
         return []
@@ -264,7 +264,7 @@ def _missing(session: orm.Session, position: Position, page: base.Page) -> list[
     for span in rules.spans(position.after, until):
         after: str | None = span.after
         while after is not None:
-            ids = ownership.having(session, span.kind, after, span.until, PAGE)
+            ids = ownership.having(session, span.kind, after, span.until, PAGE, scope=scope)
             gone = rules.missing(span.kind, ids, listed)
             busy = Listing().unfinished(session, {item.owner.id for item in gone})
             found += [item for item in gone if item.owner.id not in busy]

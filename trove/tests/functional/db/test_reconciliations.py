@@ -162,3 +162,14 @@ class Owners(case.EveryDatabase):
             self.assertEqual(known[:4], ownership.having(session, "volume", "", None, 10))
             self.assertEqual(known[1:3], ownership.having(session, "server", known[0], known[2], 10))
             self.assertEqual(known[:1], ownership.having(session, "port", "", None, 1))
+
+    def test_what_is_on_another_host_is_not_expected_here(self) -> None:
+        made = [self.make_instance(volume_id="v") for _ in range(4)]
+        places: list[tuple[str, str | None]] = [("local", "a"), ("local", "b"), ("cloud", None)]
+        with self.db.writer() as session:
+            for instance, (provider, host) in zip(made, places, strict=False):
+                Instance.place(session, instance.id, provider=provider, host=host, zone=None)
+            unplaced = made[3].id
+            for index, scope in enumerate((Scope("local", "a"), Scope("local", "b"), Scope("cloud", ""))):
+                expected = sorted([made[index].id, unplaced])
+                self.assertEqual(expected, ownership.having(session, "volume", "", None, 10, scope=scope))

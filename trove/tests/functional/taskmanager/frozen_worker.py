@@ -73,8 +73,11 @@ def main() -> None:
     db, gone_on = Database(url), threading.Event()
     provider: Any = Stopping(LocalProvider(Path(directory)), method, gone_on)
     env = Environment(
-        conf=trove.conf.new(files=[]), db=db, providers=Providers.only(provider),
-        plugins={"postgresql": PostgreSQL()}, conductor=Hints(),
+        conf=trove.conf.new(files=[]),
+        db=db,
+        providers=Providers.only(provider),
+        plugins={"postgresql": PostgreSQL()},
+        conductor=Hints(),
     )
     registry = flows.register_all(Registry())
     worker = Worker(db, QuietStore(db), registry, env, owner="frozen", threads=1, lease_ttl=1.0, poll_interval=0.1)

@@ -10,7 +10,7 @@ from trove.domain.reconciliation import Finding, Owner, Problem, Seen
 from trove.objects import finding
 from trove.objects.reconciliation import Scope
 from trove.providers import base as providers
-from trove.providers.local.provider import LocalProvider
+from trove.providers.local.provider import LocalProvider, Settings
 from trove.tests.fixtures import rows
 from trove.tests.unit.cmd import case
 
@@ -24,7 +24,7 @@ class TestReconciler(case.ManageCase):
         self.db = api.Database(f"sqlite:///{self.database}", durable=False)
         self.addCleanup(self.db.dispose)
         directory = self.conf.parent / "local"
-        self.provider = LocalProvider(directory)
+        self.provider = LocalProvider(directory, settings=Settings(host="here"))
         self.addCleanup(self.provider.close)
         text = f"[DEFAULT]\nprovider = local\nhost = here\n[local]\nbase_dir = {directory}\n"
         self.conf.write_text(f"{text}[database]\nconnection = sqlite:///{self.database}\n")
