@@ -4,8 +4,6 @@
 import logging
 from collections.abc import Mapping
 
-from sqlalchemy.orm import Session
-
 from trove.domain import instance_states, operations
 from trove.guestbus import reach
 from trove.objects import guest_command, heartbeat, secret

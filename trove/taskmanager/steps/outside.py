@@ -18,8 +18,8 @@ from trove.workflow.model import Done, Failed, Result, Retry, Sleep, StepContext
 
 LOG = logging.getLogger(__name__)
 
-#: Longest time in seconds between two looks at something that is being removed: what takes minutes need not be asked about
-#: all the time.
+#: Longest time in seconds between two looks at something that is being removed: what takes minutes need not be asked
+#: about all the time.
 LONGEST_REMOVAL_POLL = 5.0
 #: Seconds before the second attempt of a call that failed by something passing; doubled each time up to the longest.
 FIRST_RETRY = 2.0

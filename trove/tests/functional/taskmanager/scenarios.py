@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 import trove.conf
 from trove.common import clock, ids
 from trove.datastores.postgresql.plugin import PostgreSQL
-from trove.db import models
+from trove.db import models, sealed
 from trove.db.api import Database
 from trove.domain import guest_logs, operations, quota
 from trove.domain.operations import Kind
@@ -301,8 +301,9 @@ class InstanceCase:
 
     def _identity(self, session: Session) -> Any:
         table = models.GuestIdentity
-        row = session.execute(sa.select(table.state, table.keys).where(table.instance_id == self.id)).one_or_none()
-        return row and (row.state, sorted(row.keys))
+        query = sa.select(table.instance_id, table.state, table.keys).where(table.instance_id == self.id)
+        row = session.execute(query).mappings().one_or_none()
+        return row and (row["state"], sorted(sealed.reveal(table.__table__, row)["keys"]))
 
     @staticmethod
     def _unerased(row: Any) -> bool:

@@ -42,9 +42,9 @@ class TestRemovalPause(base.UnitTestCase):
     def test_it_grows_with_the_time_waited(self) -> None:
         looks, waited = 0, 0.0
         while waited < 1800.0:
-            pause = outside.removal_pause(waited)
+            pause = outside.removal_pause(waited, 0.1)
             self.assertTrue(0.1 <= pause <= 5.0, pause)
             self.assertLessEqual(pause, max(0.1, waited / 4), "the end would be noticed late")
             looks, waited = looks + 1, waited + pause
-        self.assertEqual((0.1, 0.1, 5.0), tuple(outside.removal_pause(waited) for waited in (0.0, 0.4, 1800.0)))
+        self.assertEqual((0.1, 0.1, 5.0), tuple(outside.removal_pause(waited, 0.1) for waited in (0.0, 0.4, 1800.0)))
         self.assertLess(looks, 400)

@@ -6,8 +6,8 @@ from alembic import op
 
 from trove.db import types
 
-revision = "expand_0009"
-down_revision = "expand_0008"
+revision = "expand_0011"
+down_revision = "expand_0010"
 branch_labels = None
 depends_on = None
 
