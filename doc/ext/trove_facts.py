@@ -133,7 +133,7 @@ def faults() -> list[Symbol]:
         symbol = str(getattr(error, "symbol"))  # noqa: B009  # not an attribute of type
         found[symbol] = Symbol(symbol, None, _meaning(error))
     for name in modules():
-        if name.startswith(_ELSEWHERE) and name != "trove.api.lifecycle":
+        if name.startswith(_ELSEWHERE):
             continue
         for symbol, meaning in _literals(ast.parse(_source(name))):
             if meaning or symbol not in found:

@@ -8,7 +8,7 @@ may be only so many of these in all.
 
 >>> def create(req):                                                                          # doctest: +SKIP
 ...     with waiting.place(req) as place:
-...         operation_id = lifecycle.perform(req, accept)
+...         operation_id = transactions.perform(req, accept)
 ...         return place.reply_when_ended(operation_id, lambda ended: Reply(view.shown(ended)))
 """
 

@@ -14,6 +14,10 @@ from oslo_config import cfg
 from trove.cmd import manage_purge, printing
 from trove.common import printable
 from trove.db.api import Database
+from trove.objects.scope import Scope
+from trove.operations import ending
+from trove.operations.caller import Caller
+from trove.operations.work import Work
 from trove.taskmanager import retention
 from trove.taskmanager.abandon import abandon
 from trove.workflow.listing import OperationNotFound
@@ -23,6 +27,7 @@ from trove.workflow.store import Store
 _COLUMNS = ("id", "kind", "resource_id", "state", "created_at", "wake_at", "owner", "error_symbol", "parent_id")
 _STEP_COLUMNS = ("name", "state", "attempt", "progress", "started_at", "finished_at", "signal", "deadline", "error")
 _CHILD_COLUMNS = ("id", "kind", "resource_id", "state", "wake_at", "cancel_requested_at", "error_symbol")
+_OPERATOR = Caller(program="manage", why="trove-manage workflow abort", scope=Scope.ALL)
 _ABORTED = Failed(
     "workflow.aborted", "The operation was ended by the operator.", "ended by trove-manage workflow abort --force"
 )
@@ -117,11 +122,12 @@ def abort_workflow(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace)
     store = Store(db)
     try:
         with db.writer() as session:
+            work = Work(_OPERATOR, conf, store, session)
             state = State(store.describe(session, args.id)["state"])
             if args.force:
-                done = abandon(session, store, args.id, _ABORTED)
+                done = abandon(work, args.id, _ABORTED)
             else:
-                done = state is not State.PARKED and store.request_cancel(session, args.id)
+                done = state is not State.PARKED and ending.cancel(work, args.id)
     except OperationNotFound:
         return _missing(args.id)
     if done:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any
 
-from trove.domain import notices, quota
+from trove.domain import notifications, quota
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ INSTANCE_RESIZE_VOLUME = Kind(
 #: Fit the engine to the values of its configuration group. It may have to wait for another one that is under way.
 INSTANCE_CONFIGURE = Kind("instance.configure", 1, 7200, True, inputs=_CONFIGURE)
 
+#: Have the instances of a configuration group take its values over, some at a time.
+CONFIGURATION_PUSH = Kind(
+    "configuration.push", 1, 3600, False, inputs={"after": "string", "revision": "integer"}
+)
+
 #: Seconds until a change inside a database counts as failed whatever its guest says. What counts before is the deadline
 #: of its command, from when the guest can begin: many may be before it.
 _INSIDE = 7 * 86400.0
@@ -102,10 +107,14 @@ DATASTORE_STOP = Kind("datastore.stop", 1, _INSIDE, False, inputs=_COMMAND)
 LOG_CHANGE = Kind("log.change", 1, 600, False, inputs=_LOG)
 LOG_PUBLISH = Kind("log.publish", 1, 600, False, inputs=_LOG)
 
-#: Apply modules to an instance, remove one; apply one again to the instances that have it, some at a time.
+#: Apply modules to an instance, remove one; apply one again to the instances that have it, or remove one that was
+#: deleted from those that had it, some at a time.
 MODULE_APPLY = Kind("module.apply", 1, _INSIDE, False, inputs={**_COMMAND, "modules": "array"})
 MODULE_REMOVE = Kind("module.remove", 1, _INSIDE, False, inputs={**_COMMAND, "modules": "array"})
 MODULE_REAPPLY = Kind("module.reapply", 1, 86400, False, inputs=_REAPPLY)
+MODULE_WITHDRAW = Kind(
+    "module.withdraw", 1, 3600, False, inputs={"module_id": "string", "type": "string", "instances": "array"}
+)
 
 KINDS = {
     kind.name: kind
@@ -119,6 +128,7 @@ KINDS = {
         INSTANCE_RESIZE_FLAVOR,
         INSTANCE_RESIZE_VOLUME,
         INSTANCE_CONFIGURE,
+        CONFIGURATION_PUSH,
         DATABASE_CREATE,
         DATABASE_DELETE,
         USER_CREATE,
@@ -134,11 +144,13 @@ KINDS = {
         MODULE_APPLY,
         MODULE_REMOVE,
         MODULE_REAPPLY,
+        MODULE_WITHDRAW,
     )
 }
 
+_OTHERS = ("configuration.", "log.", "module.")
 #: Kinds that change the inside of a database by one guest command.
-EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive and not kind.name.startswith(("log.", "module.")))
+EDITS = tuple(kind for kind in KINDS.values() if not kind.exclusive and not kind.name.startswith(_OTHERS))
 
 #: Exclusive kinds during which an instance reads UPDATING, which existing clients are told is ACTIVE. What they ask for
 #: next waits behind it, instead of being refused for what they cannot see.
@@ -165,7 +177,7 @@ GUEST_READY = "guest-ready"
 
 
 #: Inputs of every kind: the events that its end is told as.
-_COMMON = {f"{notices.INPUT}?": "array"}
+_COMMON = {f"{notifications.INPUT}?": "array"}
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),

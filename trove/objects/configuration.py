@@ -17,6 +17,7 @@ from sqlalchemy import orm
 from trove.common import clock, exception, ids
 from trove.db import models
 from trove.objects import base, errors, retention
+from trove.objects.instance import Instance
 from trove.objects.scope import Scope
 
 
@@ -90,14 +91,15 @@ class Configuration(base.TroveObject):
 
         :raises ConfigurationInUse: while an instance has it.
         """
-        if self.instance_ids(session):
+        if self.instances(session, limit=1):
             raise errors.ConfigurationInUse(self.id)
         session.execute(sa.delete(_HISTORY).where(_HISTORY.c.configuration_id == self.id))
         session.execute(sa.delete(self.table()).where(self.table().c.id == self.id))
 
-    def instance_ids(self, session: orm.Session) -> list[str]:
-        """Return the ids of all instances that have this group."""
-        return list(session.scalars(sa.select(_INSTANCE.c.id).where(_has(self.id)).order_by(_INSTANCE.c.id)))
+    def instances(self, session: orm.Session, *, after: str = "", limit: int) -> list[Instance]:
+        """Return up to ``limit`` instances that have this group, with an id above ``after``, ids ascending."""
+        query = sa.select(_INSTANCE).where(_has(self.id), _INSTANCE.c.id > after).order_by(_INSTANCE.c.id).limit(limit)
+        return [Instance.from_row(row) for row in session.execute(query).mappings()]
 
     def _remember(self, session: orm.Session, user_id: str | None, now: datetime.datetime) -> None:
         entry = {"configuration_id": self.id, "revision": self.revision, "values": self.values}

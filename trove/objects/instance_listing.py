@@ -8,6 +8,7 @@ copied into the row.
 
 import datetime
 import functools
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -176,6 +177,12 @@ def list_rows(
     wanted = {"page_project": scope.project_id, "page_marker": marker, "page_limit": limit}
     bound = {name: value for name, value in wanted.items() if value is not None}
     return [InstanceRow._make(row) for row in session.execute(statement, bound)]
+
+
+def list_of(session: orm.Session, instance_ids: Collection[str]) -> list[InstanceRow]:
+    """Return those of the instances that are not deleted, ids ascending."""
+    query = _SELECT.where(_INSTANCE.c.id.in_(instance_ids), _INSTANCE.c.deleted.is_(sa.false()))
+    return [InstanceRow._make(row) for row in session.execute(query.order_by(_INSTANCE.c.id))]
 
 
 def list_with_module(

@@ -7,15 +7,16 @@ instance that has none yet.
 """
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from trove.db import models
-from trove.domain import modules
+from trove.domain import instance_states, modules
 from trove.objects import base, module
+from trove.objects.instance import Instance
 from trove.objects.module import Module
 from trove.objects.scope import Scope
 
@@ -23,7 +24,12 @@ _TABLE = base.table_of(models.InstanceModule)
 _INSTANCE = base.table_of(models.Instance)
 _VERSION = base.table_of(models.DatastoreVersion)
 _DATASTORE = base.table_of(models.Datastore)
+_BEAT = base.table_of(models.Heartbeat)
 _MODULE = Module.table()
+
+#: A command can be carried out now; will never again.
+_IDLE = (instance_states.ACTIVE, instance_states.RESTART_REQUIRED)
+_OVER = (instance_states.ERROR, instance_states.SHUTDOWN)
 
 
 class InstanceModuleRow(NamedTuple):
@@ -55,6 +61,17 @@ class Usage(NamedTuple):
     instance_count: int
     min_updated_at: datetime.datetime
     max_updated_at: datetime.datetime
+
+
+class Outdated(NamedTuple):
+    """Instances that a module is to be applied to again.
+
+    :ivar ready: ids of those whose guest can carry a command out now.
+    :ivar busy: whether there are others that may be ready later.
+    """
+
+    ready: list[str]
+    busy: bool
 
 
 class Said(NamedTuple):
@@ -175,19 +192,35 @@ def usage(session: orm.Session, scope: Scope, module_id: str) -> list[Usage]:
 
 
 def outdated(
-    session: orm.Session, scope: Scope, wanted: Module, until: datetime.datetime, only: Mapping[str, Any]
-) -> list[str]:
-    """Return the ids of the instances that a module is to be applied to again, and was not since ``until``.
+    session: orm.Session, scope: Scope, wanted: Module, until: datetime.datetime, only: Mapping[str, Any], *, limit: int
+) -> Outdated:
+    """Return the instances that a module is to be applied to again, and was not since ``until``; one query, however
+    many there are.
 
     :param only: ``md5``: of the contents that they have, ``None`` for any; ``force``: also when these are the module's
         present ones.
+    :param limit: how many of them to return at most.
     """
-    query = _of_instances(scope, sa.select(_TABLE.c.instance_id), wanted.id).where(_TABLE.c.updated_at <= until)
+    idle = _INSTANCE.c.status.in_(_IDLE) & _BEAT.c.service_status.in_(instance_states.SERVICE_USABLE)
+    ready = sa.case((idle, 1), else_=0).label("ready")
+    query = _of_instances(scope, sa.select(_TABLE.c.instance_id, ready), wanted.id)
+    query = query.outerjoin(_BEAT, _BEAT.c.instance_id == _INSTANCE.c.id)
+    query = query.where(_TABLE.c.updated_at <= until, idle | _INSTANCE.c.status.not_in(_OVER))
     if only.get("md5"):
         query = query.where(_TABLE.c.md5 == only["md5"])
     if not only.get("force"):
         query = query.where(sa.or_(_TABLE.c.md5 != wanted.md5, _TABLE.c.status == modules.ERROR))
-    return list(session.scalars(query.order_by(_TABLE.c.instance_id)))
+    # A busy one is found only when there is room behind those that are ready.
+    found = session.execute(query.order_by(ready.desc(), _TABLE.c.instance_id).limit(limit)).all()
+    return Outdated([row.instance_id for row in found if row.ready], any(not row.ready for row in found))
+
+
+def holders(session: orm.Session, module_id: str, instance_ids: Collection[str]) -> list[Instance]:
+    """Return those of the instances that have a module and are not deleted."""
+    query = sa.select(_INSTANCE).join(_TABLE, _TABLE.c.instance_id == _INSTANCE.c.id)
+    query = query.where(_TABLE.c.module_id == module_id, _INSTANCE.c.id.in_(instance_ids))
+    query = query.where(_INSTANCE.c.deleted.is_(sa.false())).order_by(_INSTANCE.c.id)
+    return [Instance.from_row(row) for row in session.execute(query).mappings()]
 
 
 def _of_instances(scope: Scope, query: sa.Select[Any], module_id: str) -> sa.Select[Any]:

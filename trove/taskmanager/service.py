@@ -8,7 +8,7 @@ from trove.common import service
 from trove.providers import base
 from trove.rpc import taskmanager as rpc
 from trove.rpc import transport
-from trove.taskmanager import flows, notifier, reconciler, retention
+from trove.taskmanager import flows, notifications, reconciler, retention
 from trove.taskmanager.environment import Environment
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
@@ -48,7 +48,7 @@ class TaskManager(service.Group):
         for name, provider in env.providers.served.items():
             if isinstance(provider, base.Supervised):
                 parts.append(service.Periodic(f"supervise-{name}", SUPERVISE_INTERVAL, provider.supervise))
-        parts += notifier.parts(env.conf, env.db, self.owner)
+        parts += notifications.parts(env.conf, env.db, self.owner)
         parts += retention.parts(env.conf, env.db)
         parts += reconciler.parts(env, self.owner)
         super().__init__(parts)

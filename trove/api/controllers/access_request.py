@@ -5,18 +5,20 @@ left to a workflow. One that waits is superseded by the next."""
 from collections.abc import Mapping
 from typing import Any
 
-from trove.api import lifecycle
 from trove.api.controllers import instance_placement
+from trove.api.request import ApiRequest
 from trove.common import exception
 from trove.domain import access, instance_states, operations
 from trove.objects.instance import Instance
+from trove.operations import ending, submitting
+from trove.operations.work import Work
 from trove.providers.registry import Traits
 
 #: In any other state a change of the access may be under way.
 _IDLE = frozenset({instance_states.ACTIVE, instance_states.RESTART_REQUIRED})
 
 
-def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) -> None:
+def change(req: ApiRequest, work: Work, instance: Instance, wanted: Mapping[str, Any]) -> None:
     """Accept a new access for ``instance``; one that it has already changes nothing.
 
     One that lets in who is let in already, in other words, is only written down, and so needs nothing of the provider.
@@ -25,13 +27,13 @@ def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) 
     :raises NotSupported: naming what the provider cannot do.
     :raises InvalidInstanceState: while the instance is being changed.
     """
-    accepted = work.queued(instance, operations.INSTANCE_UPDATE_ACCESS)
+    accepted = submitting.queued(work, instance, operations.INSTANCE_UPDATE_ACCESS)
     before = accepted[-1]["inputs"]["new"] if accepted else dict(instance.access)
     reach = access.merge(before, wanted)
     reasons = access.reasons(reach)
     if reasons:
         raise exception.ValidationFailed(reasons)
-    provider = work.req.services.providers.of(instance.provider)
+    provider = req.services.providers.of(instance.provider)
     lacking = instance_placement.lacks(provider, instance_placement.reach_needs(provider, reach))
     if lacking:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}.")
@@ -46,9 +48,9 @@ def change(work: lifecycle.Work, instance: Instance, wanted: Mapping[str, Any]) 
     instance.process_event(work.session, "update")
     for row in accepted:
         if row["claim_key"] is None:
-            work.supersede(instance, row["id"])
+            ending.supersede(work, row["id"])
     inputs = {"old": before, "new": reach, "restart_required": waits}
-    work.submit(operations.INSTANCE_UPDATE_ACCESS, instance, inputs)
+    submitting.submit(work, operations.INSTANCE_UPDATE_ACCESS, instance, inputs)
 
 
 def _effect(provider: Traits, reach: Mapping[str, Any]) -> tuple[bool, frozenset[str]]:

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What requests on configuration groups share: which parameters there are, whether values are good ones, and how
-instances get them.
+instances get or lose one (:mod:`trove.operations.configurations` has how they take its values over).
 
-An instance that is idle takes new values over at once, by a workflow of its own. A busy one gets a workflow that waits
-behind what is under way; as that one reads the values only then, one of them is enough for any number of changes. Of
-several requests to attach or detach a group the newest wins: one that waits is superseded, one that is at work is
+Of several requests to attach or detach a group the newest wins: one that waits is superseded, one that is at work is
 brought to its end first.
 """
 
@@ -14,7 +12,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from trove.api import lifecycle
 from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest
 from trove.common import exception
@@ -25,6 +22,8 @@ from trove.objects.catalog import DatastoreVersion
 from trove.objects.configuration import Configuration
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
+from trove.operations import ending, submitting
+from trove.operations.work import Work
 from trove.workflow.model import State
 
 #: Most characters that the values of a group may have as JSON; they travel to guests as one message.
@@ -116,21 +115,21 @@ def find_for(
     return group
 
 
-def attach(work: lifecycle.Work, instance: Instance, configuration_id: str) -> None:
+def attach(req: ApiRequest, work: Work, instance: Instance, configuration_id: str) -> None:
     """Give an instance its group.
 
     :raises ConfigurationAttached: when it has one.
     :raises InvalidInstanceState: when existing clients see that it is not idle.
     """
     version = DatastoreVersion.get(work.session, instance.datastore_version_id)
-    plugin = instance_request.find_plugin(work.req, version.manager)
+    plugin = instance_request.find_plugin(req, version.manager)
     group = find_for(work.session, configuration_id, version, plugin, instance.project_id)
     if instance.configuration_id is not None:
         raise ConfigurationAttached(instance.id, instance.configuration_id)
     _set(work, instance, group.id, None)
 
 
-def detach(work: lifecycle.Work, instance: Instance) -> None:
+def detach(work: Work, instance: Instance) -> None:
     """Take its group from an instance; one without is left alone.
 
     :raises InvalidInstanceState: when existing clients see that it is not idle.
@@ -140,46 +139,19 @@ def detach(work: lifecycle.Work, instance: Instance) -> None:
         _set(work, instance, None, group)
 
 
-def _set(work: lifecycle.Work, instance: Instance, configuration_id: str | None, before: Configuration | None) -> None:
+def _set(work: Work, instance: Instance, configuration_id: str | None, before: Configuration | None) -> None:
     inputs = {
         "configuration_id": configuration_id,
         "previous": before.id if before is not None else None,
         "previous_revision": before.revision if before is not None else None,
     }
-    for row in work.queued(instance, operations.INSTANCE_CONFIGURE):
-        waits = row["claim_key"] is None or row["state"] == State.PARKED
-        if waits and "previous" in row["inputs"]:
+    for row in submitting.queued(work, instance, operations.INSTANCE_CONFIGURE):
+        waits = row["claim_key"] is None
+        if "previous" in row["inputs"] and (waits or row["state"] == State.PARKED):
             inputs |= {key: row["inputs"][key] for key in ("previous", "previous_revision")}
-            work.supersede(instance, row["id"])
+            if waits:  # what is parked gives way when this is submitted
+                ending.supersede(work, row["id"])
     if instance.status != instance_states.UPDATING:
         inputs["was"] = instance.status
     instance.process_event(work.session, "update", configuration_id=configuration_id)
-    work.submit(operations.INSTANCE_CONFIGURE, instance, inputs)
-
-
-def push(work: lifecycle.Work, group: Configuration) -> None:
-    """Let every instance of a group, whose row is locked, take its new values over: now, or when it is idle again."""
-    for instance_id in group.instance_ids(work.session):
-        _take_over(work, Instance.get(work.session, Scope.ALL, instance_id))
-
-
-def _take_over(work: lifecycle.Work, instance: Instance) -> None:
-    store = work.req.services.store
-    active = store.active(work.session, operations.instance_claim(instance.id))
-    kind = operations.INSTANCE_CONFIGURE
-    if active is None:
-        # One that failed has no engine to configure.
-        if instance_states.MACHINE.allows(instance.status, "update"):
-            was = instance.status
-            instance.process_event(work.session, "update")
-            _submit(work, instance, {"was": was}, None)
-    elif all(item.kind != kind.name for item in store.successors(work.session, active.id, lock=True)):
-        _submit(work, instance, {}, active.id)
-
-
-def _submit(work: lifecycle.Work, instance: Instance, inputs: Mapping[str, Any], after: str | None) -> None:
-    try:
-        work.submit(operations.INSTANCE_CONFIGURE, instance, inputs, after=after)
-    except lifecycle.InstanceBusy as err:
-        # What was looked at has changed since; nothing is refused for that, the request looks again.
-        raise exception.StaleObject(err.message) from err
+    submitting.submit(work, operations.INSTANCE_CONFIGURE, instance, inputs)

@@ -4,15 +4,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trove.api import lifecycle, paging
+from trove.api import paging, transactions
 from trove.api.controllers import configuration_request, instance_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import configurations as view
 from trove.common import exception
 from trove.datastores import spi
+from trove.domain.notifications import Event
 from trove.objects import catalog, configuration, errors
 from trove.objects.configuration import Configuration
 from trove.objects.scope import Scope
+from trove.operations import configurations, notifications
+from trove.operations.work import Work
 
 
 def index(req: ApiRequest) -> Reply:
@@ -57,8 +60,8 @@ def history(req: ApiRequest) -> Reply:
     return Reply({"history": [view.revision(row) for row in kept], **links})
 
 
-@lifecycle.transactional
-def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def create(req: ApiRequest, work: Work) -> Reply:
     """Make a group for one datastore version: an active one, or one that the project still has instances of.
 
     :raises VersionInactive: for any other.
@@ -86,14 +89,14 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
         values=configuration_request.judge(req, work.session, version, body["values"]),
     )
     group.create(work.session, req.context.user_id)
-    told = {"name": group.name, "datastore": version.datastore_name, "datastore_version": version.name}
-    work.announce("configuration_create", told, group.project_id, configuration_id=group.id)
+    payload = {"name": group.name, "datastore": version.datastore_name, "datastore_version": version.name}
+    notifications.complete(work, Event("configuration_create", payload), group.project_id, configuration_id=group.id)
     row = configuration.get_row(work.session, Scope.project(req.project_id), group.id)
     return Reply({"configuration": view.detail(req, row)})
 
 
-@lifecycle.transactional
-def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def update(req: ApiRequest, work: Work) -> Reply:
     """Replace name, description and values, as far as they are given."""
     body = req.body["configuration"]
     changes = {key: body[key] for key in ("name", "description") if key in body}
@@ -101,42 +104,42 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
     if "values" in body:
         changes["values"] = _judged(req, work, group, body["values"], {})
     _change(req, work, group, changes)
-    told = {"configuration_id": group.id, "name": group.name, "description": group.description}
-    work.announce("configuration_update", told, group.project_id)
+    payload = {"configuration_id": group.id, "name": group.name, "description": group.description}
+    notifications.complete(work, Event("configuration_update", payload), group.project_id)
     return Reply()
 
 
-@lifecycle.transactional
-def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def edit(req: ApiRequest, work: Work) -> Reply:
     """Set some values and keep the others; show the group as it is then."""
     group = _locked(req, work)
     values = _judged(req, work, group, req.body["configuration"]["values"], group.values)
     _change(req, work, group, {"values": values})
-    work.announce("configuration_edit", {"configuration_id": group.id}, group.project_id)
+    notifications.complete(work, Event("configuration_edit", {"configuration_id": group.id}), group.project_id)
     row = configuration.get_row(work.session, Scope.ALL, group.id)
     return Reply({"configuration": view.detail(req, row)})
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def delete(req: ApiRequest, work: Work) -> Reply:
     """Delete a group that no instance has."""
     group = _locked(req, work)
     group.delete(work.session)
-    work.announce("configuration_delete", {"configuration_id": group.id}, group.project_id)
+    notifications.complete(work, Event("configuration_delete", {"configuration_id": group.id}), group.project_id)
     return Reply()
 
 
-def _locked(req: ApiRequest, work: lifecycle.Work) -> Configuration:
+def _locked(req: ApiRequest, work: Work) -> Configuration:
     return Configuration.get(work.session, req.scope, req.path["configuration_id"], for_update=True)
 
 
 def _judged(
-    req: ApiRequest, work: lifecycle.Work, group: Configuration, values: Mapping[str, Any], onto: Mapping[str, Any]
+    req: ApiRequest, work: Work, group: Configuration, values: Mapping[str, Any], onto: Mapping[str, Any]
 ) -> dict[str, Any]:
     version = catalog.DatastoreVersion.get(work.session, group.datastore_version_id)
     return configuration_request.judge(req, work.session, version, values, onto=onto)
 
 
-def _change(req: ApiRequest, work: lifecycle.Work, group: Configuration, changes: dict[str, Any]) -> None:
+def _change(req: ApiRequest, work: Work, group: Configuration, changes: dict[str, Any]) -> None:
     if group.change(work.session, changes, req.context.user_id):
-        configuration_request.push(work, group)
+        configurations.push(work, group)

@@ -11,10 +11,11 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from trove.api import lifecycle, microversions, waiting
+from trove.api import microversions, transactions, waiting
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import operations as view
 from trove.common import exception
+from trove.operations.work import Work
 from trove.workflow.listing import Operation
 from trove.workflow.model import State
 
@@ -33,16 +34,16 @@ class Began(NamedTuple):
     operation_ids: Sequence[str] = ()
 
 
-Decide = Callable[[ApiRequest, lifecycle.Work], Began]
+Decide = Callable[[ApiRequest, Work], Began]
 
 
 def at_once(decide: Decide) -> Callable[[ApiRequest], Reply]:
-    """Return the handler that runs ``decide`` with :func:`trove.api.lifecycle.perform` and answers that it was
+    """Return the handler that runs ``decide`` with :func:`trove.api.transactions.perform` and answers that it was
     accepted."""
 
     @functools.wraps(decide)
     def handler(req: ApiRequest) -> Reply:
-        return _accepted(req, lifecycle.perform(req, lambda work: decide(req, work)))
+        return _accepted(req, transactions.perform(req, lambda work: decide(req, work)))
 
     return handler
 
@@ -60,7 +61,7 @@ def when_done(decide: Decide) -> Callable[[ApiRequest], Reply]:
         except waiting.TooManyWaiting:
             return soon(req)
         with place:
-            began = lifecycle.perform(req, lambda work: decide(req, work))
+            began = transactions.perform(req, lambda work: decide(req, work))
             if not began.operation_ids:
                 return _accepted(req, began)
             # They end in their order.

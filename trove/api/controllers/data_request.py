@@ -6,7 +6,6 @@ from collections.abc import Collection, Container
 
 from sqlalchemy.orm import Session
 
-from trove.api import lifecycle
 from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest
 from trove.common import clock, exception
@@ -15,6 +14,8 @@ from trove.domain import instance_states
 from trove.objects import errors, instance_listing, inventory
 from trove.objects.instance import Instance
 from trove.objects.instance_listing import InstanceRow
+from trove.operations import readiness
+from trove.operations.work import Work
 
 
 class InstanceNotReady(exception.UnprocessableEntity):
@@ -29,11 +30,6 @@ class InstanceNotReady(exception.UnprocessableEntity):
 
 #: Nothing is known of the inside then: it is not there yet, was never finished, or is being removed.
 _CLOSED = frozenset({instance_states.BUILD, instance_states.ERROR, instance_states.SHUTDOWN})
-#: A database that waits for a restart, to take a parameter over, answers as well as any other; so does one whose
-#: configuration or access is being changed, which existing clients are told is ACTIVE.
-_ANSWERING = frozenset({instance_states.RESTART_REQUIRED, instance_states.UPDATING})
-#: Only with these is the database idle and answers.
-_USABLE = frozenset(instance_states.OPERATING_WORD[status] for status in instance_states.SERVICE_USABLE)
 
 
 def readable(req: ApiRequest, session: Session, capability: spi.Capability) -> tuple[InstanceRow, spi.Plugin]:
@@ -65,7 +61,7 @@ def _require_known(row: InstanceRow) -> None:
         raise InstanceNotReady(row, "")
 
 
-def changeable(req: ApiRequest, work: lifecycle.Work, capability: spi.Capability) -> tuple[Instance, spi.Plugin]:
+def changeable(req: ApiRequest, work: Work, capability: spi.Capability) -> tuple[Instance, spi.Plugin]:
     """Return the instance to be changed, which is idle and whose database answers, and its engine.
 
     :raises InstanceNotReady: otherwise.
@@ -82,20 +78,9 @@ def require_usable(req: ApiRequest, row: InstanceRow) -> None:
 
     :raises InstanceNotReady: otherwise.
     """
-    operating = _operating(req, row)
-    if operating not in _USABLE:
-        raise InstanceNotReady(row, operating)
-
-
-def is_usable(req: ApiRequest, row: InstanceRow) -> bool:
-    """Tell whether an instance is idle and its database answers."""
-    return _operating(req, row) in _USABLE
-
-
-def _operating(req: ApiRequest, row: InstanceRow) -> str:
-    expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
-    idle = instance_states.ACTIVE if row.status in _ANSWERING else row.status
-    return instance_states.operating_status(idle, row.service_status, row.reported_at, clock.utcnow(), expiry)
+    conf, now = req.services.conf, clock.utcnow()
+    if not readiness.is_usable(conf, row, now):
+        raise InstanceNotReady(row, readiness.operating_status(conf, row, now))
 
 
 def _find(req: ApiRequest, session: Session) -> tuple[InstanceRow, spi.Plugin]:
@@ -151,9 +136,7 @@ def _readings(engine: spi.Plugin, name: str, any_host: Collection[str] = ()) -> 
     return readings
 
 
-def _choose(
-    engine: spi.Plugin, readings: list[tuple[str, str]], known: Container[tuple[str, str]]
-) -> tuple[str, str]:
+def _choose(engine: spi.Plugin, readings: list[tuple[str, str]], known: Container[tuple[str, str]]) -> tuple[str, str]:
     # The whole may break a rule that the name in it keeps, so only the shorter one is judged.
     refuse(engine.validate_users([{"name": min((user for user, _ in readings), key=len), "host": "%"}]))
     for reading in readings:

@@ -5,7 +5,7 @@ Reads come from the inventory that the guest reports. Changes are commands to th
 what was accepted counts, though a list does not show it before it is there.
 """
 
-from trove.api import lifecycle, paging
+from trove.api import paging
 from trove.api.controllers import data_answer, data_request
 from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
@@ -14,6 +14,8 @@ from trove.common import exception
 from trove.datastores.spi import Capability
 from trove.domain import operations
 from trove.objects import errors, inventory
+from trove.operations import submitting
+from trove.operations.work import Work
 from trove.wire import command
 
 
@@ -45,7 +47,7 @@ def show(req: ApiRequest) -> Reply:
 
 
 @data_answer.at_once
-def create(req: ApiRequest, work: lifecycle.Work) -> Began:
+def create(req: ApiRequest, work: Work) -> Began:
     """Accept new databases; an empty list is accepted and changes nothing."""
     wanted = req.body["databases"] if "databases" in req.body else [req.body["database"]]
     instance, engine = data_request.changeable(req, work, Capability.DATABASES)
@@ -61,11 +63,11 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Began:
         for item in wanted
     ]
     change = command.CreateDatabases(databases=specs)
-    return Began(instance.id, [work.edit(operations.DATABASE_CREATE, instance, change)])
+    return Began(instance.id, [submitting.edit(work, operations.DATABASE_CREATE, instance, change)])
 
 
 @data_answer.at_once
-def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
+def delete(req: ApiRequest, work: Work) -> Began:
     """Accept the removal of a database."""
     name = req.path["database_name"]
     instance, engine = data_request.changeable(req, work, Capability.DATABASES)
@@ -73,4 +75,4 @@ def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
     if name not in inventory.expected(work.session, instance.id, databases=[name]).databases:
         raise errors.DatabaseNotFound(name)
     change = command.DropDatabase(database=name)
-    return Began(instance.id, [work.edit(operations.DATABASE_DELETE, instance, change)])
+    return Began(instance.id, [submitting.edit(work, operations.DATABASE_DELETE, instance, change)])

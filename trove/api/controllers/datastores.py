@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Datastores: the engines that can be ordered. Named by id or by name."""
 
-from trove.api import lifecycle
+from trove.api import transactions
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import datastores as view
 from trove.objects.catalog import Datastore, DatastoreVersion
+from trove.operations.work import Work
 
 
 def index(req: ApiRequest) -> Reply:
@@ -28,8 +29,8 @@ def show(req: ApiRequest) -> Reply:
     return Reply({"datastore": view.datastore(req, store, versions)})
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def delete(req: ApiRequest, work: Work) -> Reply:
     """Delete a datastore that has no versions."""
     Datastore.get_by_name_or_id(work.session, req.path["datastore"]).delete(work.session)
     return Reply()

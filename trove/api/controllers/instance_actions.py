@@ -5,30 +5,30 @@ counts."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trove.api import lifecycle
+from trove.api import transactions
 from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest, Reply
 from trove.common import exception
-from trove.conf.quota import default_limits
 from trove.datastores import spi
-from trove.domain import instance_states, operations, quota
+from trove.domain import instance_states, operations
 from trove.objects import association, catalog
-from trove.objects import quota as quotas
 from trove.objects.instance import Instance
+from trove.operations import interrupting, submitting
+from trove.operations.work import Work
 
 
-@lifecycle.transactional
-def run(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def run(req: ApiRequest, work: Work) -> Reply:
     """Run the one action in the body."""
     ((name, argument),) = req.body.items()
     rule, action = _select(name, argument)
     instance = work.instance(req.path["instance_id"])
     req.authorize(rule, instance.project_id)
-    action(work, instance, argument)
+    action(req, work, instance, argument)
     return Reply()
 
 
-Action = Callable[[lifecycle.Work, Instance, Any], None]
+Action = Callable[[ApiRequest, Work, Instance, Any], None]
 
 
 def _select(name: str, argument: Any) -> tuple[str, Action]:
@@ -45,62 +45,57 @@ def _select(name: str, argument: Any) -> tuple[str, Action]:
     return "instance:resize_flavor", _resize_flavor
 
 
-def _restart(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+def _restart(_req: ApiRequest, work: Work, instance: Instance, _argument: Any) -> None:
     instance.process_event(work.session, "restart")
-    work.submit(operations.INSTANCE_RESTART, instance, {})
+    submitting.submit(work, operations.INSTANCE_RESTART, instance, {})
 
 
-def _resize_flavor(work: lifecycle.Work, instance: Instance, argument: Mapping[str, Any]) -> None:
+def _resize_flavor(req: ApiRequest, work: Work, instance: Instance, argument: Mapping[str, Any]) -> None:
     flavor = instance_request.find_flavor(work.session, argument["flavorRef"])
     if flavor.id == instance.flavor_id:
         raise exception.BadRequest(f"Instance {instance.id} has flavor {flavor.id} already.")
     version = catalog.DatastoreVersion.get(work.session, instance.datastore_version_id)
     association.check_flavor(work.session, version, flavor.id)
-    plugin = instance_request.find_plugin(work.req, version.manager)
+    plugin = instance_request.find_plugin(req, version.manager)
     reasons = plugin.validate_size(flavor.ram_mib, instance.volume_gib)
     if reasons:
         raise exception.ValidationFailed(reasons)
     old = _shape(instance.flavor_id, instance)
     waits = instance.status == instance_states.RESTART_REQUIRED
     instance.process_event(work.session, "resize")
-    delta = flavor.ram_mib - instance.ram_mib
-    if delta > 0:
-        quotas.consume(work.session, instance.project_id, {quota.RAM: delta}, default_limits(work.req.services.conf))
     inputs = {"old": old, "new": _shape(flavor.id, flavor), "restart_required": waits}
-    work.submit(operations.INSTANCE_RESIZE_FLAVOR, instance, inputs)
+    submitting.submit(work, operations.INSTANCE_RESIZE_FLAVOR, instance, inputs)
 
 
-def _resize_volume(work: lifecycle.Work, instance: Instance, argument: Mapping[str, Any]) -> None:
+def _resize_volume(req: ApiRequest, work: Work, instance: Instance, argument: Mapping[str, Any]) -> None:
     volume = argument["volume"]
     size = int(volume["size"] if isinstance(volume, Mapping) else volume)
-    plugin = _plugin(work, instance)
+    plugin = _plugin(req, work, instance)
     instance_request.require(plugin, spi.Capability.VOLUME)
     if size <= instance.volume_gib:
         raise exception.BadRequest(f"The new size must be more than the present {instance.volume_gib} GB.")
-    instance_request.check_volume(work.req, size)
+    instance_request.check_volume(req, size)
     waits = instance.status == instance_states.RESTART_REQUIRED
     instance.process_event(work.session, "resize")
-    delta = {quota.VOLUMES: size - instance.volume_gib}
-    quotas.consume(work.session, instance.project_id, delta, default_limits(work.req.services.conf))
     inputs = {"size_gib": size, "old_size_gib": instance.volume_gib, "restart_required": waits}
-    work.submit(operations.INSTANCE_RESIZE_VOLUME, instance, inputs)
+    submitting.submit(work, operations.INSTANCE_RESIZE_VOLUME, instance, inputs)
 
 
-def _reset_status(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
-    work.reset(instance)
+def _reset_status(_req: ApiRequest, work: Work, instance: Instance, _argument: Any) -> None:
+    interrupting.reset(work, instance)
 
 
-def _force_delete(work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+def _force_delete(_req: ApiRequest, work: Work, instance: Instance, _argument: Any) -> None:
     # Owners may do this and must not get at a reset by it. A deletion is accepted whatever is in progress, so it is
     # begun here; the DELETE that clients send next changes nothing.
-    work.delete(instance)
+    interrupting.delete(work, instance)
 
 
-def _promote(_work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+def _promote(_req: ApiRequest, _work: Work, instance: Instance, _argument: Any) -> None:
     raise exception.BadRequest(f"Instance {instance.id} is not a replica.")
 
 
-def _eject(_work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
+def _eject(_req: ApiRequest, _work: Work, instance: Instance, _argument: Any) -> None:
     raise exception.BadRequest(f"Instance {instance.id} has no replicas.")
 
 
@@ -108,9 +103,9 @@ def _eject(_work: lifecycle.Work, instance: Instance, _argument: Any) -> None:
 _OF_REPLICAS: Mapping[str, Action] = {"promote_to_replica_source": _promote, "eject_replica_source": _eject}
 
 
-def _plugin(work: lifecycle.Work, instance: Instance) -> spi.Plugin:
+def _plugin(req: ApiRequest, work: Work, instance: Instance) -> spi.Plugin:
     version = catalog.DatastoreVersion.get(work.session, instance.datastore_version_id)
-    return instance_request.find_plugin(work.req, version.manager)
+    return instance_request.find_plugin(req, version.manager)
 
 
 def _shape(flavor_id: str, source: Any) -> dict[str, Any]:

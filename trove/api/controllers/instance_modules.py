@@ -5,14 +5,15 @@ A list shows what the guest said last, whatever the query asks for: a read never
 guest a few seconds, because existing clients read the outcome from the answer; what takes longer is ``PENDING``.
 """
 
-from trove.api import lifecycle, waiting
+from trove.api import transactions, waiting
 from trove.api.controllers import data_request, module_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import modules as view
 from trove.common import exception
-from trove.domain import operations
 from trove.objects import instance_listing, instance_module
 from trove.objects.module import Module
+from trove.operations import modules
+from trove.operations.work import Work
 from trove.wire import command
 from trove.workflow.listing import Operation
 from trove.workflow.model import State
@@ -55,20 +56,17 @@ def index(req: ApiRequest) -> Reply:
 def apply(req: ApiRequest) -> Reply:
     """Apply modules and show what became of them."""
 
-    def accept(work: lifecycle.Work) -> tuple[str, str, list[str]]:
+    def accept(work: Work) -> tuple[str, str, list[str]]:
         row = instance_listing.get_row(work.session, req.scope, req.path["instance_id"])
         data_request.require_usable(req, row)
         target = module_request.Target(row.project_id, row.datastore_id, row.datastore_version_id)
         wanted = module_request.find(work.session, req.scope, req.body["modules"], target)
         module_request.check_room(work.session, row.id, wanted)
         instance = work.instance(row.id)
-        instance_module.begin(work.session, instance.id, wanted, req.services.db.now(work.session))
-        module_ids = [item.id for item in wanted]
-        change = command.ApplyModules(modules=[_spec(item) for item in wanted])
-        return instance.id, work.edit(operations.MODULE_APPLY, instance, change, modules=module_ids), module_ids
+        return instance.id, modules.apply(work, instance, wanted), [item.id for item in wanted]
 
     with waiting.place(req) as place:
-        instance_id, operation_id, module_ids = lifecycle.perform(req, accept)
+        instance_id, operation_id, module_ids = transactions.perform(req, accept)
 
         def reply(_: Operation | None) -> Reply:
             with req.services.db.reader() as session:
@@ -81,18 +79,16 @@ def apply(req: ApiRequest) -> Reply:
 def remove(req: ApiRequest) -> Reply:
     """Remove a module."""
 
-    def accept(work: lifecycle.Work) -> str:
+    def accept(work: Work) -> str:
         row = instance_listing.get_row(work.session, req.scope, req.path["instance_id"])
         found = Module.get(work.session, req.scope, req.path["module_id"])
         if not instance_module.exists(work.session, row.id, found.id):
             raise ModuleNotApplied(row.id, found.id)
         data_request.require_usable(req, row)
-        change = command.RemoveModule(id=found.id, type=found.type)
-        instance = work.instance(row.id)
-        return work.edit(operations.MODULE_REMOVE, instance, change, modules=[found.id])
+        return modules.remove(work, work.instance(row.id), command.RemoveModule(id=found.id, type=found.type))
 
     with waiting.place(req) as place:
-        operation_id = lifecycle.perform(req, accept)
+        operation_id = transactions.perform(req, accept)
 
         def reply(ended: Operation | None) -> Reply:
             if ended is not None and ended.state != State.SUCCEEDED:
@@ -100,7 +96,3 @@ def remove(req: ApiRequest) -> Reply:
             return Reply()
 
         return place.reply_when_ended(operation_id, reply)
-
-
-def _spec(item: Module) -> command.ModuleSpec:
-    return command.ModuleSpec(id=item.id, type=item.type, name=item.name, contents=item.text)

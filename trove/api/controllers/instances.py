@@ -4,7 +4,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trove.api import lifecycle, notices, paging
+from trove.api import paging, transactions
 from trove.api.controllers import (
     access_request,
     configuration_request,
@@ -15,14 +15,14 @@ from trove.api.controllers import (
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import instances as view
 from trove.common import exception
-from trove.conf.quota import default_limits
 from trove.datastores import spi
-from trove.domain import operations, quota
+from trove.domain import operations
 from trove.objects import instance_listing, secret, server_group
-from trove.objects import quota as quotas
 from trove.objects.instance import Instance
 from trove.objects.instance_listing import InstanceRow
 from trove.objects.scope import Scope
+from trove.operations import events, interrupting, quotas, submitting
+from trove.operations.work import Work
 from trove.wire import command
 
 
@@ -53,8 +53,8 @@ def show(req: ApiRequest) -> Reply:
     return Reply({"instance": view.detail(req, row, with_usage=True)})
 
 
-@lifecycle.transactional
-def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def create(req: ApiRequest, work: Work) -> Reply:
     """Accept a new instance: everything is checked here, and the row, its quota and its workflow are one
     transaction."""
     body = req.body["instance"]
@@ -67,11 +67,10 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
         req.authorize("instance:module_apply")
     wanted = instance_request.resolve(req, work.session, body)
     place = instance_placement.resolve(req, body)
-    kind_of = wanted.version.datastore_id
     group = _group(req, work, wanted, body.get("configuration"))
-    usage = quota.instance_usage(wanted.flavor.ram_mib, wanted.volume_gib, kind_of)
-    names = {quota.of_datastore(kind_of): quota.of_datastore(wanted.version.datastore_name)}
-    quotas.consume(work.session, req.project_id, usage, default_limits(req.services.conf), names)
+    quotas.take_for_instance(
+        work, req.project_id, wanted.version, ram_mib=wanted.flavor.ram_mib, volume_gib=wanted.volume_gib
+    )
     instance = Instance(
         project_id=req.project_id,
         user_id=req.context.user_id,
@@ -95,15 +94,13 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     # Passwords must not stand in a workflow's inputs.
     users = secret.put(work.session, instance.id, "users", wanted.users) if wanted.users else None
     inputs = {"databases": wanted.databases, "users_secret": users, "nic": place.nic}
-    told = notices.of_creation(instance, wanted.version, wanted.databases, wanted.users)
-    work.submit(operations.INSTANCE_CREATE, instance, inputs, told=[told])
+    event = events.of_creation(instance, wanted.version, wanted.databases, wanted.users)
+    submitting.submit(work, operations.INSTANCE_CREATE, instance, inputs, events=[event])
     row = instance_listing.get_row(work.session, Scope.project(req.project_id), instance.id)
     return Reply({"instance": view.detail(req, row)})
 
 
-def _group(
-    req: ApiRequest, work: lifecycle.Work, wanted: instance_request.Wanted, configuration_id: str | None
-) -> str | None:
+def _group(req: ApiRequest, work: Work, wanted: instance_request.Wanted, configuration_id: str | None) -> str | None:
     if configuration_id is None:
         return None
     plugin = instance_request.find_plugin(req, wanted.version.manager)
@@ -121,48 +118,48 @@ def configuration(req: ApiRequest) -> Reply:
     return Reply({"instance": {"configuration": dict(plugin.default_configuration(row.version_number, shape))}})
 
 
-@lifecycle.transactional
-def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def update(req: ApiRequest, work: Work) -> Reply:
     """Change an instance (PUT). Existing clients that detach its configuration group may send nothing at all."""
     return _change(req, work, req.body["instance"] or {"configuration": None})
 
 
-@lifecycle.transactional
-def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def edit(req: ApiRequest, work: Work) -> Reply:
     """Change an instance (PATCH)."""
     return _change(req, work, req.body["instance"])
 
 
-def _change(req: ApiRequest, work: lifecycle.Work, changes: Mapping[str, Any]) -> Reply:
+def _change(req: ApiRequest, work: Work, changes: Mapping[str, Any]) -> Reply:
     besides = [key for key in changes if key != "name"]
     if len(besides) > 1:
         raise exception.BadRequest(f"Only one of {', '.join(sorted(besides))} can be changed in one request.")
     instance = work.instance(req.path["instance_id"])
     for key in besides:
-        _CHANGES[key](work, instance, changes[key])
+        _CHANGES[key](req, work, instance, changes[key])
     if "name" in changes:
         instance.assign({"name": changes["name"]})
         instance.save(work.session)
     return Reply()
 
 
-def _configure(work: lifecycle.Work, instance: Instance, wanted: str | None) -> None:
+def _configure(req: ApiRequest, work: Work, instance: Instance, wanted: str | None) -> None:
     if wanted is None:
         configuration_request.detach(work, instance)
     else:
-        configuration_request.attach(work, instance, wanted)
+        configuration_request.attach(req, work, instance, wanted)
 
 
-def _refuse_detaching(_work: lifecycle.Work, instance: Instance, _wanted: str | None) -> None:
+def _refuse_detaching(_req: ApiRequest, _work: Work, instance: Instance, _wanted: str | None) -> None:
     raise exception.BadRequest(f"Instance {instance.id} is not a replica.")
 
 
-def _refuse_upgrade(_work: lifecycle.Work, _instance: Instance, _wanted: str) -> None:
+def _refuse_upgrade(_req: ApiRequest, _work: Work, _instance: Instance, _wanted: str) -> None:
     raise exception.NotSupported("This service cannot do that: 'datastore_version' needs the capability 'upgrade'.")
 
 
 #: What may stand beside the name in a change.
-_CHANGES: Mapping[str, Callable[[lifecycle.Work, Instance, Any], None]] = {
+_CHANGES: Mapping[str, Callable[[ApiRequest, Work, Instance, Any], None]] = {
     "access": access_request.change,
     "configuration": _configure,
     "datastore_version": _refuse_upgrade,
@@ -171,8 +168,8 @@ _CHANGES: Mapping[str, Callable[[lifecycle.Work, Instance, Any], None]] = {
 }
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def delete(req: ApiRequest, work: Work) -> Reply:
     """Accept the deletion of an instance, whatever is in progress on it; repeating it changes nothing."""
-    work.delete(work.instance(req.path["instance_id"]))
+    interrupting.delete(work, work.instance(req.path["instance_id"]))
     return Reply()

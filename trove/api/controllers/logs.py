@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.orm import Session
 
-from trove.api import lifecycle, waiting
+from trove.api import transactions, waiting
 from trove.api.controllers import data_request, instance_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import logs as view
@@ -22,6 +22,8 @@ from trove.objects.guest_identity import GuestIdentity
 from trove.objects.guest_log import LogRow
 from trove.objects.instance_listing import InstanceRow
 from trove.objectstore import base as stores
+from trove.operations import submitting
+from trove.operations.work import Work
 from trove.workflow.listing import Operation
 from trove.workflow.model import State
 
@@ -62,7 +64,7 @@ def change(req: ApiRequest) -> Reply:
         return _show(req, name)
     req.authorize("instance:guest_log_action")
     with waiting.place(req) as place:
-        operation_id = lifecycle.perform(req, lambda work: _accept(req, work, name, wanted))
+        operation_id = transactions.perform(req, lambda work: _accept(req, work, name, wanted))
 
         def reply(ended: Operation | None) -> Reply:
             if ended is not None and ended.state != State.SUCCEEDED:
@@ -102,7 +104,7 @@ def _show(req: ApiRequest, name: str) -> Reply:
     return Reply(view.show(row, instance.manager))
 
 
-def _accept(req: ApiRequest, work: lifecycle.Work, name: str, wanted: dict[str, bool]) -> str:
+def _accept(req: ApiRequest, work: Work, name: str, wanted: dict[str, bool]) -> str:
     """Decide, and submit what is to be done; return the instance and the operation."""
     instance = _instance(req, work.session)
     row = _find(req, work.session, instance, name)
@@ -132,7 +134,7 @@ def _accept(req: ApiRequest, work: lifecycle.Work, name: str, wanted: dict[str, 
         "manager": instance.manager,
         "ticket_id": ids.new_id() if planned.publish else None,
     }
-    return work.submit(kind, work.instance(instance.id), inputs)
+    return submitting.submit(work, kind, work.instance(instance.id), inputs)
 
 
 def _instance(req: ApiRequest, session: Session) -> InstanceRow:

@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from trove.api import engines, lifecycle
+from trove.api import engines, transactions
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import datastores as view
 from trove.common import exception, ids
 from trove.datastores import spi
 from trove.objects import catalog, errors
 from trove.objects.catalog import Datastore, DatastoreVersion
+from trove.operations.work import Work
 
 #: What the column holds, commas included.
 _MAX_PACKAGES = 511
@@ -72,7 +73,7 @@ def create(req: ApiRequest) -> Reply:
         columns |= located.columns()
     columns.pop("name")
 
-    def decide(work: lifecycle.Work) -> Reply:
+    def decide(work: Work) -> Reply:
         catalog.create_version(
             work.session,
             datastore=body["datastore_name"],
@@ -83,11 +84,11 @@ def create(req: ApiRequest) -> Reply:
         )
         return Reply()
 
-    return lifecycle.perform(req, decide)
+    return transactions.perform(req, decide)
 
 
-@lifecycle.transactional
-def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def edit(req: ApiRequest, work: Work) -> Reply:
     """Change a version; what the body does not name stays. Image tags without an image take its place."""
     body: Mapping[str, Any] = req.body
     row = _find(req, work.session)
@@ -107,8 +108,8 @@ def edit(req: ApiRequest, work: lifecycle.Work) -> Reply:
     return Reply()
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def delete(req: ApiRequest, work: Work) -> Reply:
     """Delete a version that nothing uses, with its parameters and associations."""
     _find(req, work.session).delete(work.session)
     return Reply()

@@ -8,7 +8,7 @@ what the service itself depends on cannot be touched. Groups that exist keep the
 from collections.abc import Mapping
 from typing import Any
 
-from trove.api import lifecycle
+from trove.api import transactions
 from trove.api.controllers import configuration_request, instance_request, parameters
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import configurations as view
@@ -18,6 +18,7 @@ from trove.datastores import spi
 from trove.domain import parameter_rule as domain
 from trove.objects import parameter_rule
 from trove.objects.catalog import DatastoreVersion
+from trove.operations.work import Work
 
 
 class ParameterExists(exception.BadRequest):
@@ -54,8 +55,8 @@ def show(req: ApiRequest) -> Reply:
     return Reply(view.managed_parameter(parameters.find(found, req.path["parameter_name"], version), version.id))
 
 
-@lifecycle.transactional
-def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def create(req: ApiRequest, work: Work) -> Reply:
     """Add a parameter."""
     version = parameters.by_id(req, work.session)
     rule = _rule(req.body["configuration-parameter"])
@@ -66,8 +67,8 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     return _put(req, work, version, rule)
 
 
-@lifecycle.transactional
-def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def update(req: ApiRequest, work: Work) -> Reply:
     """Change what a parameter may be, and whether it needs a restart."""
     version = parameters.by_id(req, work.session)
     body = req.body["configuration-parameter"]
@@ -79,8 +80,8 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
     return _put(req, work, version, _rule({**body, "name": known.name}))
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def delete(req: ApiRequest, work: Work) -> Reply:
     """Take a parameter away."""
     version = parameters.by_id(req, work.session)
     name = req.path["parameter_name"]
@@ -97,7 +98,7 @@ def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
     return Reply()
 
 
-def _put(req: ApiRequest, work: lifecycle.Work, version: DatastoreVersion, rule: domain.Rule) -> Reply:
+def _put(req: ApiRequest, work: Work, version: DatastoreVersion, rule: domain.Rule) -> Reply:
     version.hold(work.session)
     brought = _brought(req, version, rule.name)  # one that was hidden comes back under the engine's own name
     parameter_rule.put(work.session, version.id, [rule if brought is None else _renamed(rule, brought.name)])

@@ -4,17 +4,18 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trove.api import lifecycle, paging
-from trove.api.controllers import data_request, module_request
+from trove.api import paging, transactions
+from trove.api.controllers import module_request
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import instances as instances_view
 from trove.api.views import modules as view
 from trove.common import exception
 from trove.domain import operations
 from trove.objects import catalog, instance_listing, instance_module, module
-from trove.objects.instance import Instance
 from trove.objects.module import Module
 from trove.objects.scope import Scope
+from trove.operations import modules, submitting
+from trove.operations.work import Work
 from trove.wire import command
 
 
@@ -48,8 +49,8 @@ def show(req: ApiRequest) -> Reply:
     return Reply({"module": view.detail(row)})
 
 
-@lifecycle.transactional
-def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def create(req: ApiRequest, work: Work) -> Reply:
     """Make a module."""
     body = req.body["module"]
     kind = module_request.module_type(req, body["module_type"])
@@ -66,8 +67,8 @@ def create(req: ApiRequest, work: lifecycle.Work) -> Reply:
     return Reply({"module": view.changed(module.get_row(work.session, Scope.ALL, made.id))})
 
 
-@lifecycle.transactional
-def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def update(req: ApiRequest, work: Work) -> Reply:
     """Change what is given of a module. Instances that have it keep its contents until it is applied again."""
     body = req.body["module"]
     found = _changeable(req, work)
@@ -79,16 +80,12 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
     return Reply({"module": view.changed(module.get_row(work.session, Scope.ALL, found.id))})
 
 
-@lifecycle.transactional
-def delete(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def delete(req: ApiRequest, work: Work) -> Reply:
     """Delete a module, and have it removed from the instances that have it."""
     found = _changeable(req, work)
-    for instance_id in instance_module.clear_module(work.session, found.id):
-        row = instance_listing.get_row(work.session, Scope.ALL, instance_id, include_deleted=True)
-        if data_request.is_usable(req, row):
-            change = command.RemoveModule(id=found.id, type=found.type)
-            instance = Instance.get(work.session, Scope.ALL, instance_id)
-            work.edit(operations.MODULE_REMOVE, instance, change, modules=[found.id])
+    had_it = instance_module.clear_module(work.session, found.id)
+    modules.withdraw(work, command.RemoveModule(id=found.id, type=found.type), had_it)
     found.delete(work.session)
     return Reply()
 
@@ -106,8 +103,8 @@ def instances(req: ApiRequest) -> Reply:
     return Reply({"instances": [instances_view.summary(req, item) for item in kept], **links})
 
 
-@lifecycle.transactional
-def reapply(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def reapply(req: ApiRequest, work: Work) -> Reply:
     """Apply a module again to the caller's instances that have it, some at a time; an administrator does so to those
     of all projects."""
     body: Mapping[str, Any] = req.body["reapply"]
@@ -115,28 +112,21 @@ def reapply(req: ApiRequest, work: lifecycle.Work) -> Reply:
     most = req.services.conf.module_reapply_max_batch_size
     least = req.services.conf.module_reapply_min_batch_delay
     md5 = body.get("md5")
-    submitted = req.services.store.submit(
-        work.session,
-        kind=operations.MODULE_REAPPLY,
-        resource_type="module",
-        resource_id=found.id,
-        project_id=req.project_id,
-        request_id=req.context.request_id,
-        inputs={
-            "module_id": found.id,
-            "project_id": req.scope.project_id,
-            "until": req.services.db.now(work.session).isoformat(),
-            "md5": md5.lower() if md5 else None,
-            "force": bool(body.get("force")),
-            "batch_size": min(body.get("batch_size") or most, most),
-            "batch_delay": max(body.get("batch_delay") or least, least),
-        },
-    )
-    work.wakes.append(submitted)
+    inputs = {
+        "module_id": found.id,
+        "project_id": req.scope.project_id,
+        "until": work.now().isoformat(),
+        "md5": md5.lower() if md5 else None,
+        "force": bool(body.get("force")),
+        "batch_size": min(body.get("batch_size") or most, most),
+        "batch_delay": max(body.get("batch_delay") or least, least),
+    }
+    resource = submitting.Resource("module", found.id, req.project_id)
+    submitting.submit_for(work, operations.MODULE_REAPPLY, resource, inputs)
     return Reply()
 
 
-def _changeable(req: ApiRequest, work: lifecycle.Work) -> Module:
+def _changeable(req: ApiRequest, work: Work) -> Module:
     """Return the module of the path, locked.
 
     :raises ModuleNotFound: when the caller sees no such module.

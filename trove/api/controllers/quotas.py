@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
-from trove.api import lifecycle, microversions
+from trove.api import microversions, transactions
 from trove.api.dispatch import MAX_PROJECT_ID
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import quotas as view
@@ -15,6 +15,7 @@ from trove.domain import quota
 from trove.objects import errors
 from trove.objects import quota as quotas
 from trove.objects.catalog import Datastore
+from trove.operations.work import Work
 
 
 class ResourceUnknown(exception.NotFound):
@@ -46,8 +47,8 @@ def show(req: ApiRequest) -> Reply:
     return Reply({"quotas": [view.quota(*row) for row in rows]})
 
 
-@lifecycle.transactional
-def update(req: ApiRequest, work: lifecycle.Work) -> Reply:
+@transactions.transactional
+def update(req: ApiRequest, work: Work) -> Reply:
     """Give a project limits of its own; resources that are not named, or null, keep theirs."""
     project_id = req.path["quota_project_id"]
     if len(project_id) > MAX_PROJECT_ID:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The superuser of an instance."""
 
-from trove.api import lifecycle, waiting
+from trove.api import transactions, waiting
 from trove.api.controllers import data_answer, data_request
 from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
@@ -9,6 +9,8 @@ from trove.common import exception, ids
 from trove.datastores.spi import Capability
 from trove.domain import operations
 from trove.objects import root_history
+from trove.operations import submitting
+from trove.operations.work import Work
 from trove.wire import command
 from trove.workflow.listing import Operation
 from trove.workflow.model import State
@@ -40,14 +42,15 @@ def create(req: ApiRequest) -> Reply:
     """
     password = (req.body or {}).get("password") or ids.new_password()
 
-    def accept(work: lifecycle.Work) -> tuple[str, str]:
+    def accept(work: Work) -> tuple[str, str]:
         instance, engine = data_request.changeable(req, work, Capability.ROOT)
         data_request.refuse(engine.validate_users([{"password": password, "host": "%"}]))
         change = command.EnableRoot(password=password)
-        return work.edit(operations.ROOT_ENABLE, instance, change, user_id=req.context.user_id), engine.root_name
+        begun = submitting.edit(work, operations.ROOT_ENABLE, instance, change, user_id=req.context.user_id)
+        return begun, engine.root_name
 
     with waiting.place(req) as place:
-        operation_id, name = lifecycle.perform(req, accept)
+        operation_id, name = transactions.perform(req, accept)
 
         def reply(ended: Operation | None) -> Reply:
             if ended is not None and ended.state != State.SUCCEEDED:
@@ -58,10 +61,10 @@ def create(req: ApiRequest) -> Reply:
 
 
 @data_answer.when_done
-def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
+def delete(req: ApiRequest, work: Work) -> Began:
     """Disable the superuser. When that is answered with 204, nobody logs in as root any more."""
     instance, _ = data_request.changeable(req, work, Capability.ROOT)
     if root_history.get(work.session, instance.id) is None:
         raise RootNotEnabled
-    change = command.DisableRoot()
-    return Began(instance.id, [work.edit(operations.ROOT_DISABLE, instance, change, user_id=req.context.user_id)])
+    change, user_id = command.DisableRoot(), req.context.user_id
+    return Began(instance.id, [submitting.edit(work, operations.ROOT_DISABLE, instance, change, user_id=user_id)])

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which databases a user may use."""
 
-from trove.api import lifecycle
 from trove.api.controllers import data_answer, data_request
 from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
@@ -10,6 +9,8 @@ from trove.common import exception
 from trove.datastores.spi import Capability
 from trove.domain import operations
 from trove.objects import errors, inventory
+from trove.operations import submitting
+from trove.operations.work import Work
 from trove.wire import command
 
 
@@ -34,7 +35,7 @@ def index(req: ApiRequest) -> Reply:
 
 
 @data_answer.at_once
-def update(req: ApiRequest, work: lifecycle.Work) -> Began:
+def update(req: ApiRequest, work: Work) -> Began:
     """Accept access to further databases; an empty list is accepted and changes nothing."""
     names = list(dict.fromkeys(item["name"] for item in req.body["databases"]))
     instance, engine = data_request.changeable(req, work, Capability.ACCESS)
@@ -45,11 +46,11 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Began:
     if not names:
         return Began(instance.id)
     change = command.GrantAccess(user=command.UserKey(name=found.name, host=found.host), databases=names)
-    return Began(instance.id, [work.edit(operations.USER_GRANT, instance, change)])
+    return Began(instance.id, [submitting.edit(work, operations.USER_GRANT, instance, change)])
 
 
 @data_answer.when_done
-def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
+def delete(req: ApiRequest, work: Work) -> Began:
     """Accept the end of access to one database."""
     name = req.path["database_name"]
     instance, engine = data_request.changeable(req, work, Capability.ACCESS)
@@ -57,4 +58,4 @@ def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
     if name not in found.databases:
         raise errors.DatabaseNotFound(name)
     change = command.RevokeAccess(user=command.UserKey(name=found.name, host=found.host), database=name)
-    return Began(instance.id, [work.edit(operations.USER_REVOKE, instance, change)])
+    return Began(instance.id, [submitting.edit(work, operations.USER_REVOKE, instance, change)])

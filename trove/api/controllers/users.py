@@ -8,7 +8,7 @@ are done.
 from collections.abc import Mapping
 from typing import Any
 
-from trove.api import lifecycle, paging
+from trove.api import paging
 from trove.api.controllers import data_answer, data_request
 from trove.api.controllers.data_answer import Began
 from trove.api.controllers.instance_request import host_of, require_for_users
@@ -18,6 +18,8 @@ from trove.common import exception
 from trove.datastores.spi import Capability, Plugin
 from trove.domain import operations
 from trove.objects import errors, inventory
+from trove.operations import submitting
+from trove.operations.work import Work
 from trove.wire import command
 
 
@@ -55,13 +57,13 @@ def show(req: ApiRequest) -> Reply:
 
 
 @data_answer.at_once
-def create(req: ApiRequest, work: lifecycle.Work) -> Began:
+def create(req: ApiRequest, work: Work) -> Began:
     """Accept new users; an empty list is accepted and changes nothing."""
     return _create(req, work, _sent(req))
 
 
 @data_answer.at_once
-def create_one(req: ApiRequest, work: lifecycle.Work) -> Began:
+def create_one(req: ApiRequest, work: Work) -> Began:
     """Accept the one new user that the path names, as openstacksdk sends it."""
     wanted = _sent(req)
     allowed = [{item["name"], f"{item['name']}@{item.get('host') or '%'}"} for item in wanted]
@@ -75,7 +77,7 @@ def _sent(req: ApiRequest) -> list[Mapping[str, Any]]:
     return [sent] if isinstance(sent, Mapping) else list(sent)
 
 
-def _create(req: ApiRequest, work: lifecycle.Work, wanted: list[Mapping[str, Any]]) -> Began:
+def _create(req: ApiRequest, work: Work, wanted: list[Mapping[str, Any]]) -> Began:
     instance, engine = data_request.changeable(req, work, Capability.USERS)
     if not wanted:
         return Began(instance.id)
@@ -91,7 +93,8 @@ def _create(req: ApiRequest, work: lifecycle.Work, wanted: list[Mapping[str, Any
     present = [spec.name for spec in specs if (spec.name, spec.host) in expected.users]
     if present:
         raise UserExists(present)
-    return Began(instance.id, [work.edit(operations.USER_CREATE, instance, command.CreateUsers(users=specs))])
+    change = command.CreateUsers(users=specs)
+    return Began(instance.id, [submitting.edit(work, operations.USER_CREATE, instance, change)])
 
 
 def _spec(engine: Plugin, item: Mapping[str, Any]) -> command.UserSpec:
@@ -104,7 +107,7 @@ def _spec(engine: Plugin, item: Mapping[str, Any]) -> command.UserSpec:
 
 
 @data_answer.when_done
-def update_all(req: ApiRequest, work: lifecycle.Work) -> Began:
+def update_all(req: ApiRequest, work: Work) -> Began:
     """Accept new passwords for several users; all must exist."""
     wanted = req.body["users"]
     instance, engine = data_request.changeable(req, work, Capability.USERS)
@@ -117,11 +120,11 @@ def update_all(req: ApiRequest, work: lifecycle.Work) -> Began:
     changes = [
         command.AlterUser(user=key, new_password=item["password"]) for key, item in zip(keys, wanted, strict=True)
     ]
-    return Began(instance.id, [work.edit(operations.USER_UPDATE, instance, change) for change in changes])
+    return Began(instance.id, [submitting.edit(work, operations.USER_UPDATE, instance, change) for change in changes])
 
 
 @data_answer.when_done
-def update(req: ApiRequest, work: lifecycle.Work) -> Began:
+def update(req: ApiRequest, work: Work) -> Began:
     """Accept a new name, host or password of one user."""
     changes = {key: value for key, value in req.body["user"].items() if value is not None}
     if not changes.keys() & {"name", "host", "password"}:
@@ -143,13 +146,13 @@ def update(req: ApiRequest, work: lifecycle.Work) -> Began:
         new_host=host if host != found.host else None,
         new_password=changes.get("password"),
     )
-    return Began(instance.id, [work.edit(operations.USER_UPDATE, instance, change)])
+    return Began(instance.id, [submitting.edit(work, operations.USER_UPDATE, instance, change)])
 
 
 @data_answer.when_done
-def delete(req: ApiRequest, work: lifecycle.Work) -> Began:
+def delete(req: ApiRequest, work: Work) -> Began:
     """Accept the removal of a user."""
     instance, engine = data_request.changeable(req, work, Capability.USERS)
     found = data_request.expect_user(work.session, engine, instance.id, req.path["user_name"])
     key = command.UserKey(name=found.name, host=found.host)
-    return Began(instance.id, [work.edit(operations.USER_DELETE, instance, command.DropUser(user=key))])
+    return Began(instance.id, [submitting.edit(work, operations.USER_DELETE, instance, command.DropUser(user=key))])

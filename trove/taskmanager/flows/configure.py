@@ -22,7 +22,8 @@ from trove.objects import errors, fault
 from trove.objects.configuration import Configuration
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
-from trove.taskmanager import settle
+from trove.operations import configurations, succession
+from trove.taskmanager import operating, settle
 from trove.taskmanager.members import MemberStep
 from trove.taskmanager.steps import factories, guest
 from trove.workflow.model import Done, Flow, Result, StepContext
@@ -89,7 +90,7 @@ def _failed(ctx: StepContext, session: Session) -> None:
 
 def _next_wish(ctx: StepContext, session: Session) -> str | None:
     """Return the workflow that attaches or detaches a group next."""
-    for row in settle.waiting(session, ctx, ctx.resource_id):
+    for row in succession.waiting(session, ctx.resource_id, ctx.workflow_id):
         if row["kind"] == ctx.kind and "previous" in row["inputs"]:
             return str(row["id"])
     return None
@@ -104,25 +105,9 @@ def _put_back(ctx: StepContext, session: Session, instance: Instance) -> None:
             previous = None
     instance.assign({"configuration_id": previous})
     instance.save(session)
-    if revision != ctx.inputs["previous_revision"] and ctx.env is not None:
+    if revision != ctx.inputs["previous_revision"]:
         # The group was changed or deleted while nobody could know that this instance would have it again.
-        _follow_up(ctx, session, instance)
-
-
-def _follow_up(ctx: StepContext, session: Session, instance: Instance) -> None:
-    store, claim = Store(ctx.env.db), operations.instance_claim(instance.id)
-    holder = store.active(session, claim)
-    store.submit(
-        session,
-        kind=operations.INSTANCE_CONFIGURE,
-        resource_type="instance",
-        resource_id=instance.id,
-        project_id=instance.project_id,
-        request_id=ctx.request_id,
-        inputs={},
-        claim=claim,
-        after=holder.id if holder is not None else None,
-    )
+        configurations.refresh(operating.work_of(ctx, session), instance)
 
 
 def _parked(ctx: StepContext, session: Session) -> None:

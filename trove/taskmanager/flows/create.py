@@ -29,13 +29,11 @@ _EDITED = _PREPARED + guest.EDIT_TIMEOUT
 
 def _created(ctx: StepContext, session: Session) -> None:
     settle.succeeded(session, ctx, ctx.resource_id, "created", launched_at=clock.utcnow())
-    secret.delete_for(session, ctx.resource_id, purpose="users")
     module_flows.record(ctx, session, ctx.outputs.get("apply-modules"))
 
 
 def _failed(ctx: StepContext, session: Session) -> None:
     settle.failed(session, ctx, ctx.resource_id, "create_failed")
-    secret.delete_for(session, ctx.resource_id, purpose="users")
 
 
 def _parked(ctx: StepContext, session: Session) -> None:

@@ -7,10 +7,11 @@ says so.
 
 from sqlalchemy.orm import Session
 
-from trove.domain import operations, quota
-from trove.objects import catalog, fault, server_group
+from trove.domain import operations
+from trove.objects import fault, server_group
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
+from trove.operations import quotas
 from trove.taskmanager import settle
 from trove.taskmanager.steps import guest, outside, server
 from trove.workflow.model import FROM_START, Flow, StepContext
@@ -23,9 +24,7 @@ def _deleted(ctx: StepContext, session: Session) -> None:
         fault.clear_fault(session, instance.id)
         if instance.server_group_id is not None:
             server_group.leave(session, instance.server_group_id, instance.id)
-        version = catalog.DatastoreVersion.get(session, instance.datastore_version_id)
-        freed = quota.instance_usage(instance.ram_mib, instance.volume_gib, version.datastore_id)
-        settle.give_back(session, instance, freed)
+        quotas.free_instance(session, instance)
 
 
 def _parked(ctx: StepContext, session: Session) -> None:

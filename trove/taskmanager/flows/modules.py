@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modules of instances: apply some, remove one, and apply one again wherever it is out of date.
+"""Modules of instances: apply some, remove one, apply one again wherever it is out of date, and remove one that was
+deleted wherever it was.
 
 Applying and removing: the request writes the guest's command and the workflow in one transaction, and the workflow
 waits for the result. Inputs: ``command_id``, ``modules`` (ids). What became of each module stands in the rows of the
@@ -8,6 +9,8 @@ instance's modules; a failure leaves no fault, because the database is as health
 Applying again: inputs ``module_id``, ``project_id`` (whose instances; null: everybody's), ``until`` (instances that
 were asked after this time are done), ``md5`` (only instances with these contents, or null), ``force``, ``batch_size``,
 ``batch_delay`` in seconds.
+
+Removing a deleted one: inputs ``type`` of the module, and ``instances``, the ids of those that had it.
 """
 
 from sqlalchemy.orm import Session
@@ -16,7 +19,7 @@ from trove.common import redact
 from trove.domain import modules, operations
 from trove.objects import instance_module
 from trove.taskmanager.steps import modules as steps
-from trove.workflow.model import Flow, StepContext
+from trove.workflow.model import Flow, Step, StepContext
 
 
 def _applied(ctx: StepContext, session: Session) -> None:
@@ -76,12 +79,19 @@ REMOVE = Flow(
     timeout=operations.MODULE_REMOVE.timeout,
 )
 
-REAPPLY = Flow(
-    kind=operations.MODULE_REAPPLY.name,
-    version=operations.MODULE_REAPPLY.version,
-    steps=(steps.ReapplyBatches(),),
-    on_success=_nothing,
-    on_reverted=_nothing,
-    on_parked=_nothing,
-    timeout=operations.MODULE_REAPPLY.timeout,
-)
+
+def _for_others(kind: operations.Kind, step: Step) -> Flow:
+    """Return the flow of ``kind``, whose one step begins workflows of instances."""
+    return Flow(
+        kind=kind.name,
+        version=kind.version,
+        steps=(step,),
+        on_success=_nothing,
+        on_reverted=_nothing,
+        on_parked=_nothing,
+        timeout=kind.timeout,
+    )
+
+
+REAPPLY = _for_others(operations.MODULE_REAPPLY, steps.ReapplyBatches())
+WITHDRAW = _for_others(operations.MODULE_WITHDRAW, steps.WithdrawBatch())

@@ -2,8 +2,7 @@
 """Change the shape or the volume of an instance.
 
 Inputs of a flavor change: ``old`` and ``new``, each ``{"flavor_id", "vcpus", "ram_mib", "disk_gib"}``. The request
-has taken the quota for a larger shape; what a smaller one frees is given back at the end, and a failure gives back
-what was taken.
+has taken the quota for a larger shape; see :mod:`trove.operations.quotas` for when it comes back.
 
 Inputs of a volume change: ``size_gib`` and ``old_size_gib``. A volume cannot shrink, so the flow cannot unwind once
 it is known to have grown.
@@ -15,7 +14,6 @@ one; a larger volume and a failure do not.
 from sqlalchemy.orm import Session
 
 from trove.domain import operations
-from trove.objects.instance import Instance
 from trove.taskmanager import settle
 from trove.taskmanager.steps import factories, guest, outside, server
 from trove.workflow.model import Flow, StepContext
@@ -23,7 +21,7 @@ from trove.workflow.model import Flow, StepContext
 
 def _flavor_resized(ctx: StepContext, session: Session) -> None:
     new = ctx.inputs["new"]
-    instance = settle.succeeded(
+    settle.succeeded(
         session,
         ctx,
         ctx.resource_id,
@@ -33,7 +31,6 @@ def _flavor_resized(ctx: StepContext, session: Session) -> None:
         ram_mib=new["ram_mib"],
         disk_gib=new["disk_gib"],
     )
-    settle.give_back(session, instance, operations.quota_freed(ctx.kind, ctx.inputs))
 
 
 def _volume_resized(ctx: StepContext, session: Session) -> None:
@@ -41,28 +38,13 @@ def _volume_resized(ctx: StepContext, session: Session) -> None:
     settle.succeeded(session, ctx, ctx.resource_id, event, volume_gib=ctx.inputs["size_gib"])
 
 
-def _undone(ctx: StepContext, session: Session) -> Instance:
+def _failed(ctx: StepContext, session: Session) -> None:
     waits = ctx.inputs.get("restart_required")
-    return settle.failed(session, ctx, ctx.resource_id, "resize_failed_for_restart" if waits else "resize_failed")
+    settle.failed(session, ctx, ctx.resource_id, "resize_failed_for_restart" if waits else "resize_failed")
 
 
-def _flavor_failed(ctx: StepContext, session: Session) -> None:
-    instance = _undone(ctx, session)
-    settle.give_back(session, instance, operations.quota_taken(ctx.kind, ctx.inputs))
-
-
-def _volume_failed(ctx: StepContext, session: Session) -> None:
-    instance = _undone(ctx, session)
-    if instance.volume_gib < ctx.inputs["size_gib"]:  # else it has grown all the same, see outside.GrowVolume
-        settle.give_back(session, instance, operations.quota_taken(ctx.kind, ctx.inputs))
-
-
-def _flavor_parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, ctx.resource_id, _flavor_failed)
-
-
-def _volume_parked(ctx: StepContext, session: Session) -> None:
-    settle.parked(session, ctx, ctx.resource_id, _volume_failed)
+def _parked(ctx: StepContext, session: Session) -> None:
+    settle.parked(session, ctx, ctx.resource_id, _failed)
 
 
 FLAVOR = Flow(
@@ -79,8 +61,8 @@ FLAVOR = Flow(
         ),
     ),
     on_success=_flavor_resized,
-    on_reverted=_flavor_failed,
-    on_parked=_flavor_parked,
+    on_reverted=_failed,
+    on_parked=_parked,
     timeout=operations.INSTANCE_RESIZE_FLAVOR.timeout,
 )
 
@@ -94,8 +76,8 @@ VOLUME = Flow(
         ),
     ),
     on_success=_volume_resized,
-    on_reverted=_volume_failed,
-    on_parked=_volume_parked,
+    on_reverted=_failed,
+    on_parked=_parked,
     pivot="grow-volume",
     timeout=operations.INSTANCE_RESIZE_VOLUME.timeout,
 )

@@ -4,43 +4,33 @@ to the many instances that have it."""
 
 import datetime
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from trove.common import ids
-from trove.domain import instance_states, modules, operations
-from trove.objects import errors, guest_command, instance_listing, instance_module
-from trove.objects.guest_identity import GuestIdentity
+from trove.domain import modules
+from trove.objects import errors, instance_module
 from trove.objects.instance import Instance
 from trove.objects.module import Module
 from trove.objects.scope import Scope
-from trove.taskmanager.environment import Environment
+from trove.operations import modules as module_operations
+from trove.taskmanager import operating
 from trove.taskmanager.steps import commands, guest
 from trove.wire import command
 from trove.workflow.model import Done, Failed, Result, Sleep, StepContext
-from trove.workflow.store import Store
 
 #: Seconds until busy instances are looked at again.
 BUSY_PAUSE = 30.0
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
-#: A command can be carried out now; will never again.
-_IDLE = frozenset({instance_states.ACTIVE, instance_states.RESTART_REQUIRED})
-_OVER = frozenset({instance_states.ERROR, instance_states.SHUTDOWN})
-
-
-def spec(module: Module) -> command.ModuleSpec:
-    """Return a module as a guest is told of it."""
-    return command.ModuleSpec(id=module.id, type=module.type, name=module.name, contents=module.text)
 
 
 def make_apply(ctx: StepContext, instance: Instance) -> command.Command | None:
     """Build the command that applies the modules of a new instance, in their order; ``None`` without any."""
     with ctx.env.db.reader() as session:
         found = instance_module.list_modules(session, instance.id)
-    return command.ApplyModules(modules=[spec(item) for item in found]) if found else None
+    return command.ApplyModules(modules=[module_operations.spec(item) for item in found]) if found else None
 
 
 def said(result: Mapping[str, Any] | None) -> list[instance_module.Said]:
@@ -91,79 +81,43 @@ class ReapplyBatches:
     name = "reapply-batches"
 
     def run(self, ctx: StepContext) -> Result:
-        env: Environment = ctx.env
-        with env.db.reader() as session:
-            left = self._left(ctx, session)
-            ready, busy = self._sorted(session, left)
-        batch = ready[: ctx.inputs["batch_size"]]
+        batch_size = int(ctx.inputs["batch_size"])
+        with ctx.env.db.reader() as session:
+            left = self._left(ctx, session, batch_size + 1)
+        batch = left.ready[:batch_size]
         if batch:
-            ctx.at_checkpoint(lambda session: self._ask(ctx, session, batch))
-            ctx.after_checkpoint(lambda: [env.conductor.deliver(instance_id) for instance_id in batch])
-        if len(ready) > len(batch):
+            module_id = ctx.inputs["module_id"]
+            operating.at_checkpoint(ctx, lambda work: module_operations.apply_again(work, module_id, batch))
+        if len(left.ready) > len(batch):
             return Sleep(ctx.inputs["batch_delay"])
-        return Sleep(max(BUSY_PAUSE, ctx.inputs["batch_delay"])) if busy else Done()
+        return Sleep(max(BUSY_PAUSE, ctx.inputs["batch_delay"])) if left.busy else Done()
 
     def undo(self, ctx: StepContext) -> Result:
         return Done()
 
     @staticmethod
-    def _left(ctx: StepContext, session: Session) -> list[str]:
+    def _left(ctx: StepContext, session: Session, limit: int) -> instance_module.Outdated:
+        """Return those that can be asked now, and whether others may be later."""
         project_id = ctx.inputs["project_id"]
         scope = Scope.ALL if project_id is None else Scope.project(project_id)
         try:
             module = Module.get(session, Scope.ALL, ctx.inputs["module_id"])
         except errors.ModuleNotFound:
-            return []
+            return instance_module.Outdated([], False)
         until = datetime.datetime.fromisoformat(ctx.inputs["until"])
-        return instance_module.outdated(session, scope, module, until, ctx.inputs)
-
-    @staticmethod
-    def _sorted(session: Session, instance_ids: Sequence[str]) -> tuple[list[str], bool]:
-        """Return those that can be asked now, and whether others may be later."""
-        ready, busy = [], False
-        for instance_id in instance_ids:
-            row = instance_listing.get_row(session, Scope.ALL, instance_id, include_deleted=True)
-            if row.status in _IDLE and row.service_status in instance_states.SERVICE_USABLE:
-                ready.append(instance_id)
-            elif row.status not in _OVER:
-                busy = True
-        return ready, busy
-
-    @staticmethod
-    def _ask(ctx: StepContext, session: Session, instance_ids: Sequence[str]) -> None:
-        try:
-            module = Module.get(session, Scope.ALL, ctx.inputs["module_id"], for_update=True)
-        except errors.ModuleNotFound:
-            return
-        for instance_id in instance_ids:
-            if instance_module.exists(session, instance_id, module.id):
-                submit_apply(ctx, session, instance_id, module)
+        return instance_module.outdated(session, scope, module, until, ctx.inputs, limit=limit)
 
 
-def submit_apply(ctx: StepContext, session: Session, instance_id: str, module: Module) -> None:
-    """Write the command that applies a module to an instance, and the workflow that waits for it."""
-    env: Environment = ctx.env
-    now, workflow_id = env.db.now(session), ids.new_id()
-    try:
-        GuestIdentity.get(session, instance_id, for_update=False)
-    except errors.GuestNotFound:
-        return
-    command_id = guest_command.submit(
-        session,
-        instance_id=instance_id,
-        command=command.ApplyModules(modules=[spec(module)]),
-        deadline_seconds=guest.EDIT_TIMEOUT,
-        now=now,
-        workflow_id=workflow_id,
-    )
-    instance_module.begin(session, instance_id, [module], now)
-    Store(env.db).submit(
-        session,
-        kind=operations.MODULE_APPLY,
-        resource_type="instance",
-        resource_id=instance_id,
-        project_id=Instance.get(session, Scope.ALL, instance_id, include_deleted=True).project_id,
-        request_id=ctx.request_id,
-        inputs={"command_id": command_id, "modules": [module.id]},
-        workflow_id=workflow_id,
-    )
+class WithdrawBatch:
+    """Ask some instances to remove a module that was deleted, each by a workflow of its own, and leave the others to
+    another workflow."""
+
+    name = "withdraw-batch"
+
+    def run(self, ctx: StepContext) -> Result:
+        change = command.RemoveModule(id=ctx.inputs["module_id"], type=ctx.inputs["type"])
+        operating.at_checkpoint(ctx, lambda work: module_operations.withdraw(work, change, ctx.inputs["instances"]))
+        return Done()
+
+    def undo(self, ctx: StepContext) -> Result:
+        return Done()

@@ -21,26 +21,11 @@ from trove.objectstore.base import ObjectStore
 from trove.providers import fake, registry
 from trove.tests import base
 from trove.tests.fixtures import databases
+from trove.tests.fixtures.hints import RecordedHints
 
 PROJECT = "0123456789abcdef0123456789abcdef"
 OTHER_PROJECT = "fedcba9876543210fedcba9876543210"
 LATEST = str(microversions.MAX)
-
-
-class RecordedHints:
-    """Stands in for the clients of both services and keeps what they were asked to cast."""
-
-    def __init__(self) -> None:
-        self.woken: list[str] = []
-        self.delivered: list[str] = []
-
-    def wake(self, workflow_id: str) -> None:
-        """Record the hint of the taskmanager's client."""
-        self.woken.append(workflow_id)
-
-    def deliver(self, instance_id: str) -> None:
-        """Record the hint of the conductor's client."""
-        self.delivered.append(instance_id)
 
 
 class AnswerChecker:

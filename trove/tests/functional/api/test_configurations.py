@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import fixtures
 import sqlalchemy as sa
 
 from trove.common import ids
@@ -422,6 +423,25 @@ class PushTest(GroupTestCase):
             self.action(instance_id, {"restart": {}})
         self.settle()
         self.assertEqual({"work_mem": 65, **RESTART}, self.running(busy))
+
+    def test_many_instances_get_them_some_at_a_time(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch("trove.operations.configurations.BATCH", 2))
+        group = self.group(LIVE)
+        made = sorted(self.active(configuration=group["id"]) for _ in range(5))
+        self.set_values(group["id"], {"work_mem": 64})
+        words = [self.show(instance_id, version="1.2")["status"] for instance_id in made]
+        self.assertEqual(["UPDATING"] * 2 + ["ACTIVE"] * 3, words)
+        self.assertEqual(["ACTIVE"] * 5, [self.show(instance_id)["status"] for instance_id in made])
+        (rest,) = self.workflows(group["id"])
+        self.assertEqual(("configuration.push", "QUEUED"), (rest["kind"], rest["state"]))
+        self.assertIn(rest["id"], self.hints.woken)
+        self.set_values(group["id"], {"work_mem": 65})
+        self.settle()
+        self.assertEqual([{"work_mem": 65}] * 5, [self.running(instance_id) for instance_id in made])
+        self.assertEqual({"SUCCEEDED"}, {row["state"] for row in self.workflows(group["id"])})
+        # One for each change where both came at once; the others were seen to by the later change alone.
+        counts = [[row["kind"] for row in self.workflows(item)].count("instance.configure") for item in made]
+        self.assertEqual([2, 2, 1, 1, 1], counts)
 
     def test_what_does_not_change_the_values_disturbs_nobody(self) -> None:
         group = self.group(LIVE)

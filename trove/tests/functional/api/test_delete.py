@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deletion is accepted at any time, once or often, and gives everything back exactly once."""
 
+import fixtures
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from trove.common import ids
 from trove.db import models
 from trove.providers import base as providers
 from trove.tests.functional.api import base, world
+from trove.workflow.store import Store
 
 
 class DeleteTest(world.InstanceTestCase):
@@ -69,6 +72,37 @@ class DeleteTest(world.InstanceTestCase):
                 self.delete(instance_id)
                 self.gone(instance_id)
 
+    def test_what_runs_is_cancelled(self) -> None:
+        """The guest is silent, so none of these would end by itself for minutes."""
+        for body in ({"restart": {}}, {"resize": {"flavorRef": "medium"}}):
+            instance_id = self.active()
+            self.guests.silent = True
+            self.action(instance_id, body)
+            self.worker.drain()
+            self.delete(instance_id)
+            running, deletion = self.workflows(instance_id)[-2:]
+            self.assertIsNotNone(running["cancel_requested_at"], body)
+            self.assertIn(running["id"], self.hints.woken)
+            self.assertEqual((running["id"], "QUEUED"), (deletion["after_id"], deletion["state"]))
+            self.worker.drain()
+            running, deletion = self.workflows(instance_id)[-2:]
+            self.assertEqual(("REVERTED", "workflow.cancelled"), (running["state"], running["error_symbol"]), body)
+            self.assertNotEqual("QUEUED", deletion["state"])
+            self.guests.silent = False
+            self.gone(instance_id)
+
+    def test_what_waits_never_begins(self) -> None:
+        """What existing clients cannot see is waited for; a deletion is not one of several that wait."""
+        instance_id = self.active()
+        self.call("PUT", f"/instances/{instance_id}", {"instance": {"access": {"is_public": True}}}, status=202)
+        self.action(instance_id, {"resize": {"volume": 5}})
+        self.assertEqual((1, 512, 5), self.usages())
+        self.delete(instance_id)
+        resize = self.workflows(instance_id)[-2]
+        self.assertEqual(("REVERTED", "workflow.superseded"), (resize["state"], resize["error_symbol"]))
+        self.assertEqual((1, 512, 2), self.usages())
+        self.gone(instance_id)
+
     def test_with_a_change_inside_in_progress(self) -> None:
         instance_id = self.active()
         self.guests.silent = True
@@ -109,6 +143,24 @@ class DeleteTest(world.InstanceTestCase):
         self.cloud.fail_next("remove_server", RuntimeError("broken"), times=15)  # type: ignore[arg-type]
         self.delete(instance_id)
         self.guests.silent = False
+        self.gone(instance_id)
+
+    def test_of_what_is_parked_in_the_same_moment(self) -> None:
+        """Its worker has looked for a deletion that waits before there was one, and parks it before it can be asked to
+        cancel."""
+        instance_id = str(self.create()["id"])
+        ask = Store.request_cancel
+
+        def parked_first(store: Store, session: Session, workflow_id: str) -> bool:
+            row = models.Workflow
+            session.execute(sa.update(row).where(row.id == workflow_id).values(state="PARKED", wake_at=None))
+            return ask(store, session, workflow_id)
+
+        self.useFixture(fixtures.MonkeyPatch("trove.workflow.store.Store.request_cancel", parked_first))
+        self.delete(instance_id)
+        creation, deletion = self.workflows(instance_id)
+        self.assertEqual(("REVERTED", "workflow.superseded"), (creation["state"], creation["error_symbol"]))
+        self.assertIsNotNone(deletion["wake_at"])
         self.gone(instance_id)
 
     def test_of_what_was_parked_while_a_deletion_waited(self) -> None:

@@ -121,7 +121,7 @@ class ExpectedTest(world.InstanceTestCase):
         self.assertEqual({("app", "%"): ["orders"]}, self.engine.users)
 
     def test_a_bound(self) -> None:
-        self.useFixture(fixtures.MonkeyPatch("trove.api.lifecycle.MOST_EDITS", 3))
+        self.useFixture(fixtures.MonkeyPatch("trove.operations.submitting.MOST_EDITS", 3))
         for name in "abc":
             self.make_database(name)
         self.assertEqual("instance.queue_full", self.make_database("d", 422))

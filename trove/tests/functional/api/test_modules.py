@@ -5,6 +5,7 @@ import base64
 import hashlib
 from typing import Any
 
+import fixtures
 import sqlalchemy as sa
 
 from trove.common import ids
@@ -269,6 +270,20 @@ class RulesTest(ModuleTestCase):
         self.assertEqual(("remove_module", {"id": made["id"], "type": "ping"}), self.guests.seen[-1])
         self.assertEqual(["instance.create", "module.remove"], [row["kind"] for row in self.workflows(instance_id)])
         self.assertEqual([], self.rows(models.InstanceModule))
+
+    def test_deleting_what_is_applied_to_many_removes_it_some_at_a_time(self) -> None:
+        self.useFixture(fixtures.MonkeyPatch("trove.operations.modules.BATCH", 2))
+        made = self.module(live_update=1)
+        had_it = [self.active() for _ in range(5)]
+        for instance_id in had_it:
+            self.link(instance_id, made)
+        self.call("DELETE", f"/modules/{made['id']}", status=200)
+        self.call("GET", f"/modules/{made['id']}", status=404)
+        kinds = [[row["kind"] for row in self.workflows(item)].count("module.remove") for item in had_it]
+        self.assertEqual(2, sum(kinds))
+        self.settle()
+        self.assertEqual(["remove_module"] * 5, [name for name, _ in self.guests.seen if name == "remove_module"])
+        self.assertEqual({"SUCCEEDED"}, {row["state"] for row in self.workflows(made["id"])})
 
     def test_a_datastore_that_a_module_is_for_stays(self) -> None:
         self.module(datastore={"type": "tiny", "version": "1"})

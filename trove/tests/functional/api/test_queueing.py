@@ -4,7 +4,9 @@
 from typing import Any
 
 import fixtures
+import sqlalchemy as sa
 
+from trove.db import models
 from trove.domain import instance_states, operations
 from trove.tests.functional.api import test_configurations, world
 from trove.tests.functional.api.test_configurations import LIVE, RESTART
@@ -123,6 +125,42 @@ class ConfigurationQueueTest(test_configurations.GroupTestCase):
         self.settle()
         self.assertEqual(("ACTIVE", {**LIVE, **RESTART}), (self.show(target)["status"], self.running(target)))
 
+    def test_new_values_are_not_lost_before_a_request_that_is_seen(self) -> None:
+        """A change of the group waits behind an attachment, and a restart or a resize behind both: by then the status
+        says that the instance is busy, and the engine is to be given the values all the same."""
+        group = self.group(LIVE)["id"]
+        for body in ({"restart": {}}, {"resize": {"volume": {"size": 3}}}):
+            target = self.active()
+            self.attach(target, group)
+            self.worker.drain()  # the attachment has read the values
+            self.set_values(group, {"work_mem": 77, **RESTART})
+            self.action(target, body)
+            self.settle()
+            self.assertEqual({"work_mem": 77, **RESTART}, self.guests.engines[target].written, body)
+            restarted = "restart" in body
+            shown = self.show(target, version="1.2")["status"]
+            self.assertEqual("ACTIVE" if restarted else "RESTART_REQUIRED", shown, body)
+            self.call("PATCH", f"/configurations/{group}", {"configuration": {"values": LIVE}}, status=200)
+            self.settle()
+
+    def test_what_is_parked_hands_on_that_a_restart_is_due(self) -> None:
+        target = self.active()
+        self.attach(target, self.group(RESTART)["id"])
+        self.settle()
+        self.assertEqual("RESTART_REQUIRED", self.show(target)["status"])
+        self.attach(target, None)
+        with self.db.writer() as session:
+            parked = {"state": "PARKED", "wake_at": None}
+            last = models.Workflow.id == self.workflows(target)[-1]["id"]
+            session.execute(sa.update(models.Workflow).where(last).values(parked))
+        self.attach(target, self.one)
+        detached, attached = self.workflows(target)[-2:]
+        self.assertEqual(("REVERTED", "workflow.superseded"), (detached["state"], detached["error_symbol"]))
+        self.assertEqual("RESTART_REQUIRED", attached["inputs"]["was"])
+        self.assertEqual(detached["inputs"]["previous"], attached["inputs"]["previous"])
+        self.settle()
+        self.check(target, self.one, LIVE)
+
     def test_a_deletion_does_not_wait(self) -> None:
         target = self.active()
         self.attach(target, self.one)
@@ -135,7 +173,7 @@ class ConfigurationQueueTest(test_configurations.GroupTestCase):
         self.assertEqual((0, 0, 0), self.usages())
 
     def test_a_bound(self) -> None:
-        self.useFixture(fixtures.MonkeyPatch("trove.api.lifecycle.MOST_QUEUED", 1))
+        self.useFixture(fixtures.MonkeyPatch("trove.operations.submitting.MOST_QUEUED", 1))
         target = self.active()
         self.attach(target, self.one)
         access = {"instance": {"access": {"is_public": True}}}

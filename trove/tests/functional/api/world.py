@@ -74,12 +74,13 @@ class InstanceTestCase(base.ApiTestCase):
         self.admin = self.make_app(self.new_conf(auth_strategy="noauth", noauth_admin=True))
         self.cloud = FakeProvider()
         self.guests = Guests(self.db, self.store)
-        env = Environment(
+        self.env = Environment(
             conf=self.conf, db=self.db, providers=Providers.only(self.cloud), plugins=self.plugins(),
             conductor=self.hints, gateway_url="https://gateway.invalid", objects=self.objects,
         )  # fmt: skip
+        self.registry = flows.register_all(Registry())
         self.worker = Worker(
-            self.db, self.store, flows.register_all(Registry()), env, owner="test", threads=1,
+            self.db, self.store, self.registry, self.env, owner="test", threads=1,
             backoff=Backoff(first=0.02, cap=0.02),
         )  # fmt: skip
 

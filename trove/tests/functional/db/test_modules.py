@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from trove.common import ids
 from trove.db import models
-from trove.objects import catalog, errors, instance_listing, instance_module, module
+from trove.objects import catalog, errors, heartbeat, instance_listing, instance_module, module
+from trove.objects.instance import Instance
 from trove.objects.instance_module import Said
 from trove.objects.module import Module
 from trove.objects.scope import Scope
@@ -161,15 +162,45 @@ class InstanceModules(ModulesCase):
             found = instance_listing.list_with_module(session, MINE, made.id, limit=1, marker=mine[0])
             self.assertEqual(mine[1:], [row.id for row in found])
 
+    def say(self, service_status: str, *instance_ids: str) -> None:
+        """Have instances be ACTIVE, and their guests say what the database does."""
+        with self.db.writer() as session:
+            for instance_id in instance_ids:
+                Instance.get(session, Scope.ALL, instance_id).process_event(session, "reset")
+            now = self.db.now(session)
+            heartbeat.record(session, [heartbeat.HeartbeatRecord(item, service_status, now) for item in instance_ids])
+
+    def outdated(
+        self, made: Module, until: datetime.datetime, *, scope: Scope = Scope.ALL, limit: int = 9, **only: Any
+    ) -> instance_module.Outdated:
+        with self.db.reader() as session:
+            found = Module.get(session, Scope.ALL, made.id)
+            return instance_module.outdated(session, scope, found, until, only, limit=limit)
+
+    def test_out_of_date_and_busy(self) -> None:
+        made = self.make()
+        idle, ill, built = (self.make_instance().id for _ in range(3))
+        failed = self.make_instance().id
+        for instance_id in (idle, ill, built, failed):
+            until = self.give(instance_id, made)
+        self.say("healthy", idle)
+        self.say("blocked", ill)
+        with self.db.writer() as session:
+            Instance.get(session, Scope.ALL, failed).process_event(session, "create_failed")
+        self.assertEqual(([idle], True), self.outdated(made, until, force=True))
+        self.assertEqual(([idle], False), self.outdated(made, until, force=True, limit=1))
+        self.say("healthy", ill, built)
+        self.assertEqual((sorted([idle, ill, built]), False), self.outdated(made, until, force=True))
+
     def test_what_is_out_of_date(self) -> None:
         made = self.make(project_id=None)
         mine, theirs = self.make_instance().id, self.make_instance("q").id
         self.give(mine, made)
         until = self.give(theirs, made)
+        self.say("healthy", mine, theirs)
 
         def left(scope: Scope = Scope.ALL, **only: Any) -> list[str]:
-            with self.db.reader() as session:
-                return instance_module.outdated(session, scope, Module.get(session, Scope.ALL, made.id), until, only)
+            return self.outdated(made, until, scope=scope, **only).ready
 
         self.assertEqual([], left())
         self.assertEqual(sorted([mine, theirs]), left(force=True))

@@ -2,16 +2,18 @@
 """Runs the workflows of one instance, as far as a test wants."""
 
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 import trove.conf
-from trove.api import lifecycle
 from trove.db.api import Database
 from trove.objects.scope import Scope
+from trove.operations import interrupting
+from trove.operations.caller import Caller
+from trove.operations.work import Work
+from trove.taskmanager.abandon import abandon
 from trove.tests.functional.taskmanager.scenarios import REGISTRY, TRIALS, InstanceCase
 from trove.workflow.engine import Engine
-from trove.workflow.model import FINAL, State
+from trove.workflow.model import FINAL, Failed, State
 from trove.workflow.store import Store
 from trove.workflow.testing import MovableClock
 from trove.workflow.transitions import Backoff
@@ -30,6 +32,7 @@ class Driver:
         self.store = Store(db)
         self.clock = MovableClock(db)
         self.lost = threading.Event()
+        self.conf = trove.conf.new(files=[])
 
     def case(self, name: str, script: Any = lambda _provider: None) -> InstanceCase:
         """Submit one of :data:`TRIALS` on an instance of its own."""
@@ -70,10 +73,14 @@ class Driver:
         return False
 
     def active(self, case: InstanceCase) -> list[dict[str, Any]]:
-        """Return the rows of the instance's workflows that have not ended."""
+        """Return the rows of the case's workflows that have not ended."""
         states = [state for state in State if state not in FINAL]
         with self.db.reader() as session:
-            return self.store.list_workflows(session, states=states, resource_id=case.id)
+            return [
+                row
+                for resource_id in case.resources
+                for row in self.store.list_workflows(session, states=states, resource_id=resource_id)
+            ]
 
     def state(self, case: InstanceCase) -> State:
         """Return the state of the case's own workflow."""
@@ -83,14 +90,19 @@ class Driver:
     def delete(self, case: InstanceCase) -> None:
         """Do what DELETE does."""
         with self.db.writer() as session:
-            self._work(session).delete(case.instance(session))
+            interrupting.delete(self.work(session), case.instance(session))
 
     def reset(self, case: InstanceCase) -> None:
         """Do what an operator's reset does."""
         with self.db.writer() as session:
-            self._work(session).reset(case.instance(session))
+            interrupting.reset(self.work(session), case.instance(session))
 
-    def _work(self, session: Any) -> lifecycle.Work:
-        services = SimpleNamespace(store=self.store, db=self.db, conf=trove.conf.new(files=[]))
-        req: Any = SimpleNamespace(services=services, context=SimpleNamespace(request_id=None), scope=Scope.ALL)
-        return lifecycle.Work(req, session)
+    def abort(self, case: InstanceCase) -> bool:
+        """Do what ``trove-manage workflow abort --force`` does."""
+        error = Failed("workflow.aborted", "Ended by the operator.", "by force")
+        with self.db.writer() as session:
+            return abandon(self.work(session), case.workflow_id, error)
+
+    def work(self, session: Any) -> Work:
+        """Return a transaction on behalf of an operator."""
+        return Work(Caller("manage", "a test", Scope.ALL), self.conf, self.store, session)

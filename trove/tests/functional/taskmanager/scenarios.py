@@ -32,15 +32,15 @@ from trove.objects import (
 from trove.objects import quota as quotas
 from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
-from trove.objects.module import Module
 from trove.objects.scope import Scope
 from trove.objectstore.filesystem import FilesystemStore
+from trove.operations import modules as module_operations
 from trove.providers import base as providers
 from trove.providers.fake import FakeProvider
 from trove.providers.registry import Providers
 from trove.taskmanager import flows
 from trove.taskmanager.environment import Environment
-from trove.taskmanager.steps import modules as steps
+from trove.tests.fixtures.rows import make_module
 from trove.tests.functional.taskmanager.guests import ScriptedGuest
 from trove.wire import command, report
 from trove.workflow.model import Flow, State
@@ -83,6 +83,8 @@ class Trial:
     module: bool = False
 
 
+#: What these begin has workflows of its own.
+_FOR_OTHERS = (operations.CONFIGURATION_PUSH, operations.MODULE_REAPPLY, operations.MODULE_WITHDRAW)
 _KEY = command.UserKey(name="u")
 TRIALS = {
     "create": Trial(operations.INSTANCE_CREATE, None, {"databases": [{"name": "d"}]}, module=True),
@@ -105,6 +107,7 @@ TRIALS = {
         values={"work_mem": 64},
     ),
     "configure-later": Trial(operations.INSTANCE_CONFIGURE, values={"max_connections": 50}),
+    "configuration-push": Trial(operations.CONFIGURATION_PUSH, values={"work_mem": 64}),
     "database-create": Trial(
         operations.DATABASE_CREATE, edit=command.CreateDatabases(databases=[command.DatabaseSpec(name="e")])
     ),
@@ -137,6 +140,7 @@ TRIALS = {
         {"project_id": None, "md5": None, "force": True, "batch_size": 50, "batch_delay": 2},
         module=True,
     ),
+    "module-withdraw": Trial(operations.MODULE_WITHDRAW, module=True),
     "datastore-stop": Trial(operations.DATASTORE_STOP, edit=command.StopEngine()),
 }
 
@@ -149,6 +153,8 @@ class InstanceCase:
         self.store = store
         self.id = ids.new_id()
         self.project = self.id
+        #: What has workflows: the instance, and its configuration group when it has one.
+        self.resources = [self.id]
         self._trial = trial
         self.provider = FakeProvider()
         self.guest = ScriptedGuest(db, store, self.provider, self.id)
@@ -207,8 +213,11 @@ class InstanceCase:
                 session, instance_id=self.id, command=change, deadline_seconds=240.0, now=self.db.now(session),
                 workflow_id=workflow_id,
             )  # fmt: skip
+        resource_type, resource_id = "instance", self.id
+        if len(self.resources) > 1 and not trial.kind.exclusive:
+            resource_type, resource_id = trial.kind.name.partition(".")[0], self.resources[-1]
         return self.store.submit(
-            session, kind=trial.kind, resource_type="instance", resource_id=self.id, project_id=self.project,
+            session, kind=trial.kind, resource_type=resource_type, resource_id=resource_id, project_id=self.project,
             request_id=None, inputs=inputs, workflow_id=workflow_id, after=after,
             claim=operations.instance_claim(self.id) if trial.kind.exclusive else None,
         )  # fmt: skip
@@ -216,7 +225,7 @@ class InstanceCase:
     def snapshot(self) -> Any:
         """See :class:`trove.workflow.testing.Case`. How a reverted workflow came to its end is not compared, only that
         rows, cloud and guest agree and nothing is left that should not be."""
-        if self._trial.kind is operations.MODULE_REAPPLY:
+        if self._trial.kind in _FOR_OTHERS:
             self.guest.answer()  # what it has begun has workflows of its own, which are not waited for
         with self.db.reader() as session:
             instance = self.instance(session)
@@ -274,7 +283,7 @@ class InstanceCase:
             "port": (instance.port, port and port.port),
             "engine's memory": (instance.ram_mib if server else None, self.guest.ram_mib if server else None),
         }
-        if not self._may_differ(session):
+        if not instance.deleted and not self._may_differ(session):
             values = configuration.values_of(session, instance.configuration_id)
             facts["configuration"] = (values, self.guest.values)
         return [f"{name}: {ours!r} is {theirs!r}" for name, (ours, theirs) in facts.items() if ours != theirs]
@@ -331,22 +340,24 @@ class InstanceCase:
         else:
             self.guest.values = dict(values)
             group.change(session, {"values": {**values, "work_mem": 65}}, None)
+        if self._trial.kind is operations.CONFIGURATION_PUSH:
+            inputs |= {"after": "", "revision": group.revision}
+        self.resources.append(group.id)
         instance.assign({"configuration_id": group.id})
         instance.save(session)
 
     def _give_module(self, session: Session, trial: Trial, inputs: dict[str, Any]) -> command.Command | None:
         """Make a module that the instance has, or that is on its way to it; return the command of the request."""
-        module = Module(
-            name=self.id, type="ping", description=None, project_id=None, datastore_id=None, datastore_version_id=None,
-            auto_apply=False, visible=True, live_update=False, priority_apply=False, apply_order=5, is_admin=True,
-        )  # fmt: skip
-        module.create(session, "message=hello")
+        module = make_module(session, name=self.id, project_id=None, is_admin=True)
         instance_module.begin(session, self.id, [module], self.db.now(session))
         if trial.kind is operations.MODULE_REAPPLY:
             inputs |= {"module_id": module.id, "until": self.db.now(session).isoformat()}
+        if trial.kind is operations.MODULE_WITHDRAW:
+            inputs |= {"module_id": module.id, "type": module.type, "instances": [self.id]}
+            self.resources.append(module.id)
         if trial.kind is operations.MODULE_APPLY:
             inputs["modules"] = [module.id]
-            return command.ApplyModules(modules=[steps.spec(module)])
+            return command.ApplyModules(modules=[module_operations.spec(module)])
         if trial.kind is operations.MODULE_REMOVE:
             inputs["modules"] = [module.id]
             return command.RemoveModule(id=module.id, type=module.type)

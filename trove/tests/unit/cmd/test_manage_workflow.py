@@ -8,8 +8,10 @@ import json
 import threading
 
 from trove.cmd import manage_workflow
+from trove.domain import operations
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
+from trove.tests.fixtures.rows import make_instance
 from trove.tests.unit.workflow import flows
 from trove.workflow.engine import Engine
 from trove.workflow.model import Done, Failed, State
@@ -99,6 +101,18 @@ class TestManageWorkflow(base.UnitTestCase):
         self.broken.clear()
         self.assertEqual(0, self.manage("retry", self.workflow_id)[0])
         self.assertIs(State.SUCCEEDED, self.run_it())
+
+    def test_abort_by_force_of_what_concerns_modules(self) -> None:
+        for kind in (operations.MODULE_APPLY, operations.MODULE_REMOVE):
+            with self.db.writer() as session:
+                instance = make_instance(session)
+                workflow_id = self.store.submit(
+                    session, kind=kind, resource_type="instance", resource_id=instance.id, project_id="p",
+                    request_id=None, inputs={"command_id": "c", "modules": ["m"]},
+                )  # fmt: skip
+            code, out, _ = self.manage("abort", "--force", workflow_id)
+            self.assertEqual(0, code)
+            self.assertIn("has ended", out)
 
     def test_abort(self) -> None:
         self.assertIn("asked to unwind", self.manage("abort", self.workflow_id)[1])

@@ -20,7 +20,8 @@ class TestKinds(base.UnitTestCase):
             self.assertEqual(name.startswith("instance."), kind.exclusive)
 
     def test_edits_are_those_that_share_the_instance(self) -> None:
-        others = {kind for name, kind in operations.KINDS.items() if name.startswith(("log.", "module."))}
+        beside = ("configuration.", "log.", "module.")
+        others = {kind for name, kind in operations.KINDS.items() if name.startswith(beside)}
         shared = {kind for kind in operations.KINDS.values() if not kind.exclusive}
         self.assertEqual(shared - others, set(operations.EDITS))
 

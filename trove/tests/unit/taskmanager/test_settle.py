@@ -7,7 +7,6 @@ from typing import Any
 from trove.db import models
 from trove.domain import operations
 from trove.objects import fault
-from trove.objects import quota as quotas
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
 from trove.taskmanager import settle
@@ -80,11 +79,3 @@ class TestSettle(base.UnitTestCase):
             Instance.get(session, Scope.ALL, self.instance_id).mark_deleted(session)
             settle.record_fault(session, self.context(_BROKEN), self.instance_id)
         self.assertIsNone(self.read()[1])
-
-    def test_give_back(self) -> None:
-        with self.db.writer() as session:
-            quotas.consume(session, "p", {"ram": 10}, {"ram": -1})
-            settle.give_back(session, Instance.get(session, Scope.ALL, self.instance_id), {"ram": 4})
-            settle.give_back(session, Instance.get(session, Scope.ALL, self.instance_id), {})
-        with self.db.reader() as session:
-            self.assertEqual(6, quotas.usages(session, "p")["ram"])

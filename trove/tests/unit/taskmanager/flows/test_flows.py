@@ -18,6 +18,7 @@ from trove.workflow.model import Parallel
 from trove.workflow.registry import Registry
 
 FINGERPRINTS = {
+    "configuration.push/1": "1-8ccfb019642c9812",
     "database.create/1": "1-1333e6ce62751271",
     "database.delete/1": "1-10733f82c500a9ea",
     "datastore.stop/1": "1-7686a170c08532d8",
@@ -33,6 +34,7 @@ FINGERPRINTS = {
     "log.publish/1": "1-f49f0258a0e63ab2",
     "module.remove/1": "1-344c72784030a5a4",
     "module.reapply/1": "1-f154123339b6a858",
+    "module.withdraw/1": "1-6d1798b269aa0260",
     "module.apply/1": "1-e81d34d70f48fb52",
     "instance.update_access/1": "1-10341fee40ea8cd5",
     "root.disable/1": "1-a68287344bef661a",

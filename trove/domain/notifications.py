@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of a request: the names and the payloads of notifications, as data.
+"""The names and the payloads of notifications, as data.
 
-An event is told in pairs, ``dbaas.<event>.start`` and then ``.end`` or ``.error``. What the start said is kept with
+An event has a pair of them, ``dbaas.<event>.start`` and then ``.end`` or ``.error``. What the start said is kept with
 the workflow and repeated in what follows, so that each message can be read alone. The names and keys are those that
 billing and auditing systems of existing deployments know. Nothing here ever holds a password.
 """
@@ -14,15 +14,19 @@ START = "start"
 END = "end"
 ERROR = "error"
 
-#: Member of a workflow's inputs that holds the notices of its request.
+#: Member of a workflow's inputs that holds the starts of its events. The word is that of the first release, whose
+#: workflows may be in flight.
 INPUT = "notices"
 
 
 @dataclass(frozen=True)
-class Notice:
-    """One event of a request, without the members that every event has."""
+class Event:
+    """One event of an operation.
 
-    event: str
+    :ivar payload: without the members that every event has.
+    """
+
+    name: str
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends what waits in the outbox, and adds what is told at intervals.
+"""Sends the notifications that wait in the outbox, and adds those that come at intervals.
 
 Every taskmanager has one. Which process does what is decided in the database: a sender claims rows, and a periodic
 event belongs to whoever moves its mark. A message may be sent twice when a taskmanager dies between sending and
@@ -16,12 +16,12 @@ from oslo_config import cfg
 from sqlalchemy.orm import Session
 
 from trove.common import clock, service
-from trove.conf import notifications
+from trove.conf import notifications as options
 from trove.conf.quota import default_limits
 from trove.db.api import Database
 from trove.objects import instance_listing, notification, periodic_mark, quota
 from trove.objects.scope import Scope
-from trove.taskmanager import announce
+from trove.operations import notifications
 
 LOG = logging.getLogger(__name__)
 
@@ -49,11 +49,11 @@ class Sends(Protocol):
 def make_bus(conf: cfg.ConfigOpts) -> Sends:
     """Return oslo.messaging's notifier with the drivers and topics of ``[oslo_messaging_notifications]``."""
     transport = messaging.get_notification_transport(conf)
-    notifier: Sends = messaging.Notifier(transport, serializer=messaging.JsonPayloadSerializer())
-    return notifier
+    bus: Sends = messaging.Notifier(transport, serializer=messaging.JsonPayloadSerializer())
+    return bus
 
 
-class Notifier:
+class Sender:
     """The outbox of ``db`` on its way to ``bus``."""
 
     def __init__(self, conf: cfg.ConfigOpts, db: Database, owner: str, bus: Sends) -> None:
@@ -84,10 +84,10 @@ class Notifier:
         """Add the events of periods that have begun."""
         if self._conf.exists_notifications or self._conf.exists_notification_transformer:
             every = self._conf.exists_notification_interval
-            service.attempt("telling of instances", self._every, EXISTS, every, self._exists)
+            service.attempt("notifying of instances", self._every, EXISTS, every, self._exists)
         if self._conf.quota_notification_interval:
             every = self._conf.quota_notification_interval
-            service.attempt("telling of quotas", self._every, QUOTA, every, self._quotas)
+            service.attempt("notifying of quotas", self._every, QUOTA, every, self._quotas)
 
     def _every(self, name: str, interval: int, add: Callable[[Session, periodic_mark.Progress], str | None]) -> None:
         period = int(clock.timestamp()) // interval
@@ -107,11 +107,11 @@ class Notifier:
     def _exists(self, session: Session, before: periodic_mark.Progress) -> str | None:
         rows = instance_listing.list_rows(session, Scope.ALL, limit=BATCH, marker=before.position or None)
         interval = self._conf.exists_notification_interval
-        # The period that has ended; the one that has begun is told of at its own end.
+        # The period that has ended; the one that has begun comes at its own end.
         begin, end = (_moment((before.period - n) * interval) for n in (1, 0))
         payloads = [
             {
-                **announce.usage_payload(self._conf, row),
+                **notifications.usage_payload(self._conf, row),
                 "audit_period_beginning": begin,
                 "audit_period_ending": end,
                 "display_name": row.name,
@@ -139,15 +139,15 @@ def _moment(seconds: int) -> str:
 
 
 class _Overtaken(Exception):
-    """Another taskmanager tells of this part; rolls the transaction back."""
+    """Another taskmanager sees to this part; rolls the transaction back."""
 
 
 def parts(conf: cfg.ConfigOpts, db: Database, owner: str) -> list[service.Part]:
     """Return what a taskmanager runs for notifications: nothing unless the operator wants them."""
-    if not notifications.enabled(conf):
+    if not options.enabled(conf):
         return []
-    notifier = Notifier(conf, db, owner, make_bus(conf))
+    sender = Sender(conf, db, owner, make_bus(conf))
     return [
-        service.Periodic("send-notifications", SEND_INTERVAL, notifier.send),
-        service.Periodic("add-periodic-notifications", LOOK_INTERVAL, notifier.look),
+        service.Periodic("send-notifications", SEND_INTERVAL, sender.send),
+        service.Periodic("add-periodic-notifications", LOOK_INTERVAL, sender.look),
     ]

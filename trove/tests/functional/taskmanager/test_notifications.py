@@ -10,10 +10,10 @@ import oslo_messaging as messaging
 import sqlalchemy as sa
 
 from trove.common import clock
-from trove.conf import notifications
+from trove.conf import notifications as options
 from trove.db import models
 from trove.objects import notification, quota
-from trove.taskmanager import notifier
+from trove.taskmanager import notifications
 from trove.tests import base
 from trove.tests.fixtures import databases, rows
 from trove.tests.fixtures.rabbitmq import RabbitFixture
@@ -65,7 +65,7 @@ class NotifierTest(base.FunctionalTestCase):
 
     def test_over_a_real_broker(self) -> None:
         broker = self.useFixture(RabbitFixture())
-        group = notifications.GROUP
+        group = options.GROUP
         conf = self.new_conf(**{f"{group}__transport_url": broker.url, f"{group}__driver": ["messagingv2"]})
         listener = Listener()
         server = messaging.get_notification_listener(
@@ -76,7 +76,7 @@ class NotifierTest(base.FunctionalTestCase):
         self.addCleanup(server.wait)
         self.addCleanup(server.stop)
         self.add("dbaas.a.start", "dbaas.a.end")
-        self.assertEqual(2, notifier.Notifier(conf, self.db, "me", notifier.make_bus(conf)).send())
+        self.assertEqual(2, notifications.Sender(conf, self.db, "me", notifications.make_bus(conf)).send())
         heard = [listener.heard.get(timeout=60) for _ in range(2)]
         self.assertEqual([("api.h", name, {"n": name}) for name in ("dbaas.a.start", "dbaas.a.end")], heard)
         self.assertEqual([], self.waiting())
@@ -84,23 +84,23 @@ class NotifierTest(base.FunctionalTestCase):
     def test_what_the_bus_did_not_take_is_kept(self) -> None:
         self.add("one", "two", "three")
         away = FailingBus(1)
-        self.assertRaises(ConnectionError, notifier.Notifier(self.new_conf(), self.db, "me", away).send)
+        self.assertRaises(ConnectionError, notifications.Sender(self.new_conf(), self.db, "me", away).send)
         self.assertEqual(3, len(self.waiting()))
         with self.db.writer() as session:
             session.execute(sa.update(models.Notification).values(claimed_until=clock.utcnow()))
         back = FailingBus(9)
         clock.wait(threading.Event(), 0.01)
-        self.assertEqual(3, notifier.Notifier(self.new_conf(), self.db, "other", back).send())
+        self.assertEqual(3, notifications.Sender(self.new_conf(), self.db, "other", back).send())
         self.assertEqual((["one", "two", "three"], []), (back.sent, self.waiting()))
 
     def test_each_period_is_told_once_for_every_instance(self) -> None:
-        self.patch(notifier, "BATCH", 2)
+        self.patch(notifications, "BATCH", 2)
         with self.db.writer() as session:
             made = [rows.make_instance(session, launched_at=clock.utcnow()).id for _ in range(5)]
             rows.make_instance(session)  # never ready, so never in use
         conf = self.new_conf(exists_notifications=True, exists_notification_interval=86400)
         for owner in ("a", "b"):
-            notifier.Notifier(conf, self.db, owner, FailingBus(0)).look()
+            notifications.Sender(conf, self.db, owner, FailingBus(0)).look()
         told = [row["payload"] for row in self.waiting()]
         self.assertEqual(sorted(made), sorted(item["instance_id"] for item in told))
         self.assertEqual(1, len({(item["audit_period_beginning"], item["audit_period_ending"]) for item in told}))
@@ -111,12 +111,12 @@ class NotifierTest(base.FunctionalTestCase):
         with self.db.writer() as session:
             quota.consume(session, "p", {"instances": 2}, limits)
         conf = self.new_conf(quota_notification_interval=86400, max_instances_per_tenant=5)
-        notifier.Notifier(conf, self.db, "a", FailingBus(0)).look()
+        notifications.Sender(conf, self.db, "a", FailingBus(0)).look()
         told = {row["payload"]["resource"]: row["payload"] for row in self.waiting()}
         self.assertEqual({"instances", "ram", "volumes", "backups"}, set(told))
         self.assertEqual((2, 0, 5), tuple(told["instances"][key] for key in ("in_use", "reserved", "limit")))
 
     def test_nothing_runs_unless_somebody_listens(self) -> None:
-        self.assertEqual([], notifier.parts(self.new_conf(), self.db, "me"))
+        self.assertEqual([], notifications.parts(self.new_conf(), self.db, "me"))
         wanted = self.new_conf(oslo_messaging_notifications__driver=["noop", "log"])
-        self.assertEqual(2, len(notifier.parts(wanted, self.db, "me")))
+        self.assertEqual(2, len(notifications.parts(wanted, self.db, "me")))
