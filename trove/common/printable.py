@@ -6,6 +6,16 @@ a terminal obeys, and characters that turn the direction of what follows. :func:
 would write them in a string (``\\n``, ``\\x1b``, ``\\u202e``); what can be read stays, in any script.
 """
 
+import re
+
+#: An absolute path of two parts or more: all of a quotation, or up to what ends a word. Neither a URL nor a fraction has
+#: its first slash after a blank, a quote or an equals sign.
+_PATH = re.compile(
+    r"""(?P<mark>["'`])/[^"'`]*/[^"'`]*(?P=mark)"""
+    r"""|(?<![^\s"'`(\[=:,])/(?:[^\s"'`()\[\]:;,/]+/)+[^\s"'`()\[\]:;,]*"""
+)
+#: Stands for a path.
+_SOMEWHERE = "…"
 #: Stands where text was left out.
 _LEFT_OUT = "… ({} characters left out)"
 #: So many characters before the limit, a blank is a better place to cut.
@@ -21,6 +31,12 @@ def one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def without_paths(text: str) -> str:
+    """Return ``text`` with "…" in place of each absolute path: where a program keeps its files and sockets is for
+    operators, not for the owner of what it serves."""
+    return _PATH.sub(lambda found: f"{found['mark'] or ''}{_SOMEWHERE}{found['mark'] or ''}", text)
 
 
 def clip(text: str, limit: int) -> str:

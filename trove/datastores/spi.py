@@ -153,12 +153,25 @@ class EngineError(Exception):
 
     :ivar symbol: stable, lower case with dots (``database.exists``); it becomes the fault's symbol.
     :ivar message: one sentence for the user with the remedy, at most 255 characters, without secrets.
+    :ivar detail: what an operator should know beside it, without secrets.
     """
 
-    def __init__(self, symbol: str, message: str) -> None:
+    def __init__(self, symbol: str, message: str, *, detail: str | None = None) -> None:
         self.symbol = symbol
         self.message = message[:255]
-        super().__init__(f"{symbol}: {message}")
+        self.detail = detail
+        super().__init__(f"{symbol}: {message}" if detail is None else f"{symbol}: {message} ({detail})")
+
+
+class EngineAway(EngineError):
+    """The engine is not there, starts, ends, or went away while it was asked: it has refused nothing, and what was
+    asked may have been done or not.
+
+    A command that raises this is repeated when the engine is back; see :mod:`trove.guestagent.persistence`.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("engine.unavailable", "The database server did not answer in time; try again.", detail=detail)
 
 
 class EngineProcess(Protocol):
@@ -254,6 +267,7 @@ class GuestHandler(Protocol):
 
     Every method may raise :class:`EngineError`. Commands are safe to repeat: creating what exists *as asked* is
     success when the handler cannot tell it from its own earlier attempt; see each method of the plugin's README.
+    A command that finds the engine away, or loses it at any point, raises :class:`EngineAway` and is repeated.
     """
 
     version: str
@@ -268,7 +282,8 @@ class GuestHandler(Protocol):
         """List databases, users and root, or ``None`` while the engine cannot be asked."""
 
     def supervise(self) -> None:
-        """Called about once a second between commands: adopt or restart a process that should run and does not."""
+        """Called about once a second between commands, and while a command waits for the engine: adopt or restart a
+        process that should run and does not."""
 
     def limit_logs(self) -> None:
         """Keep the engine's logs within bounds, whatever its tenants have it write. Called about once a second from a
@@ -289,6 +304,7 @@ __all__ = [
     "CORE_METHODS",
     "METHODS",
     "Capability",
+    "EngineAway",
     "EngineError",
     "EngineInstallation",
     "EngineLog",

@@ -31,9 +31,10 @@ from typing import Any
 
 import msgspec
 
-from trove.common import ids, redact
+from trove.common import ids, printable, redact
 from trove.datastores import spi
 from trove.guestagent import journal as journals
+from trove.guestagent import persistence
 from trove.wire import base, command, report
 
 LOG = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ _TOO_LATE = "The guest could not begin this in time, so nothing was changed; try
 STALE_TERM = command.STALE_TERM_SYMBOL
 _STALE_TERM = "The roles in the set have changed since this was asked for, so nothing was changed."
 _INTERRUPTED_TERM = "The roles in the set have changed since this was begun and interrupted; it was not continued."
+_BROKEN = "The guest met an unexpected error; its log has the place."
 #: Setting in the journal: when the last command has ended, in milliseconds on the control plane's clock.
 ENDED_AT = "command_ended_at"
 #: As in :class:`trove.wire.report.CommandResult`.
@@ -191,8 +193,20 @@ class Dispatcher:
         now = self._hooks.control_time()
         if now is None:
             return None
-        before = self._journal.setting(ENDED_AT)
-        return now > max(record.deadline, (before or 0) + record.allowance)
+        return now > self._latest(record.deadline, record.allowance)
+
+    def _latest(self, deadline: int, allowance: int) -> int:
+        before: int | None = self._journal.setting(ENDED_AT)
+        return max(deadline, (before or 0) + allowance)
+
+    def _perform(self, record: journals.CommandRecord, order: Any) -> Mapping[str, Any] | None:
+        method = self._methods[record.name]
+        if record.name in self._own:
+            return method(order)
+        now, seconds = self._hooks.control_time(), None
+        if now is not None and record.deadline is not None:
+            seconds = (self._latest(record.deadline, record.allowance) - now) / 1000
+        return persistence.carry_out(lambda: method(order), self._handler, seconds)
 
     def _judge(self, frame: command.CommandFrame) -> journals.CommandRecord:
         """Decide what becomes of a new command; pure but for reading the journal."""
@@ -239,22 +253,20 @@ class Dispatcher:
         LOG.info("command %s (%s): carrying it out", record.id, record.name)
         try:
             order = base.decode(command.COMMANDS, record.name, record.version, record.args)
-            answer = _plain(self._methods[record.name](order))
+            answer = _plain(self._perform(record, order))
             result = _result(record.id, "DONE", result=answer)
         except spi.EngineError as err:
             LOG.warning("command %s (%s) failed: %s", record.id, record.name, redact.mask_text(str(err)))
-            return self._failed(record, err.symbol, err.message)
+            return self._failed(record, err.symbol, err.message, err.detail)
         except Exception as err:  # boundary: a defect must not end the agent; its text may hold a password
             LOG.error("command %s (%s) broke: %s", record.id, record.name, _frames(err))
-            return self._failed(
-                record,
-                "guest.internal_error",
-                f"The guest met an unexpected error ({type(err).__name__}); its log has the place.",
-            )
+            return self._failed(record, "guest.internal_error", _BROKEN, type(err).__name__)
         # The inventory goes first: whoever waits for the result may read the list of databases the moment it arrives.
         return _Outcome(result, self._reports(record.name, True), self._hooks.settings(order, answer or {}))
 
-    def _failed(self, record: journals.CommandRecord, symbol: str, message: str) -> "_Outcome":
+    def _failed(
+        self, record: journals.CommandRecord, symbol: str, message: str, detail: str | None = None
+    ) -> "_Outcome":
         try:
             tail = log_tail(self._handler.log_files())
         except Exception as err:  # boundary: a tail is a courtesy; without it the failure must still be told
@@ -263,7 +275,7 @@ class Dispatcher:
         if not re.fullmatch(SYMBOL, symbol):  # the report would be refused at the other end, and the result lost
             LOG.error("the handler's symbol %r is not lower case with dots", symbol)
             symbol = "guest.internal_error"
-        message = redact.mask_text(message)[:255]
+        message, tail = _for_owner(message), _with_detail(detail, tail)
         result = _result(record.id, "FAILED", error_symbol=symbol, error_message=message, log_tail=tail)
         return _Outcome(result, self._reports(record.name, False))  # what failed may have been done in part
 
@@ -304,6 +316,20 @@ def log_tail(files: Sequence[Path]) -> str | None:
             # Masking may lengthen a line, and a broken byte becomes three: bound it once more, from the end.
             return text.encode()[-TAIL_BYTES:].decode(errors="ignore")
     return None
+
+
+def _for_owner(message: str) -> str:
+    """Return a handler's sentence without what is nothing of the owner's: secrets, and where things are on the
+    guest."""
+    return printable.without_paths(redact.mask_text(message))[:255]
+
+
+def _with_detail(detail: str | None, tail: str | None) -> str | None:
+    """Return what operators read of a failure: what the agent knows beside the message, and the end of the log."""
+    known = None if detail is None else redact.mask_text(detail).encode()[: TAIL_BYTES // 4].decode(errors="ignore")
+    if known is None or tail is None:
+        return known or tail
+    return f"{known}\n{tail.encode()[-(TAIL_BYTES - len(known.encode()) - 1) :].decode(errors='ignore')}"
 
 
 def _report_of(record: journals.CommandRecord) -> report.CommandResult:

@@ -192,7 +192,7 @@ class Monitor:
             status = self._handler.status()
         except Exception as err:  # boundary: a probe that breaks says that the engine cannot be asked, nothing more
             LOG.warning("the probe of the engine broke (%s)", type(err).__name__)
-            status = spi.EngineStatus("blocked", f"The agent could not probe the engine ({type(err).__name__}).")
+            status = spi.EngineStatus("blocked", "The agent could not probe the engine.")
         if status.status != self._status:
             LOG.info("the engine is %s: %s", status.status, redact.mask_text(status.reason or "no remark"))
         self._status = status.status

@@ -14,9 +14,7 @@ from trove.datastores.enginelib.switches import Switches
 Method = Callable[[Any], Mapping[str, Any] | None]
 
 
-def common(
-    life: Life[StateT], configurator: Configurator[StateT], switches: Switches[StateT]
-) -> dict[str, Method]:
+def common(life: Life[StateT], configurator: Configurator[StateT], switches: Switches[StateT]) -> dict[str, Method]:
     """Return the methods of the commands that are the same for all engines; an engine adds its own and may replace
     these."""
     return {
@@ -29,9 +27,7 @@ def common(
     }
 
 
-def translated(
-    methods: Mapping[str, Method], told: Callable[[Exception], spi.EngineError | None]
-) -> dict[str, Method]:
+def translated(methods: Mapping[str, Method], told: Callable[[Exception], spi.EngineError | None]) -> dict[str, Method]:
     """Return ``methods`` with what a driver raises turned into the one error of the interface.
 
     :param told: the error that stands for an exception; ``None``: it is a mistake of ours and goes on as it is.
@@ -53,11 +49,6 @@ def translated(
         return run
 
     return {name: wrap(method) for name, method in methods.items()}
-
-
-def unavailable(reason: str) -> spi.EngineError:
-    """Return the error of a server that cannot be reached."""
-    return spi.EngineError("engine.unavailable", f"The database server is unreachable: {reason}")
 
 
 def refused(reason: str) -> spi.EngineError:

@@ -91,13 +91,14 @@ class Configurator(Generic[StateT]):
         :returns: ``{"restart_required": [names]}``.
         :raises EngineError: ``configuration.refused``: everything is as before; ``engine.not_prepared``.
         """
+        self._life.require_running()  # else the values would wait for a start that nobody is told of
         before = self._life.known()
         require(asked.values, self._protection, self._spell)
         values = dict(asked.values)
         self._adapter.examine(values)
         later: Collection[str] = differing(values, before.in_force)
         if asked.apply and self._life.running():
-            later = self._adapter.apply(values, later)
+            later = self._apply(values, later)
         in_force = {name: value for name, value in values.items() if name not in later}
         in_force |= {name: value for name, value in before.in_force.items() if name in later}
         # Known again: the adapter may have noted something of its own.
@@ -111,6 +112,16 @@ class Configurator(Generic[StateT]):
             raise
         # A stopped engine takes all of them at its next start.
         return {"restart_required": known.waiting() if self._life.running() else []}
+
+    def _apply(self, values: Values, names: Collection[str]) -> Collection[str]:
+        pid = self._life.pid()
+        try:
+            return self._adapter.apply(values, names)
+        except spi.EngineError as err:
+            if self._life.pid() == pid:
+                raise
+            # One that is gone refuses everything.
+            raise spi.EngineAway("it ended while it took values over") from err
 
     def settle(self, values: Values, restart: Callable[[], None]) -> None:
         """Let a new engine run with all values of its configuration group; a repeated one completes the first.

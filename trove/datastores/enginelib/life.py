@@ -211,9 +211,21 @@ class Life(Generic[StateT]):
         """Note a new size of the volume and write the configuration for it; the caller makes the server take it."""
         return self.note(msgspec.structs.replace(self.known(), volume_gib=volume_gib))
 
+    def pid(self) -> int | None:
+        """Return the server's process, ``None`` while there is none."""
+        return self._server.pid()
+
     def running(self) -> bool:
         """Tell whether the server's process is there."""
-        return self._server.pid() is not None
+        return self.pid() is not None
+
+    def require_running(self) -> None:
+        """See that a server that should run does.
+
+        :raises EngineAway: it ended, and nobody has brought it back yet.
+        """
+        if self.known().desired == "running" and not self.running():
+            raise spi.EngineAway("its process is not there")
 
     def write(self, wanted: StateT) -> None:
         """Write the configuration for a state; nothing else."""

@@ -34,6 +34,9 @@ POLL = 0.02
 #: Seconds for which a process that was just started need not be visible: between the end of the old program and the
 #: start of the new one (execve(2)) its command line reads as empty.
 EXEC_GRACE = 0.5
+#: Times that a server may end during one start. Once may be chance, somebody's kill or the leftovers of the one before;
+#: what it refuses it refuses twice.
+START_ATTEMPTS = 2
 #: Seconds a start may take; crash recovery of a busy server is the long case.
 START_TIMEOUT = 600.0
 #: This many crashes within the window make the engine "failed" until it has lived through a quiet one.
@@ -124,17 +127,22 @@ class EngineServer:
     def start(self, timeout: float = START_TIMEOUT) -> None:
         """Start the server and wait until it takes connections; success when it already does.
 
-        :raises EngineError: ``engine.start_failed`` when it ends, ``engine.start_timeout`` when it takes longer.
+        :raises EngineError: ``engine.start_failed`` when it ends each time, ``engine.start_timeout`` when it takes longer.
         """
         self.launch()
-        began = clock.monotonic()
+        launched = began = clock.monotonic()
         deadline = began + timeout
+        attempts = 1
         while not self.accepting():
-            if self.pid() is None and clock.monotonic() - began > EXEC_GRACE:
+            if self.pid() is None and clock.monotonic() - launched > EXEC_GRACE:
                 self._launched = None
-                raise spi.EngineError(
-                    "engine.start_failed", "The database server ended during its start; its log says why."
-                )
+                if attempts == START_ATTEMPTS:
+                    raise spi.EngineError(
+                        "engine.start_failed", "The database server ended during its start; its log says why."
+                    )
+                attempts += 1
+                self.launch()
+                launched = clock.monotonic()
             if clock.monotonic() > deadline:
                 raise spi.EngineError(
                     "engine.start_timeout",

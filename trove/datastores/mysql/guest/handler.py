@@ -71,8 +71,8 @@ class MySQLDialect:
             # Proxy rights would let a later 'root' be anybody.
             "DELETE FROM mysql.proxies_priv",
             "FLUSH PRIVILEGES",
-            "DROP USER 'root'@'localhost'",
-            f"CREATE USER '{ADMIN}'@'localhost' IDENTIFIED WITH caching_sha2_password AS 0x{secret} "
+            "DROP USER IF EXISTS 'root'@'localhost'",
+            f"CREATE USER IF NOT EXISTS '{ADMIN}'@'localhost' IDENTIFIED WITH caching_sha2_password AS 0x{secret} "
             # Its own limit, because that of the configuration counts for administrators too.
             f"WITH MAX_USER_CONNECTIONS {ADMIN_CONNECTIONS}",
             f"GRANT ALL PRIVILEGES ON *.* TO '{ADMIN}'@'localhost' WITH GRANT OPTION",

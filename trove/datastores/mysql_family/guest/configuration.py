@@ -21,7 +21,7 @@ from trove.datastores.enginelib import files
 from trove.datastores.enginelib.configuration import refused
 from trove.datastores.enginelib.life import NoAnswer
 from trove.datastores.enginelib.state import State, StateFile, Values
-from trove.datastores.mysql_family.guest.connection import Session, code, execute, is_unreachable, reason
+from trove.datastores.mysql_family.guest.connection import Session, code, execute, is_away, reason
 from trove.wire import command
 
 #: The variable cannot be set while the server runs, or not for all sessions, or has no value to go back to.
@@ -101,7 +101,7 @@ class Tuning:
                         done.append((name, before))
                         _set(connection, name, wanted)
                     except pymysql.Error as err:
-                        if is_unreachable(err):  # whether it took the value over, nobody knows
+                        if is_away(err):  # whether it took the value over, nobody knows
                             raise
                         done = [item for item in done if item[0] != name]
                         if code(err) not in _LATER:
@@ -182,7 +182,7 @@ def _restore(connection: object, done: list[tuple[str, object]]) -> None:
         try:
             _set(connection, name, _DEFAULT if before is None else before)
         except pymysql.Error as err:
-            if is_unreachable(err):
+            if is_away(err):
                 raise
         done.pop()
 

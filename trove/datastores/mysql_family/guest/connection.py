@@ -10,6 +10,7 @@ own ``sql_mode``, without the two modes in which either would mean something els
 ``NO_BACKSLASH_ESCAPES``).
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -54,10 +55,15 @@ SETTINGS = {
 }
 #: Seconds for which a command waits for a free connection when tenants use them all.
 _CONNECTION_WAIT = 10.0
+#: How the driver quotes a failed system call.
+_SYSTEM_ERROR = re.compile(r"\(\[Errno -?[0-9]+\] ([^)]*)\)")
 #: Seconds that ended sessions get to be gone.
 _END_SESSIONS = 10.0
 #: Errors of the client library: the server is unreachable or gone (``CR_*`` of errmsg.h).
 _CLIENT_ERRORS = range(2000, 3000)
+#: What a server says that is about to end, or has ended our session for it: ``ER_CONNECTION_KILLED`` of MariaDB and
+#: ``ER_SESSION_WAS_KILLED`` of MySQL are not in the driver's list.
+_ENDING = (ER.SERVER_SHUTDOWN, 1927, 3169)
 
 
 @dataclass(frozen=True)
@@ -156,15 +162,15 @@ def code(err: pymysql.Error) -> int:
     return err.args[0] if err.args and isinstance(err.args[0], int) else 0
 
 
-def is_unreachable(err: pymysql.Error) -> bool:
-    """Tell whether the server was not there, rather than refusing."""
-    return code(err) in _CLIENT_ERRORS or isinstance(err, pymysql.InterfaceError)
+def is_away(err: pymysql.Error) -> bool:
+    """Tell whether the server is not there, ends or has hung up, rather than refusing."""
+    return code(err) in _CLIENT_ERRORS or code(err) in _ENDING or isinstance(err, pymysql.InterfaceError)
 
 
 def reason(err: pymysql.Error) -> str:
     """Return why the server (or the way to it) refused: one line, without secrets."""
     text = str(err.args[1] if len(err.args) > 1 else err).strip() or "it gave no reason"
-    return redact.mask_text(text.splitlines()[0])
+    return redact.mask_text(_SYSTEM_ERROR.sub(r"(\1)", text.splitlines()[0]))
 
 
 class ProbeTimeout(Exception):

@@ -11,7 +11,7 @@ from trove.datastores import spi
 from trove.datastores.mysql_family import facts
 from trove.datastores.mysql_family.collations import full_name
 from trove.datastores.mysql_family.guest import accounts
-from trove.datastores.mysql_family.guest.connection import Session, code, end_sessions, execute, reason
+from trove.datastores.mysql_family.guest.connection import Session, code, end_sessions, execute, is_away, reason
 from trove.datastores.mysql_family.guest.dialect import Dialect
 from trove.wire import command
 
@@ -65,6 +65,8 @@ class Databases:
             if code(err) == ER.DB_CREATE_EXISTS:
                 self._require_same(connection, spec)
                 return
+            if is_away(err):
+                raise
             raise _refused(spec, err) from err
 
     @staticmethod

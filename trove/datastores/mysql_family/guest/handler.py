@@ -261,7 +261,7 @@ class FamilyHandler:
 def _told(err: Exception) -> spi.EngineError | None:
     if not isinstance(err, pymysql.Error):
         return None
-    return (commands.unavailable if sessions.is_unreachable(err) else commands.refused)(sessions.reason(err))
+    return (spi.EngineAway if sessions.is_away(err) else commands.refused)(sessions.reason(err))
 
 
 def _installed(environment: spi.GuestEnvironment, dialect: Dialect) -> tuple[Path, Path]:

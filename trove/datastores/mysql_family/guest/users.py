@@ -8,7 +8,7 @@ import pymysql
 
 from trove.datastores import spi
 from trove.datastores.mysql_family.guest import accounts
-from trove.datastores.mysql_family.guest.connection import Session, end_sessions, execute, reason
+from trove.datastores.mysql_family.guest.connection import Session, end_sessions, execute, is_away, reason
 from trove.datastores.mysql_family.guest.dialect import Dialect
 from trove.wire import command
 
@@ -101,6 +101,8 @@ class Users:
             try:
                 execute(connection, f"CREATE USER %s@%s {clause}", values=(spec.name, spec.host, *values))
             except pymysql.Error as err:
+                if is_away(err):
+                    raise
                 raise spi.EngineError(
                     "user.create_failed", f"The user '{spec.name}' could not be created: {reason(err)}."
                 ) from err

@@ -27,7 +27,7 @@ from trove.datastores.enginelib.state import Values
 from trove.datastores.postgresql import config, facts
 from trove.datastores.postgresql.guest.access import execute
 from trove.datastores.postgresql.guest.cluster import Cluster
-from trove.datastores.postgresql.guest.connection import MAINTENANCE_DATABASE, Connect, reason
+from trove.datastores.postgresql.guest.connection import MAINTENANCE_DATABASE, Connect, is_away, reason
 
 #: Seconds that the server may take to read its configuration again.
 _RELOAD = 30.0
@@ -47,6 +47,7 @@ class Tuning:
 
     :param render: returns the text of our configuration file with these values.
     :param signal: lets the server read its configuration again, without a session.
+    :param running: whether its process is there.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Tuning:
         *,
         render: Callable[[Values], str],
         signal: Callable[[], None],
+        running: Callable[[], bool],
     ) -> None:
         self._environment = environment
         self._program = home / "bin" / "postgres"
@@ -67,6 +69,7 @@ class Tuning:
         self._session = session
         self._render = render
         self._signal = signal
+        self._running = running
 
     def examine(self, values: Values) -> None:
         """See :meth:`trove.datastores.enginelib.configuration.Adapter.examine`."""
@@ -103,6 +106,8 @@ class Tuning:
         try:
             self.reload()
         except psycopg2.OperationalError as err:
+            if is_away(err):
+                raise
             raise refused(", ".join(names), f"with it the service itself is kept out: {reason(err)}") from err
 
     def reload(self) -> None:
@@ -129,7 +134,7 @@ class Tuning:
         asked = clock.utcnow().replace(tzinfo=datetime.UTC)
         self._signal()
         deadline = clock.monotonic() + _RELOAD
-        while clock.monotonic() < deadline:
+        while self._running() and clock.monotonic() < deadline:  # one that is started again reads the file
             with contextlib.suppress(psycopg2.Error):
                 if self._loaded() >= asked:
                     return

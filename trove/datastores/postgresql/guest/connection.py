@@ -10,6 +10,7 @@ What counts even before they are read (``transaction_timeout``) has a bound in
 """
 
 import functools
+import re
 import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,6 +68,15 @@ _SETTINGS = (
     ("log_min_error_statement", "panic", 0),
 )
 _APPLICATION = "trove-guestagent"
+#: "PostgreSQL Error Codes": admin_shutdown, crash_shutdown, cannot_connect_now; and a class.
+_AWAY = ("57P01", "57P02", "57P03")
+_CONNECTION_EXCEPTION = "08"
+#: How such an error begins where libpq reports it.
+_NOT_NOW = "the database system is "
+#: psycopg2's class for an answer that broke off, and for nothing else.
+_LOST = psycopg2.DatabaseError
+#: What libpq has in front of what the server said: how it tried to reach it.
+_WAY = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
 @dataclass(frozen=True)
@@ -125,10 +135,24 @@ def session(address: Address, database: str = MAINTENANCE_DATABASE) -> Iterator[
         connection.close()
 
 
+def is_away(err: psycopg2.Error) -> bool:
+    """Tell whether the server is not there, starts, ends or has hung up, rather than refusing.
+
+    An error without a state is of libpq: the connection was not made or was lost. What a server says that lets nobody
+    in yet, or any more, comes like that too (``ProcessStartupPacket``: "the database system is starting up").
+    """
+    if err.pgcode is not None:
+        return err.pgcode in _AWAY or err.pgcode.startswith(_CONNECTION_EXCEPTION)
+    if not isinstance(err, psycopg2.InterfaceError | psycopg2.OperationalError) and type(err) is not _LOST:
+        return False
+    text = str(err)
+    return "FATAL:" not in text or _NOT_NOW in text
+
+
 def reason(err: psycopg2.Error) -> str:
     """Return why the server (or the way to it) refused: one line, without secrets and without the statement."""
     text = (err.diag.message_primary if err.diag else None) or str(err).strip() or "it gave no reason"
-    return redact.mask_text(text.splitlines()[0])
+    return redact.mask_text(_WAY.sub("", text.splitlines()[0]))
 
 
 class ProbeTimeout(Exception):

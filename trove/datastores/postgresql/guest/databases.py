@@ -23,7 +23,7 @@ from trove.datastores.postgresql.guest.access import (
     find_database,
     role_exists,
 )
-from trove.datastores.postgresql.guest.connection import reason
+from trove.datastores.postgresql.guest.connection import is_away, reason
 from trove.wire import command
 
 DEFAULT_ENCODING = "UTF8"
@@ -115,6 +115,8 @@ def _create_closed(connection: Any, spec: command.DatabaseSpec, encoding: str) -
             f"{reason(err)}.",
         ) from err
     except psycopg2.Error as err:
+        if is_away(err):
+            raise
         raise spi.EngineError(
             "database.create_failed", f"The database '{spec.name}' could not be created: {reason(err)}."
         ) from err

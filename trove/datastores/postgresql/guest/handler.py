@@ -82,6 +82,7 @@ class PostgreSQLHandler:
             self._session,
             render=self._rendered_with,
             signal=self._server.reload,
+            running=lambda: self._life.running(),
         )
         self._configurator = Configurator(self._life, self._tuning, protection=PROTECTION, spell=config.spell)
         self._switches = Switches(self._life, (GENERAL_LOG,), lambda _name, _enabled: self._tuning.reload())
@@ -242,9 +243,9 @@ def make_handler(environment: spi.GuestEnvironment) -> PostgreSQLHandler:
 
 
 def _told(err: Exception) -> spi.EngineError | None:
-    if isinstance(err, psycopg2.OperationalError):
-        return commands.unavailable(sessions.reason(err))
-    return commands.refused(sessions.reason(err)) if isinstance(err, psycopg2.Error) else None
+    if not isinstance(err, psycopg2.Error):
+        return None
+    return (spi.EngineAway if sessions.is_away(err) else commands.refused)(sessions.reason(err))
 
 
 def _installed(environment: spi.GuestEnvironment) -> Path:

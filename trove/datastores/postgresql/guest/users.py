@@ -25,7 +25,7 @@ from trove.datastores.postgresql.guest.access import (
     role_exists,
     transaction,
 )
-from trove.datastores.postgresql.guest.connection import reason
+from trove.datastores.postgresql.guest.connection import is_away, reason
 from trove.wire import command
 
 _DROPPING = facts.GROUP_PREFIX + "dropping:"
@@ -178,6 +178,8 @@ class Users:
                     values=(verifier(connection, spec.name, spec.password),),
                 )
             except psycopg2.Error as err:
+                if is_away(err):
+                    raise
                 raise spi.EngineError(
                     "user.create_failed", f"The user '{spec.name}' could not be created: {reason(err)}."
                 ) from err

@@ -191,6 +191,7 @@ class FamilyHandler:
             ``engine.unsaved_writes``; ``engine.configuration_refused``.
         """
         self._life.require_memory(asked.shape)
+        self._life.require_running()
         found = self._info()
         allowed = _sizing(asked.shape.vcpus, asked.shape.ram_mib, asked.shape.volume_gib).maxmemory
         used = int(found.get("used_memory_dataset", "0")) // 2**20
@@ -311,8 +312,8 @@ def _sizing(vcpus: int, ram_mib: int, volume_gib: int) -> sizing.Sizing:
 
 
 def _told(err: Exception) -> spi.EngineError | None:
-    if isinstance(err, resp.Unreachable):
-        return commands.unavailable(f"{err}.")
+    if isinstance(err, resp.Unreachable | resp.ReplyError) and resp.is_away(err):
+        return spi.EngineAway(str(err))
     if isinstance(err, resp.ReplyError):
         return commands.refused(health.reason(err))
     if isinstance(err, OSError) and conditions.from_error(err) is not None:

@@ -40,6 +40,11 @@ class Unreachable(Exception):
     """The server could not be reached, hung up, or did not answer in time; the text has no secrets."""
 
 
+def is_away(err: ReplyError | Unreachable) -> bool:
+    """Tell whether the server is not there, hung up or still loads its data, rather than refusing."""
+    return isinstance(err, Unreachable) or err.code == "LOADING"
+
+
 #: Seconds between two attempts to get a connection.
 _RETRY = 0.05
 

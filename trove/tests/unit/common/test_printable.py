@@ -11,8 +11,7 @@ from trove.tests import base
 
 #: What forges lines, moves the cursor, rings, changes the terminal's title, or turns the direction of what follows.
 HOSTILE = (
-    "\n\r\v\f\b\a\0\x1b[2J\x1b]0;title\x07\x7f\x85\x9b31m"
-    "\u2028\u2029\u202e\u2066\u200f\u200b\ufeff\ud800\U000e0041"
+    "\n\r\v\f\b\a\0\x1b[2J\x1b]0;title\x07\x7f\x85\x9b31m\u2028\u2029\u202e\u2066\u200f\u200b\ufeff\ud800\U000e0041"
 )
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -44,3 +43,21 @@ class ClipTest(base.UnitTestCase):
     def test_long(self) -> None:
         self.assertEqual("abcd… (2 characters left out)", printable.clip("abcdef", 4))
         self.assertEqual("see… (18 characters left out)", printable.clip("see http://u:p@host/x", 12))
+
+
+class WithoutPathsTest(base.UnitTestCase):
+    def test_no_path_is_left(self) -> None:
+        for text, shown in (
+            ('socket "/srv/i-1/run/.s.PGSQL.5432" failed', 'socket "…" failed'),
+            ("could not open /etc/my.cnf: no such file", "could not open …: no such file"),
+            ("unix:/run/x/y.sock, (/a/b) and [/c/d]", "unix:…, (…) and […]"),
+            ("--datadir=/srv/data/i", "--datadir=…"),
+            ("at '/var/lib/pg data'", "at '…'"),
+        ):
+            self.assertEqual(shown, printable.without_paths(text))
+
+    def test_what_is_none_stays(self) -> None:
+        for text in (
+            "and/or", "16 MiB/s", "https://example.org/a/b", "1/2/3", "a / b", "the name '/x'", "'a'@'10.0.0.0/255.0.0.0'",
+        ):  # fmt: skip
+            self.assertEqual(text, printable.without_paths(text))

@@ -22,6 +22,9 @@ class Server:
 
     def __init__(self) -> None:
         self.up = True
+        self.process = 1
+        #: Called when the server is told of values; may raise.
+        self.during = lambda: None
         self.runs_with: dict[str, Any] = {}
         self.written: dict[str, Any] = {}
         self.restarts = 0
@@ -31,6 +34,7 @@ class Server:
             raise configuration.refused("bad", "No such thing. ")
 
     def apply(self, values: state.Values, names: Collection[str]) -> Collection[str]:
+        self.during()
         now = [name for name in names if not name.startswith("later")]
         for name in now:
             self.runs_with.pop(name, None)
@@ -60,6 +64,13 @@ class TestConfigurator(base.UnitTestCase):
 
     def running(self) -> bool:
         return self.server.up
+
+    def pid(self) -> int:
+        return self.server.process
+
+    def require_running(self) -> None:
+        if self.known().desired == "running" and not self.server.up:
+            raise spi.EngineAway("it is gone")
 
     def note(self, known: state.State) -> state.State:
         self.server.written = dict(known.in_force)
@@ -100,10 +111,32 @@ class TestConfigurator(base.UnitTestCase):
         self.assertEqual(({}, {}), (self.server.runs_with, self.server.written))
 
     def test_a_stopped_engine(self) -> None:
+        self.states.put(msgspec.structs.replace(STATE, desired="stopped"))
         self.server.up = False
         self.assertEqual([], self.configure({"now": 1}))
         self.assertEqual({}, self.server.runs_with)
         self.assertEqual({"now": 1}, self.known().configuration)
+
+    def test_a_crashed_engine_takes_values_when_it_is_back(self) -> None:
+        """It would start with what it ran with, and nobody would hear that the values wait."""
+        self.server.up = False
+        self.assertRaises(spi.EngineAway, self.configure, {"now": 1})
+        self.assertEqual(STATE, self.known())
+        self.server.up = True
+        self.assertEqual([], self.configure({"now": 1}))
+        self.assertEqual({"now": 1}, self.server.runs_with)
+
+    def test_an_engine_that_ends_meanwhile_has_refused_nothing(self) -> None:
+        def refuse(restarted: int) -> None:
+            self.server.process += restarted
+            raise configuration.refused("now", "it is kept out")
+
+        self.server.during = lambda: refuse(restarted=1)
+        self.assertRaises(spi.EngineAway, self.configure, {"now": 1})
+        self.assertEqual(STATE, self.known())
+        self.server.during = lambda: refuse(restarted=0)
+        error = self.assertRaises(spi.EngineError, self.configure, {"now": 1})
+        self.assertEqual("configuration.refused", error.symbol)
 
     def test_what_cannot_be_remembered_does_not_count(self) -> None:
         self.configure({"now": 1, "also": 1})

@@ -119,8 +119,16 @@ class TestServer(base.UnitTestCase):
     def test_a_server_that_ends_while_starting(self) -> None:
         self.table.dies_at_once = True
         self.assertEqual("engine.start_failed", self.assertRaises(spi.EngineError, self.server.start).symbol)
+        self.assertEqual(server.START_ATTEMPTS, len(self.table.started))
         self.table.dies_at_once = False
         self.server.start()
+
+    def test_a_server_that_is_killed_while_starting_is_started_once_more(self) -> None:
+        self.server.launch()
+        self.table.write(100, "starting")
+        self.table.alive.clear()
+        self.server.start()
+        self.assertEqual((101, True), (self.server.pid(), self.server.accepting()))
 
     def test_a_recovery_that_takes_too_long(self) -> None:
         self.server.launch()

@@ -55,14 +55,20 @@ class TestSettings(base.UnitTestCase):
 
 class TestErrors(base.UnitTestCase):
     def test_gone_or_refusing(self) -> None:
-        self.assertTrue(connection.is_unreachable(pymysql.err.OperationalError(2003, "Can't connect")))
-        self.assertTrue(connection.is_unreachable(pymysql.err.InterfaceError(0, "")))
-        self.assertFalse(connection.is_unreachable(pymysql.err.OperationalError(1045, "Access denied")))
-        self.assertFalse(connection.is_unreachable(pymysql.err.OperationalError()))
+        self.assertTrue(connection.is_away(pymysql.err.OperationalError(2003, "Can't connect")))
+        self.assertTrue(connection.is_away(pymysql.err.InterfaceError(0, "")))
+        self.assertTrue(connection.is_away(pymysql.err.OperationalError(2013, "Lost connection")))
+        self.assertTrue(connection.is_away(pymysql.err.OperationalError(1053, "Server shutdown in progress")))
+        self.assertFalse(connection.is_away(pymysql.err.OperationalError(1045, "Access denied")))
+        self.assertFalse(connection.is_away(pymysql.err.OperationalError()))
 
     def test_a_reason_is_one_line(self) -> None:
         self.assertEqual("first", connection.reason(pymysql.err.ProgrammingError(1064, "first\nsecond")))
         self.assertTrue(connection.reason(pymysql.err.Error()))
+
+    def test_a_reason_is_without_numbers_of_the_system(self) -> None:
+        error = pymysql.err.OperationalError(2003, "Can't connect ([Errno 111] Connection refused)")
+        self.assertEqual("Can't connect (Connection refused)", connection.reason(error))
 
     def test_no_secret_in_a_repr(self) -> None:
         self.assertNotIn("hunter2", repr(connection.Address(Path("/s"), "hunter2")))

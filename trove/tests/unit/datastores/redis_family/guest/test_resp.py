@@ -50,6 +50,14 @@ class TestResp(base.UnitTestCase):
         self.assertEqual("NOAUTH", error.code)
         self.assertIsInstance(connection(b"-ERR x\r\n").ask("X"), resp.ReplyError)
 
+    def test_away_or_refusing(self) -> None:
+        for error, away in (
+            (resp.Unreachable("the server hung up"), True),
+            (resp.ReplyError("LOADING Redis is loading the dataset in memory"), True),
+            (resp.ReplyError("NOAUTH Authentication required."), False),
+        ):
+            self.assertEqual(away, resp.is_away(error), error)
+
     def test_nonsense_and_silence(self) -> None:
         for answer in (b"", b"+O", b"HTTP/1.1 200 OK\r\n", b"$x\r\n", b"\r\n", b"$5\r\nab"):
             self.assertRaises(resp.Unreachable, connection(answer).call, "X")
