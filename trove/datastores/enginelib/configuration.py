@@ -91,13 +91,14 @@ class Configurator(Generic[StateT]):
         :returns: ``{"restart_required": [names]}``.
         :raises EngineError: ``configuration.refused``: everything is as before; ``engine.not_prepared``.
         """
-        self._life.require_running()  # else the values would wait for a start that nobody is told of
         before = self._life.known()
+        # As is wanted, not as is: values for a server that crashed would wait for a start that nobody is told of.
+        running = before.desired == "running"
         require(asked.values, self._protection, self._spell)
         values = dict(asked.values)
         self._adapter.examine(values)
         later: Collection[str] = differing(values, before.in_force)
-        if asked.apply and self._life.running():
+        if asked.apply and running:
             later = self._apply(values, later)
         in_force = {name: value for name, value in values.items() if name not in later}
         in_force |= {name: value for name, value in before.in_force.items() if name in later}
@@ -111,9 +112,10 @@ class Configurator(Generic[StateT]):
                 self._adapter.apply(before.in_force, differing(in_force, before.in_force))
             raise
         # A stopped engine takes all of them at its next start.
-        return {"restart_required": known.waiting() if self._life.running() else []}
+        return {"restart_required": known.waiting() if running else []}
 
     def _apply(self, values: Values, names: Collection[str]) -> Collection[str]:
+        self._life.require_running()
         pid = self._life.pid()
         try:
             return self._adapter.apply(values, names)

@@ -127,7 +127,8 @@ class EngineServer:
     def start(self, timeout: float = START_TIMEOUT) -> None:
         """Start the server and wait until it takes connections; success when it already does.
 
-        :raises EngineError: ``engine.start_failed`` when it ends each time, ``engine.start_timeout`` when it takes longer.
+        :raises EngineError: ``engine.start_failed`` when it ends each time, ``engine.start_timeout`` when it takes
+            longer.
         """
         self.launch()
         launched = began = clock.monotonic()

@@ -23,6 +23,7 @@ import psycopg2
 from trove.common import clock
 from trove.datastores import spi
 from trove.datastores.enginelib.configuration import refused
+from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import Values
 from trove.datastores.postgresql import config, facts
 from trove.datastores.postgresql.guest.access import execute
@@ -46,8 +47,7 @@ class Tuning:
     """Implements :class:`trove.datastores.enginelib.configuration.Adapter`.
 
     :param render: returns the text of our configuration file with these values.
-    :param signal: lets the server read its configuration again, without a session.
-    :param running: whether its process is there.
+    :param server: lets the server read its configuration again, without a session.
     """
 
     def __init__(
@@ -59,8 +59,7 @@ class Tuning:
         session: Connect,
         *,
         render: Callable[[Values], str],
-        signal: Callable[[], None],
-        running: Callable[[], bool],
+        server: EngineServer,
     ) -> None:
         self._environment = environment
         self._program = home / "bin" / "postgres"
@@ -68,8 +67,7 @@ class Tuning:
         self._cluster = cluster
         self._session = session
         self._render = render
-        self._signal = signal
-        self._running = running
+        self._server = server
 
     def examine(self, values: Values) -> None:
         """See :meth:`trove.datastores.enginelib.configuration.Adapter.examine`."""
@@ -132,9 +130,11 @@ class Tuning:
         """Let the server run with the former file; a session may be had only when it does."""
         self._cluster.write_config(before)
         asked = clock.utcnow().replace(tzinfo=datetime.UTC)
-        self._signal()
+        self._server.reload()
         deadline = clock.monotonic() + _RELOAD
-        while self._running() and clock.monotonic() < deadline:  # one that is started again reads the file
+        while (
+            self._server.pid() is not None and clock.monotonic() < deadline
+        ):  # one that is started again reads the file
             with contextlib.suppress(psycopg2.Error):
                 if self._loaded() >= asked:
                     return

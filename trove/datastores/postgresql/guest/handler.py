@@ -81,8 +81,7 @@ class PostgreSQLHandler:
             self._cluster,
             self._session,
             render=self._rendered_with,
-            signal=self._server.reload,
-            running=lambda: self._life.running(),
+            server=self._server,
         )
         self._configurator = Configurator(self._life, self._tuning, protection=PROTECTION, spell=config.spell)
         self._switches = Switches(self._life, (GENERAL_LOG,), lambda _name, _enabled: self._tuning.reload())

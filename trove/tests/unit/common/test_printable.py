@@ -58,6 +58,7 @@ class WithoutPathsTest(base.UnitTestCase):
 
     def test_what_is_none_stays(self) -> None:
         for text in (
-            "and/or", "16 MiB/s", "https://example.org/a/b", "1/2/3", "a / b", "the name '/x'", "'a'@'10.0.0.0/255.0.0.0'",
+            "and/or", "16 MiB/s", "https://example.org/a/b", "1/2/3", "a / b", "the name '/x'",
+            "'a'@'10.0.0.0/255.0.0.0'",
         ):  # fmt: skip
             self.assertEqual(text, printable.without_paths(text))
