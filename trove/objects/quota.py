@@ -22,10 +22,8 @@ _USAGES = base.table_of(models.QuotaUsage)
 
 # UPDATE quota_usages SET in_use = in_use + :delta WHERE project_id = :project AND resource = :name ...
 _AFTER = _USAGES.c.in_use + sa.bindparam("delta", type_=sa.Integer)
-_TAKE = (
-    sa.update(_USAGES)
-    .values(in_use=_AFTER)
-    .where(_USAGES.c.project_id == sa.bindparam("project"), _USAGES.c.resource == sa.bindparam("name"))
+_TAKE = sa.update(_USAGES).values(in_use=_AFTER).where(
+    _USAGES.c.project_id == sa.bindparam("project"), _USAGES.c.resource == sa.bindparam("name")
 )
 # ... AND in_use + :delta <= :most
 _TAKE_WITHIN = _TAKE.where(sa.bindparam("most", type_=sa.Integer) >= _AFTER)

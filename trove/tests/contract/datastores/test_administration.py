@@ -10,7 +10,7 @@ HOSTILE_NAMES = (
     "'; DROP TABLE x; --",
     '"; DROP DATABASE postgres; --',
     "%s %(name)s {} {0}",
-    "`; DROP DATABASE `x` -- '",
+    "`; DROP DATABASE `x` -- \'",
     "back\\slash\nnew line",
     "dbname=postgres host=elsewhere",
     "Größe→数据",
