@@ -37,7 +37,7 @@ _IN_TEXT = re.compile(
     # password=x, "password": "x y", 'one_time_key': 'x'
     r"""(?P<named>(?<!\w)(?:(?=\w*?passw)\w++|"""
     r"""\w++(?:(?<=secret)|(?<=token)|(?<=one_time_key)|(?<=private_key)))["']?[ \t]*+[:=][ \t]*+)"""
-    r"""(?:(?P<mark>["'])(?:\\.|(?!(?P=mark)).)*+(?:(?P=mark)|$)|[^\s"',}&]++)"""
+    r"""(?:(?P<mark>["'])(?:\\.|(?!(?P=mark)).)*+(?:(?P=mark)|$)|(?P<plain>[^\s"',}&]++))"""
     # Authorization: Basic x
     r"""|(?P<header>authorization["']?[ \t]*+[:=][ \t]*+["']?(?:\w++[ \t]++)?)[^\s"',}]++"""
     # scheme://user:password@host
@@ -47,6 +47,8 @@ _IN_TEXT = re.compile(
     r""".*?(?:(?<!(?P=quote))(?P=quote)(?!(?P=quote))|$)""",
     re.IGNORECASE | re.MULTILINE,
 )
+
+_CLOSERS = ").;:"
 
 
 def is_secret_key(key: str) -> bool:
@@ -79,7 +81,17 @@ def mask_text(text: str) -> str:
 def _replacement(found: re.Match[str]) -> str:
     mark = found["mark"] or ""
     kept: str = found["named"] or found["header"] or found["url"] or found["sql"]
-    return f"{kept}{mark}{MASK}{mark}"
+    return f"{kept}{mark}{MASK}{mark}{_closing(found['plain'] or '')}"
+
+
+def _closing(plain: str) -> str:
+    """Return what closes the sentence around a value without quotes: "(using password: YES)." ends with ").".
+
+    Nothing, where the value may have opened the parenthesis itself, or where it would be nothing else.
+    """
+    value = plain.rstrip(_CLOSERS)
+    closing = plain[len(value) :]
+    return closing if value and ")" in closing and "(" not in value else ""
 
 
 class RedactingFilter(logging.Filter):

@@ -54,6 +54,17 @@ class TestMask(base.UnitTestCase):
             self.assertNotIn("ter2", masked, text)
             self.assertIn(redact.MASK, masked)
 
+    def test_what_closes_the_sentence_stays(self) -> None:
+        for text, masked in (
+            ("Access denied for 'x' (using password: YES)", "Access denied for 'x' (using password: ***)"),
+            ("(using password: NO). Try again.", "(using password: ***). Try again."),
+            ("password=hunter2.", "password=***"),
+            ("password=f(hunter2)", "password=***"),
+            ("password=)).", "password=***"),
+            ("password=hun)ter2", "password=***"),
+        ):
+            self.assertEqual(masked, redact.mask_text(text))
+
     def test_what_is_no_secret_stays(self) -> None:
         for text in (
             "limit=20 marker=abc", "http://host:8779/v1.0/p", "the password was changed", "user@host", "12:30:00 ok",
