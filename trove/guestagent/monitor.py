@@ -8,11 +8,12 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
 
-from trove.common import clock, ids, redact
+from trove.common import clock, ids, printable, redact
 from trove.datastores import spi
 from trove.guestagent.heartbeat import Heartbeats
 from trove.guestagent.journal import JournalError
@@ -193,6 +194,8 @@ class Monitor:
         except Exception as err:  # boundary: a probe that breaks says that the engine cannot be asked, nothing more
             LOG.warning("the probe of the engine broke (%s)", type(err).__name__)
             status = spi.EngineStatus("blocked", "The agent could not probe the engine.")
+        if status.reason is not None:
+            status = replace(status, reason=printable.without_paths(status.reason))
         if status.status != self._status:
             LOG.info("the engine is %s: %s", status.status, redact.mask_text(status.reason or "no remark"))
         self._status = status.status

@@ -74,7 +74,7 @@ class Outdated(NamedTuple):
     busy: bool
 
 
-class Said(NamedTuple):
+class ModuleReport(NamedTuple):
     """What a driver said of a module whose contents have ``md5``."""
 
     module_id: str
@@ -138,9 +138,9 @@ def begin(session: orm.Session, instance_id: str, wanted: Iterable[Module], now:
             session.execute(sa.insert(_TABLE).values(**link, **values))
 
 
-def record(session: orm.Session, instance_id: str, said: Iterable[Said], now: datetime.datetime) -> None:
+def record(session: orm.Session, instance_id: str, reports: Iterable[ModuleReport], now: datetime.datetime) -> None:
     """Write what drivers said; of a module that was taken away meanwhile nothing is kept."""
-    for item in said:
+    for item in reports:
         values: dict[str, Any] = {"status": item.status, "message": base.clip(item.message, 255), "updated_at": now}
         if item.status == modules.OK:
             values["md5"] = item.md5

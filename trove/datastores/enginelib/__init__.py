@@ -7,7 +7,7 @@ use them too.
 
 ===================== ========================================================================================
 :mod:`.server`        start detached, wait until ready, stop harder and harder, adopt, bring back with pauses
-:mod:`.life`          wanted state, status words, restart and reconfigure with the way back, on top of a server
+:mod:`.lifecycle`     wanted state, status words, restart and reconfigure with the way back, on top of a server
 :mod:`.commands`      the commands that every engine carries out by its parts, and what their errors are
 :mod:`.configuration` the values of a configuration group: judged, taken over, put back when refused
 :mod:`.protection`    which parameters no group may set

@@ -7,21 +7,23 @@ from typing import Any
 
 from trove.datastores import spi
 from trove.datastores.enginelib.configuration import Configurator
-from trove.datastores.enginelib.life import Life
+from trove.datastores.enginelib.lifecycle import Lifecycle
 from trove.datastores.enginelib.state import StateT
 from trove.datastores.enginelib.switches import Switches
 
 Method = Callable[[Any], Mapping[str, Any] | None]
 
 
-def common(life: Life[StateT], configurator: Configurator[StateT], switches: Switches[StateT]) -> dict[str, Method]:
+def common(
+    lifecycle: Lifecycle[StateT], configurator: Configurator[StateT], switches: Switches[StateT]
+) -> dict[str, Method]:
     """Return the methods of the commands that are the same for all engines; an engine adds its own and may replace
     these."""
     return {
-        "start": lambda _asked: life.start(),
-        "stop": lambda _asked: life.stop(),
-        "restart": lambda _asked: life.restart(),
-        "reconfigure": life.reconfigure,
+        "start": lambda _asked: lifecycle.start(),
+        "stop": lambda _asked: lifecycle.stop(),
+        "restart": lambda _asked: lifecycle.restart(),
+        "reconfigure": lifecycle.reconfigure,
         "configure": configurator.configure,
         "set_log": switches.set,
     }

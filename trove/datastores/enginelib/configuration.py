@@ -3,8 +3,8 @@
 
 There are two sets. ``configuration`` is what the group says; ``in_force`` is what the engine runs with, and what is in
 its configuration file. They differ by the values that wait for a restart. Those count from a start that somebody *asks*
-for, when a failure can be told and the former values are at hand (:meth:`.life.Life.start`); an engine that is brought
-back after a crash starts with what it ran with.
+for, when a failure can be told and the former values are at hand (:meth:`.lifecycle.Lifecycle.start`); an engine that
+is brought back after a crash starts with what it ran with.
 
 :class:`Configurator` decides when; what an engine is asked and told is its own (:class:`Adapter`).
 """
@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol
 import msgspec
 
 from trove.datastores import spi
-from trove.datastores.enginelib.life import Life
+from trove.datastores.enginelib.lifecycle import Lifecycle
 from trove.datastores.enginelib.protection import Protection
 from trove.datastores.enginelib.state import StateT, Values, differing
 from trove.wire import command
@@ -74,13 +74,13 @@ class Configurator(Generic[StateT]):
 
     def __init__(
         self,
-        life: Life[StateT],
+        lifecycle: Lifecycle[StateT],
         adapter: Adapter,
         *,
         protection: Protection,
         spell: Callable[[command.ConfigValue], str],
     ) -> None:
-        self._life = life
+        self._lifecycle = lifecycle
         self._adapter = adapter
         self._protection = protection
         self._spell = spell
@@ -91,7 +91,7 @@ class Configurator(Generic[StateT]):
         :returns: ``{"restart_required": [names]}``.
         :raises EngineError: ``configuration.refused``: everything is as before; ``engine.not_prepared``.
         """
-        before = self._life.known()
+        before = self._lifecycle.known()
         # As is wanted, not as is: values for a server that crashed would wait for a start that nobody is told of.
         running = before.desired == "running"
         require(asked.values, self._protection, self._spell)
@@ -103,24 +103,24 @@ class Configurator(Generic[StateT]):
         in_force = {name: value for name, value in values.items() if name not in later}
         in_force |= {name: value for name, value in before.in_force.items() if name in later}
         # Known again: the adapter may have noted something of its own.
-        wanted = msgspec.structs.replace(self._life.known(), configuration=values, in_force=in_force)
+        wanted = msgspec.structs.replace(self._lifecycle.known(), configuration=values, in_force=in_force)
         try:
-            known = self._life.note(wanted)
+            known = self._lifecycle.note(wanted)
         except BaseException:
             # What cannot be remembered, on a full disk for example, does not count.
-            if asked.apply and self._life.running():
+            if asked.apply and self._lifecycle.running():
                 self._adapter.apply(before.in_force, differing(in_force, before.in_force))
             raise
         # A stopped engine takes all of them at its next start.
         return {"restart_required": known.waiting() if running else []}
 
     def _apply(self, values: Values, names: Collection[str]) -> Collection[str]:
-        self._life.require_running()
-        pid = self._life.pid()
+        self._lifecycle.require_running()
+        pid = self._lifecycle.pid()
         try:
             return self._adapter.apply(values, names)
         except spi.EngineError as err:
-            if self._life.pid() == pid:
+            if self._lifecycle.pid() == pid:
                 raise
             # One that is gone refuses everything.
             raise spi.EngineAway("it ended while it took values over") from err
@@ -133,7 +133,7 @@ class Configurator(Generic[StateT]):
         """
         if not values:
             return
-        if self._life.known().configuration != values:
+        if self._lifecycle.known().configuration != values:
             self.configure(command.Configure(values=dict(values)))
-        if self._life.known().waiting():
+        if self._lifecycle.known().waiting():
             restart()

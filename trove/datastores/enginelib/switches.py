@@ -8,7 +8,7 @@ from typing import Generic
 import msgspec
 
 from trove.datastores import spi
-from trove.datastores.enginelib.life import Life
+from trove.datastores.enginelib.lifecycle import Lifecycle
 from trove.datastores.enginelib.state import StateT
 from trove.wire import command
 
@@ -25,9 +25,9 @@ class Switches(Generic[StateT]):
     """
 
     def __init__(
-        self, life: Life[StateT], names: Sequence[str] = (), tell: Callable[[str, bool], None] = _nothing
+        self, lifecycle: Lifecycle[StateT], names: Sequence[str] = (), tell: Callable[[str, bool], None] = _nothing
     ) -> None:
-        self._life = life
+        self._lifecycle = lifecycle
         self._names = names
         self._tell = tell
 
@@ -41,22 +41,22 @@ class Switches(Generic[StateT]):
             raise spi.EngineError(
                 "log.not_switchable", f"The log '{asked.log[:64]}' cannot be switched on or off; these can: {which}."
             )
-        known = self._life.known()
+        known = self._lifecycle.known()
         others = known.logs - {asked.log}
         changed = msgspec.structs.replace(known, logs=others | {asked.log} if asked.enabled else others)
-        self._life.write(changed)
+        self._lifecycle.write(changed)
         try:
-            if self._life.running():
+            if self._lifecycle.running():
                 self._tell(asked.log, asked.enabled)
         except BaseException:
-            self._life.write(known)
+            self._lifecycle.write(known)
             # It may have taken the switch before it failed.
             with contextlib.suppress(Exception):  # boundary: the first failure is the one to tell
                 self._tell(asked.log, asked.log in known.logs)
             raise
-        self._life.note(changed)
+        self._lifecycle.note(changed)
 
     def on(self) -> Collection[str]:
         """Return the logs that the owner has switched on, also of an engine that is being made."""
-        known = self._life.state()
+        known = self._lifecycle.state()
         return () if known is None else known.logs

@@ -36,7 +36,7 @@ def _removed(ctx: StepContext, session: Session) -> None:
 
 
 def _not_removed(ctx: StepContext, session: Session) -> None:
-    told = [instance_module.Said(item, "", modules.ERROR, _why(ctx)) for item in ctx.inputs["modules"]]
+    told = [instance_module.ModuleReport(item, "", modules.ERROR, _why(ctx)) for item in ctx.inputs["modules"]]
     instance_module.record(session, ctx.resource_id, told, ctx.env.db.now(session))
 
 
@@ -52,7 +52,7 @@ def record(ctx: StepContext, session: Session, result: object) -> None:
     """Write what the guest said of modules; what it did not mention has failed."""
     now = ctx.env.db.now(session)
     told = result if isinstance(result, dict) else {}
-    found = steps.said(told)
+    found = steps.reports_of(told)
     instance_module.record(session, ctx.resource_id, found, now)
     rest = ctx.inputs.get("modules") or instance_module.pending(session, ctx.resource_id)
     silent = str(told.get("failed") or "The guest did not say what became of the module; apply it again.")

@@ -33,7 +33,7 @@ def make_apply(ctx: StepContext, instance: Instance) -> command.Command | None:
     return command.ApplyModules(modules=[module_operations.spec(item) for item in found]) if found else None
 
 
-def said(result: Mapping[str, Any] | None) -> list[instance_module.Said]:
+def reports_of(result: Mapping[str, Any] | None) -> list[instance_module.ModuleReport]:
     """Return what a guest's result says of modules. Guests are not believed to know our types."""
     found = []
     told = (result or {}).get("modules")
@@ -44,7 +44,7 @@ def said(result: Mapping[str, Any] | None) -> list[instance_module.Said]:
         known = isinstance(module_id, str) and status in (modules.OK, modules.ERROR)
         if known and isinstance(md5, str) and _MD5.match(md5):
             text = message if isinstance(message, str) else None
-            found.append(instance_module.Said(str(module_id), md5, str(status), text))
+            found.append(instance_module.ModuleReport(str(module_id), md5, str(status), text))
     return found
 
 

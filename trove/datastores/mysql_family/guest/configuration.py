@@ -19,7 +19,7 @@ from pymysql.constants import ER
 from trove.datastores import spi
 from trove.datastores.enginelib import files
 from trove.datastores.enginelib.configuration import refused
-from trove.datastores.enginelib.life import NoAnswer
+from trove.datastores.enginelib.lifecycle import NoAnswer
 from trove.datastores.enginelib.state import State, StateFile, Values
 from trove.datastores.mysql_family.guest.connection import Session, code, execute, is_away, reason
 from trove.wire import command
@@ -54,7 +54,7 @@ class Tuning:
     :param check: lets the server's program read an option file; raises :class:`spi.EngineError` as ``process.run`` does
         when it refuses.
     :param render: returns the text of ``my.cnf`` with these values.
-    :param probe: asks the server in a session of its own; raises :class:`.life.NoAnswer`.
+    :param probe: asks the server in a session of its own; raises :class:`.lifecycle.NoAnswer`.
     :param template: returns the variables that ``my.cnf`` sets without a configuration group.
     """
 

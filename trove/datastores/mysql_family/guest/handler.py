@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guest half of MariaDB and MySQL: turns commands into work of its parts.
 
-It *has* a data directory (the files), a server (the process), a life (when it starts and stops), databases, users and
-root (SQL), and a dialect (what tells the sisters apart); it does none of that itself. Commands and ``supervise`` come
-from one thread, ``status`` from any. Everything it must remember is in one state file, so a new handler after a crash
-of the agent goes on where the old one was. Nothing here depends on the time of day.
+It *has* a data directory (the files), a server (the process), a lifecycle (when it starts and stops), databases, users
+and root (SQL), and a dialect (what tells the sisters apart); it does none of that itself. Commands and ``supervise``
+come from one thread, ``status`` from any. Everything it must remember is in one state file, so a new handler after a
+crash of the agent goes on where the old one was. Nothing here depends on the time of day.
 """
 
 import functools
@@ -18,7 +18,7 @@ import msgspec
 import pymysql
 
 from trove.datastores import spi
-from trove.datastores.enginelib import commands, files, host, life, logs, sockets, state
+from trove.datastores.enginelib import commands, files, host, lifecycle, logs, sockets, state
 from trove.datastores.enginelib.commands import Method
 from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.server import EngineServer
@@ -56,8 +56,8 @@ class FamilyHandler:
         self._server = EngineServer(
             environment.process, server.program(program, self._own_dir, self._data.path, self._log, self._socket)
         )
-        self._life = life.Life(
-            life.Engine(
+        self._lifecycle = lifecycle.Lifecycle(
+            lifecycle.Engine(
                 title=dialect.family.title,
                 min_ram_mib=dialect.family.min_ram_mib,
                 data_dir=environment.data_dir,
@@ -82,12 +82,12 @@ class FamilyHandler:
             self._session,
             self._state,
             check=check,
-            probe=lambda: self._probe(self._life.known()),
-            render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
-            template=lambda: dialect.settings(self._settings(self._life.known()), self._engine_version),
+            probe=lambda: self._probe(self._lifecycle.known()),
+            render=lambda values: self._render(msgspec.structs.replace(self._lifecycle.known(), in_force=dict(values))),
+            template=lambda: dialect.settings(self._settings(self._lifecycle.known()), self._engine_version),
         )
-        self._configurator = Configurator(self._life, tuning, protection=PROTECTION, spell=config.spell)
-        self._switches = Switches(self._life, tuple(config.LOG_SWITCHES), self._tell_logs)
+        self._configurator = Configurator(self._lifecycle, tuning, protection=PROTECTION, spell=config.spell)
+        self._switches = Switches(self._lifecycle, tuple(config.LOG_SWITCHES), self._tell_logs)
         self._databases = Databases(self._session, dialect)
         self._users = Users(self._session, dialect)
         self._root = Root(self._session, dialect)
@@ -97,7 +97,7 @@ class FamilyHandler:
     def commands(self) -> Mapping[str, Method]:
         """See :meth:`trove.datastores.spi.GuestHandler.commands`."""
         methods: dict[str, Method] = {
-            **commands.common(self._life, self._configurator, self._switches),
+            **commands.common(self._lifecycle, self._configurator, self._switches),
             "prepare": self.prepare,
             "grow_volume": self.grow_volume,
             "create_databases": lambda asked: self._databases.create(asked.databases),
@@ -114,7 +114,7 @@ class FamilyHandler:
 
     def status(self) -> spi.EngineStatus:
         """See :meth:`trove.datastores.spi.GuestHandler.status`."""
-        return self._life.status()
+        return self._lifecycle.status()
 
     def inventory(self) -> spi.InventorySnapshot | None:
         """See :meth:`trove.datastores.spi.GuestHandler.inventory`."""
@@ -129,7 +129,7 @@ class FamilyHandler:
 
     def supervise(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
-        self._life.supervise()
+        self._lifecycle.supervise()
 
     def limit_logs(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.limit_logs`."""
@@ -163,12 +163,12 @@ class FamilyHandler:
         known = self._state.get()
         if known is not None and known.prepared:
             self._data.finish()
-            self._life.start()
+            self._lifecycle.start()
         else:
-            self._life.require_memory(asked.shape)
-            with self._life.deliberately():
+            self._lifecycle.require_memory(asked.shape)
+            with self._lifecycle.deliberately():
                 self._make(asked)
-        self._configurator.settle(asked.configuration, self._life.restart)
+        self._configurator.settle(asked.configuration, self._lifecycle.restart)
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
@@ -190,7 +190,7 @@ class FamilyHandler:
 
     def grow_volume(self, asked: command.GrowVolume) -> None:
         """Use the larger volume: the redo log grows with it, at once where the version can, else at the next start."""
-        known = self._life.set_volume(asked.volume_gib)
+        known = self._lifecycle.set_volume(asked.volume_gib)
         if self._server.accepting():
             with self._session() as connection:
                 for name, value in self._dialect.dynamic(self._settings(known), self._engine_version).items():
@@ -202,11 +202,13 @@ class FamilyHandler:
 
     def _probe(self, known: State) -> None:
         try:
-            sessions.probe(self._address(known), life.PROBE_TIMEOUT)
+            sessions.probe(self._address(known), lifecycle.PROBE_TIMEOUT)
         except sessions.ProbeTimeout:
-            raise life.NoAnswer(f"The database server did not answer in {life.PROBE_TIMEOUT:.0f} seconds.") from None
+            raise lifecycle.NoAnswer(
+                f"The database server did not answer in {lifecycle.PROBE_TIMEOUT:.0f} seconds."
+            ) from None
         except pymysql.Error as err:
-            raise life.NoAnswer(f"The database server takes no queries: {sessions.reason(err)}") from err
+            raise lifecycle.NoAnswer(f"The database server takes no queries: {sessions.reason(err)}") from err
 
     def _address(self, known: State) -> sessions.Address:
         socket = Path(known.socket_dir) / sessions.SOCKET

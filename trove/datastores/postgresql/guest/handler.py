@@ -3,8 +3,8 @@
 
 It *has* a cluster (the files), a server (the process), databases, users and access (SQL); it does none of that itself.
 Commands and ``supervise`` come from one thread, ``status`` from any. Starting, stopping and the status are
-:class:`trove.datastores.enginelib.life.Life`'s. Everything it must remember is in one state file, so a new handler
-after a crash of the agent goes on where the old one was.
+:class:`trove.datastores.enginelib.lifecycle.Lifecycle`'s. Everything it must remember is in one state file, so a new
+handler after a crash of the agent goes on where the old one was.
 """
 
 import functools
@@ -18,7 +18,7 @@ import msgspec
 import psycopg2
 
 from trove.datastores import spi
-from trove.datastores.enginelib import commands, files, host, life, logs, sockets, state
+from trove.datastores.enginelib import commands, files, host, lifecycle, logs, sockets, state
 from trove.datastores.enginelib.commands import Method
 from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.server import EngineServer
@@ -58,8 +58,8 @@ class PostgreSQLHandler:
         self._server = EngineServer(
             environment.process, server.program(environment.process, home, data, self._startup_log)
         )
-        self._life = life.Life(
-            life.Engine(
+        self._lifecycle = lifecycle.Lifecycle(
+            lifecycle.Engine(
                 title="PostgreSQL",
                 min_ram_mib=sizing.MIN_RAM_MIB,
                 data_dir=environment.data_dir,
@@ -83,8 +83,8 @@ class PostgreSQLHandler:
             render=self._rendered_with,
             server=self._server,
         )
-        self._configurator = Configurator(self._life, self._tuning, protection=PROTECTION, spell=config.spell)
-        self._switches = Switches(self._life, (GENERAL_LOG,), lambda _name, _enabled: self._tuning.reload())
+        self._configurator = Configurator(self._lifecycle, self._tuning, protection=PROTECTION, spell=config.spell)
+        self._switches = Switches(self._lifecycle, (GENERAL_LOG,), lambda _name, _enabled: self._tuning.reload())
         access = Access(self._session)
         self._databases = Databases(self._session, access)
         self._users = Users(self._session, access)
@@ -94,7 +94,7 @@ class PostgreSQLHandler:
     def commands(self) -> Mapping[str, Method]:
         """See :meth:`trove.datastores.spi.GuestHandler.commands`."""
         methods: dict[str, Method] = {
-            **commands.common(self._life, self._configurator, self._switches),
+            **commands.common(self._lifecycle, self._configurator, self._switches),
             "prepare": self.prepare,
             "grow_volume": self.grow_volume,
             "create_databases": lambda asked: self._databases.create(asked.databases),
@@ -111,7 +111,7 @@ class PostgreSQLHandler:
 
     def status(self) -> spi.EngineStatus:
         """See :meth:`trove.datastores.spi.GuestHandler.status`."""
-        return self._life.status()
+        return self._lifecycle.status()
 
     def inventory(self) -> spi.InventorySnapshot | None:
         """See :meth:`trove.datastores.spi.GuestHandler.inventory`."""
@@ -126,7 +126,7 @@ class PostgreSQLHandler:
 
     def supervise(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
-        self._life.supervise()
+        self._lifecycle.supervise()
 
     def limit_logs(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.limit_logs`."""
@@ -153,12 +153,12 @@ class PostgreSQLHandler:
         known = self._state.get()
         if known is not None and known.prepared:
             self._cluster.finish()
-            self._life.start()
+            self._lifecycle.start()
         else:
-            self._life.require_memory(asked.shape)
-            with self._life.deliberately():
+            self._lifecycle.require_memory(asked.shape)
+            with self._lifecycle.deliberately():
                 self._make(asked)
-        self._configurator.settle(asked.configuration, self._life.restart)
+        self._configurator.settle(asked.configuration, self._lifecycle.restart)
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
@@ -182,7 +182,7 @@ class PostgreSQLHandler:
 
     def grow_volume(self, asked: command.GrowVolume) -> None:
         """Use the larger volume: the write-ahead log may grow with it. Needs no restart."""
-        self._life.set_volume(asked.volume_gib)
+        self._lifecycle.set_volume(asked.volume_gib)
         self._server.reload()
 
     # -- details -------------------------------------------------------------------------------------------------------
@@ -193,11 +193,13 @@ class PostgreSQLHandler:
 
     def _probe(self, known: State) -> None:
         try:
-            sessions.probe(self._address(known), life.PROBE_TIMEOUT)
+            sessions.probe(self._address(known), lifecycle.PROBE_TIMEOUT)
         except sessions.ProbeTimeout:
-            raise life.NoAnswer(f"The database server did not answer in {life.PROBE_TIMEOUT:.0f} seconds.") from None
+            raise lifecycle.NoAnswer(
+                f"The database server did not answer in {lifecycle.PROBE_TIMEOUT:.0f} seconds."
+            ) from None
         except psycopg2.Error as err:
-            raise life.NoAnswer(f"The database server takes no queries: {sessions.reason(err)}") from err
+            raise lifecycle.NoAnswer(f"The database server takes no queries: {sessions.reason(err)}") from err
 
     def _address(self, known: State) -> sessions.Address:
         return sessions.Address(Path(known.socket_dir), known.port, known.admin_password, self._cluster.major)
@@ -208,7 +210,7 @@ class PostgreSQLHandler:
             yield connection
 
     def _rendered_with(self, values: Values) -> str:
-        return self._rendered(msgspec.structs.replace(self._life.known(), in_force=dict(values)))
+        return self._rendered(msgspec.structs.replace(self._lifecycle.known(), in_force=dict(values)))
 
     def _write_config(self, known: State) -> None:
         self._cluster.write_config(self._rendered(known))

@@ -17,7 +17,7 @@ from trove.datastores.enginelib import commands, conditions, files, host, logs, 
 from trove.datastores.enginelib.commands import Method
 from trove.datastores.enginelib.configuration import Configurator
 from trove.datastores.enginelib.data import DataDirectory
-from trove.datastores.enginelib.life import Engine, Life
+from trove.datastores.enginelib.lifecycle import Engine, Lifecycle
 from trove.datastores.enginelib.server import EngineServer
 from trove.datastores.enginelib.state import State, StateFile
 from trove.datastores.enginelib.switches import Switches
@@ -52,7 +52,7 @@ class FamilyHandler:
         self._server = EngineServer(
             environment.process, server.program(argv, self._config, self._pid_file, self._log, self._is_ready)
         )
-        self._life = Life(
+        self._lifecycle = Lifecycle(
             Engine(
                 title=product.title,
                 min_ram_mib=sizing.MIN_RAM_MIB,
@@ -75,11 +75,11 @@ class FamilyHandler:
             self._own_dir,
             self._session,
             self._states,
-            render=lambda values: self._render(msgspec.structs.replace(self._life.known(), in_force=dict(values))),
-            template=lambda: config.parameters(self._settings(self._life.known())),
+            render=lambda values: self._render(msgspec.structs.replace(self._lifecycle.known(), in_force=dict(values))),
+            template=lambda: config.parameters(self._settings(self._lifecycle.known())),
         )
-        self._configurator = Configurator(self._life, tuning, protection=PROTECTION, spell=config.spell)
-        self._switches = Switches(self._life)
+        self._configurator = Configurator(self._lifecycle, tuning, protection=PROTECTION, spell=config.spell)
+        self._switches = Switches(self._lifecycle)
         self._users = Users(self._session)
 
     # -- interface -----------------------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class FamilyHandler:
     def commands(self) -> Mapping[str, Method]:
         """See :meth:`trove.datastores.spi.GuestHandler.commands`."""
         methods: dict[str, Method] = {
-            **commands.common(self._life, self._configurator, self._switches),
+            **commands.common(self._lifecycle, self._configurator, self._switches),
             "prepare": self.prepare,
             "stop": lambda _asked: self.stop(),
             "restart": lambda _asked: self.restart(),
@@ -103,7 +103,7 @@ class FamilyHandler:
 
     def status(self) -> spi.EngineStatus:
         """See :meth:`trove.datastores.spi.GuestHandler.status`."""
-        return self._life.status()
+        return self._lifecycle.status()
 
     def inventory(self) -> spi.InventorySnapshot | None:
         """See :meth:`trove.datastores.spi.GuestHandler.inventory`."""
@@ -118,7 +118,7 @@ class FamilyHandler:
 
     def supervise(self) -> None:
         """See :meth:`trove.datastores.spi.GuestHandler.supervise`."""
-        self._life.supervise()
+        self._lifecycle.supervise()
         self._mark_socket()
 
     def limit_logs(self) -> None:
@@ -145,16 +145,16 @@ class FamilyHandler:
         known = self._states.get()
         if known is not None and known.prepared:
             self._data.finish()
-            self._life.start()
+            self._lifecycle.start()
         else:
-            self._life.require_memory(asked.shape)
+            self._lifecycle.require_memory(asked.shape)
             self._make(asked)
         self._configurator.settle(asked.configuration, self.restart)
 
     def _make(self, asked: command.Prepare) -> None:
         self._server.stop()
         fresh = msgspec.structs.replace(state.of(State, asked, self._usable_socket_dir(None)), prepared=True)
-        with self._life.deliberately():
+        with self._lifecycle.deliberately():
             files.private_directory(self._data.begin())
             self._preparing = fresh
             try:
@@ -173,7 +173,7 @@ class FamilyHandler:
         :raises EngineError: ``engine.unsaved_writes``: it goes on running.
         """
         self._refuse_to_lose_writes()
-        self._life.stop()
+        self._lifecycle.stop()
 
     def restart(self) -> None:
         """Stop and start the server.
@@ -181,7 +181,7 @@ class FamilyHandler:
         :raises EngineError: ``engine.unsaved_writes``: it goes on running.
         """
         self._refuse_to_lose_writes()
-        self._life.restart()
+        self._lifecycle.restart()
 
     def reconfigure(self, asked: command.Reconfigure) -> None:
         """Give the server the configuration for another shape and restart it; it runs afterwards, with the new or the
@@ -190,8 +190,8 @@ class FamilyHandler:
         :raises EngineError: ``engine.no_memory``: the shape is too small for the data, and nothing was changed;
             ``engine.unsaved_writes``; ``engine.configuration_refused``.
         """
-        self._life.require_memory(asked.shape)
-        self._life.require_running()
+        self._lifecycle.require_memory(asked.shape)
+        self._lifecycle.require_running()
         found = self._info()
         allowed = _sizing(asked.shape.vcpus, asked.shape.ram_mib, asked.shape.volume_gib).maxmemory
         used = int(found.get("used_memory_dataset", "0")) // 2**20
@@ -201,11 +201,11 @@ class FamilyHandler:
                 f"The data takes {used} MiB, and this size has {allowed} MiB for data; delete some of it first.",
             )
         self._refuse_to_lose_writes()
-        self._life.reconfigure(asked)
+        self._lifecycle.reconfigure(asked)
 
     def grow_volume(self, asked: command.GrowVolume) -> None:
         """Use the larger volume: the append-only file may grow with it. Needs no restart."""
-        wanted = self._life.set_volume(asked.volume_gib)
+        wanted = self._lifecycle.set_volume(asked.volume_gib)
         if self._server.pid() is not None and "auto-aof-rewrite-min-size" not in wanted.in_force:
             minimum = _sizing(wanted.vcpus, wanted.ram_mib, wanted.volume_gib).rewrite_from
             with self._session() as connection:
@@ -228,7 +228,7 @@ class FamilyHandler:
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[resp.Connection]:
-        with resp.session(_address(self._life.known()), wait=resp.CONNECTION_WAIT) as connection:
+        with resp.session(_address(self._lifecycle.known()), wait=resp.CONNECTION_WAIT) as connection:
             yield connection
 
     def _info(self) -> Mapping[str, str]:
@@ -243,7 +243,7 @@ class FamilyHandler:
 
     def _refuse_to_lose_writes(self) -> None:
         """Refuse to end a server that holds writes it has acknowledged and could not put on disk."""
-        self._life.known()
+        self._lifecycle.known()
         if health.write_fails(self._info()):
             raise spi.EngineError(
                 "engine.unsaved_writes",

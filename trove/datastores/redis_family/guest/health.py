@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from trove.datastores.enginelib import conditions
-from trove.datastores.enginelib.life import PROBE_TIMEOUT, NoAnswer
+from trove.datastores.enginelib.lifecycle import PROBE_TIMEOUT, NoAnswer
 from trove.datastores.redis_family.guest import resp
 
 #: Not the common remedy: a full volume makes the server refuse deletions too.

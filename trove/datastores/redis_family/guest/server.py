@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a server of the family runs: its command line, what it notes about itself, the signals that end it.
 
-The life of the process is :class:`trove.datastores.enginelib.server.EngineServer`.
+The lifecycle of the process is :class:`trove.datastores.enginelib.server.EngineServer`.
 """
 
 import signal

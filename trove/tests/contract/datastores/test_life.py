@@ -9,7 +9,7 @@ from trove.tests.contract.datastores import clients, engines
 from trove.wire import command
 
 
-class Life(engines.EngineTestCase):
+class Lifecycle(engines.EngineTestCase):
     def test_life(self) -> None:
         one = self.prepared()
         self.assertEqual("healthy", one.handler.status().status)
@@ -77,4 +77,4 @@ class Life(engines.EngineTestCase):
         self.assertEqual("healthy", second.handler.status().status)
 
 
-engines.for_each_engine(globals(), Life)
+engines.for_each_engine(globals(), Lifecycle)

@@ -10,7 +10,7 @@ from trove.common import ids
 from trove.db import models
 from trove.objects import catalog, errors, heartbeat, instance_listing, instance_module, module
 from trove.objects.instance import Instance
-from trove.objects.instance_module import Said
+from trove.objects.instance_module import ModuleReport
 from trove.objects.module import Module
 from trove.objects.scope import Scope
 from trove.tests.functional.db import case
@@ -42,7 +42,7 @@ class ModulesCase(case.EveryDatabase):
         with self.db.writer() as session:
             now = self.db.now(session)
             instance_module.begin(session, instance_id, modules, now)
-            said = [Said(item.id, item.md5, "OK", "m") for item in modules]
+            said = [ModuleReport(item.id, item.md5, "OK", "m") for item in modules]
             instance_module.record(session, instance_id, said, now)
         return now
 
@@ -129,8 +129,8 @@ class InstanceModules(ModulesCase):
             rows = instance_module.list_rows(session, MINE, instance.id)
             self.assertEqual([("soon", "PENDING"), ("late", "PENDING")], [(row.name, row.status) for row in rows])
             self.assertEqual(["soon", "late"], [m.name for m in instance_module.list_modules(session, instance.id)])
-            said = Said(soon.id, "f" * 32, "OK", "x" * 300 + "\0")
-            instance_module.record(session, instance.id, [said, Said(ids.new_id(), "f" * 32, "OK", None)], now)
+            said = ModuleReport(soon.id, "f" * 32, "OK", "x" * 300 + "\0")
+            instance_module.record(session, instance.id, [said, ModuleReport(ids.new_id(), "f" * 32, "OK", None)], now)
             self.assertEqual([late.id], instance_module.pending(session, instance.id))
             instance_module.failed(session, instance.id, [late.id, soon.id], "silence", now)
         with self.db.writer() as session:
@@ -212,5 +212,5 @@ class InstanceModules(ModulesCase):
         self.assertEqual([], left(md5="0" * 32))
         with self.db.writer() as session:
             now = self.db.now(session) + datetime.timedelta(seconds=1)
-            instance_module.record(session, mine, [Said(made.id, made.md5, "ERROR", None)], now)
+            instance_module.record(session, mine, [ModuleReport(made.id, made.md5, "ERROR", None)], now)
         self.assertEqual([theirs], left(force=True))

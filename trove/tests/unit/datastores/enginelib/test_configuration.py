@@ -56,7 +56,7 @@ class TestConfigurator(base.UnitTestCase):
         self.states.put(STATE)
         self.server = Server()
         self.configurator: configuration.Configurator[state.State] = configuration.Configurator(
-            self,  # type: ignore[arg-type]  # what it needs of a life is below
+            self,  # type: ignore[arg-type]  # what it needs of a lifecycle is below
             self.server,
             protection=PROTECTION,
             spell=spell,

@@ -19,7 +19,7 @@ class TestSwitches(base.UnitTestCase):
         self.told: list[tuple[str, bool]] = []
         self.fails = False
         self.switches: switches.Switches[state.State] = switches.Switches(
-            self,  # type: ignore[arg-type]  # what it needs of a life is below
+            self,  # type: ignore[arg-type]  # what it needs of a lifecycle is below
             ("general", "slow"),
             self.tell,
         )

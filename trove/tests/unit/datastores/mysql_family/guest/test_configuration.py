@@ -8,7 +8,7 @@ import pymysql
 from pymysql.constants import CR, ER
 
 from trove.datastores import spi
-from trove.datastores.enginelib.life import NoAnswer
+from trove.datastores.enginelib.lifecycle import NoAnswer
 from trove.datastores.mysql_family.guest import configuration
 from trove.tests import base
 

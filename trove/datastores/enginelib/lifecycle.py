@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of one engine after it was prepared: wanted state, status words, restart, another size and the way back.
+"""The lifecycle of one engine once it is prepared: wanted state, status words, restart, another size and the way back.
 
-:class:`Life` joins a server (the process), a state file (what is wanted) and an engine's own functions
+:class:`Lifecycle` joins a server (the process), a state file (what is wanted) and an engine's own functions
 (:class:`Engine`). It decides *when*; how a configuration looks and how an engine is asked is the engine's.
 """
 
@@ -61,7 +61,7 @@ class Engine(Generic[StateT]):
     disk_full: conditions.Condition = conditions.DISK_FULL
 
 
-class Life(Generic[StateT]):
+class Lifecycle(Generic[StateT]):
     """Commands and :meth:`supervise` come from one thread, :meth:`status` from any."""
 
     def __init__(self, engine: Engine[StateT], server: EngineServer, states: StateFile[StateT]) -> None:
