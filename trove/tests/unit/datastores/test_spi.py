@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import ast
 import datetime
 import inspect
+import re
 from pathlib import Path
 from unittest import mock
 
+from trove.common import printable
 from trove.datastores import registry, spi
 from trove.tests import base
 
@@ -43,3 +46,37 @@ class TestOnHost(base.UnitTestCase):
                 **values, template_dir=None, process=mock.Mock(spec=spi.EngineProcess), engine_root=given
             )
             self.assertEqual(expected, environment.on_host(Path("/usr/bin/x")))
+
+
+class TestWordsForOwners(base.UnitTestCase):
+    """What an owner reads of a guest is made in few ways, and none of them is of where things are on the guest."""
+
+    makers = ("EngineError", "EngineStatus", "NoAnswer", "refused", "failure", "_unavailable")
+    #: Of expressions that would put a path, a socket, an address or an exception's name into a sentence.
+    internal = re.compile(r"path|socket|_dir\b|directory|address|home|__name__|type\(|repr\(|filename|strerror", re.I)
+    #: (module, expression) that is harmless: the name of a program, and why a system call failed without its argument.
+    known = {("process.py", "err.strerror"), ("process.py", "os.path.basename(argv[0])")}
+
+    def test_no_sentence_tells_where_things_are(self) -> None:
+        seen = 0
+        for module in [*_modules("datastores"), *_modules("guestagent")]:
+            for call in ast.walk(ast.parse(module.read_text())):
+                name = getattr(call, "func", None)
+                if getattr(name, "attr", getattr(name, "id", None)) not in self.makers:
+                    continue
+                assert isinstance(call, ast.Call)
+                seen += 1
+                for part in (part for argument in call.args for part in ast.walk(argument)):
+                    where = f"{module.name}:{call.lineno}"
+                    if isinstance(part, ast.FormattedValue):
+                        shown = ast.unparse(part.value)
+                        if (module.name, shown) not in self.known:
+                            self.assertIsNone(self.internal.search(shown), f"{where}: {shown}")
+                            self.assertNotEqual(ord("r"), part.conversion, where)
+                    elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        self.assertEqual(part.value, printable.without_paths(part.value), where)
+        self.assertGreater(seen, 50)
+
+
+def _modules(package: str) -> list[Path]:
+    return sorted((Path(inspect.getfile(spi)).parents[1] / package).rglob("*.py"))

@@ -93,6 +93,11 @@ class TestMonitor(UnitTestCase):
         self.assertNotIn("hunter2", self.logs.text())
         self.assertEqual(1, self.logs.text().count("supervision of the engine failed"))
 
+    def test_where_things_are_is_not_for_the_owner(self) -> None:
+        self.handler.reason = "It has no socket '/srv/instances/1/run/mysqld.sock'."
+        self.monitor.step()
+        self.assertEqual("It has no socket '…'.", self.beats.compose().reason)
+
     def test_inventory_is_told_when_changed_and_now_and_then(self) -> None:
         self.steps(int(monitors.INVENTORY_INTERVAL * 3))
         self.assertEqual(1, len(self.submitted))
