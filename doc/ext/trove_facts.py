@@ -42,6 +42,7 @@ _CALLS = {"Failed": (0, 1), "EngineError": (0, 1), "abandon": (2, 3), "_failed":
 _WORDS = {
     "command.expired": "The guest could not begin the command in time; it was not carried out and never will be.",
     "guest.outcome_unknown": "The guest is silent and has not said what has become of this; it does when it is back.",
+    "engine.unavailable": "The database server was away, or was stopped, and did not come back in time.",
     "engine.disk_full": "The volume is full; the database takes no changes until there is space again.",
     "configuration.refused": "The engine refused a value of the configuration group; it runs with the values before.",
     "configuration.unknown": "A change of the configuration was given up; the engine may have other values.",
