@@ -9,12 +9,10 @@ from typing import Any
 from trove.common import ids
 from trove.datastores import spi
 from trove.guestagent import dispatcher as dispatchers
-from trove.guestagent import persistence
 from trove.guestagent.dispatcher import Dispatcher, Hooks
 from trove.guestagent.journal import CommandRecord, Journal, JournalError
 from trove.guestagent.monitor import InventoryWatch
 from trove.tests.base import UnitTestCase
-from trove.tests.fixtures.clock import ManualClock
 from trove.tests.unit.guestagent.fakes import INSTANCE, Crash, FakeHandler, frame_of
 from trove.wire import command, report
 
@@ -421,59 +419,6 @@ class TestDispatcher(DispatcherCase):
         self.assertEqual(("DONE", None), self.told()[-1])
 
 
-class TestEngineAway(DispatcherCase):
-    """A command waits for an engine that is away for as long as its owner waits for the command."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.clock = self.useFixture(ManualClock())
-        self.control_time = 1_000_000
-        self.handler.status_word = "crashed"
-        self.handler.during = self.lose
-
-    def lose(self, _name: str) -> None:
-        if self.handler.status_word == "crashed":
-            raise spi.EngineAway("connection refused")
-
-    def test_until_it_is_back(self) -> None:
-        self.handler.supervise = self.bring_back  # type: ignore[method-assign]
-        self.dispatcher.accept(frame_of(create("a"), deadline=1_240_000, allowance=240_000))
-        self.run_all()
-        self.assertEqual(([("ACCEPTED", None), ("DONE", None)], ["a"]), (self.told(), self.handler.databases))
-
-    def bring_back(self) -> None:
-        self.assertTrue(self.lock.locked())  # else the monitor would bring it back, too
-        self.handler.status_word = "healthy"
-
-    def test_until_its_deadline(self) -> None:
-        for deadline, patience in ((1_240_000, 240), (1_030_000, 30)):
-            began = self.clock.monotonic()
-            self.dispatcher.accept(frame_of(create("a"), deadline=deadline))
-            self.run_all()
-            self.assertEqual(("FAILED", "engine.unavailable"), self.told()[-1])
-            waited = self.clock.monotonic() - began
-            self.assertAlmostEqual(patience - persistence.TELLING, waited, delta=1)
-
-    def test_until_its_allowance_after_the_command_before(self) -> None:
-        self.journal.finish(
-            report.CommandResult(report_id=ids.new_id(), command_id=ids.new_id(), state="DONE"),
-            (),
-            {dispatchers.ENDED_AT: 1_000_000},
-        )
-        self.dispatcher.accept(frame_of(create("a"), deadline=1_000_001, allowance=100_000))
-        self.run_all()
-        self.assertAlmostEqual(1000 + 100 - persistence.TELLING, self.clock.monotonic(), delta=1)
-
-    def test_what_the_agent_does_itself_needs_no_engine(self) -> None:
-        def own(_order: object) -> None:
-            raise spi.EngineAway("no engine of ours")
-
-        self.dispatcher._own["restart"] = dispatchers.OwnCommand(own, lambda: ())
-        self.dispatcher._methods["restart"] = own
-        self.assertEqual("engine.unavailable", self.carry_out(command.Restart()).error_symbol)
-        self.assertEqual(([], 0), (self.clock.pauses, self.handler.supervised))
-
-
 class TestFailures(DispatcherCase):
     def test_engine_error(self) -> None:
         log = self.tempdir() / "engine.log"
@@ -501,16 +446,6 @@ class TestFailures(DispatcherCase):
         self.handler.during = _raise(spi.EngineError("engine.program", f"No socket '{path}'.", detail=f"of {path}"))
         last = self.carry_out(command.Restart())
         self.assertEqual(("No socket '…'.", f"of {path}"), (last.error_message, last.log_tail))
-
-    def test_what_operators_read_has_a_bound_and_no_secret(self) -> None:
-        log = self.tempdir() / "engine.log"
-        log.write_text("x" * dispatchers.TAIL_BYTES)
-        self.handler.logs = [log]
-        self.handler.during = _raise(spi.EngineError("a.b", "No.", detail="password=hunter2 " + "ü" * 9000))
-        last = self.carry_out(command.Restart())
-        self.assertTrue(last.log_tail.startswith("password=*** ü"))
-        self.assertTrue(last.log_tail.endswith("x"))
-        self.assertLessEqual(len(last.log_tail.encode()), dispatchers.TAIL_BYTES)
 
     def test_the_next_command_runs_after_a_failure(self) -> None:
         self.handler.during = _raise(KeyError("x"))
