@@ -23,8 +23,8 @@ class ModulesTest(case.OperationsCase):
         with self.work() as work:
             for instance_id in instance_ids:
                 instance_module.begin(work.session, instance_id, [self.module], work.now())
-                said = instance_module.Said(self.module.id, self.module.md5, "OK", None)
-                instance_module.record(work.session, instance_id, [said], work.now())
+                report = instance_module.ModuleReport(self.module.id, self.module.md5, "OK", None)
+                instance_module.record(work.session, instance_id, [report], work.now())
 
     def status(self, instance_id: str) -> str:
         with self.db.reader() as session:
