@@ -160,10 +160,15 @@ class WSGIApplication:
         for deferral in self._waiting:
             deferral.end()
 
+    @property
+    def full(self) -> bool:
+        """Whether the next request is refused, because no thread and no place in the queue is free."""
+        return self._room <= 0
+
     async def answer(self, request: Request) -> Reply:
         """Have the application answer in a thread."""
         assert isinstance(request.body, bytes)
-        if self._room <= 0:
+        if self.full:
             return self.refusal(503, "The service is busy; try again.")
         answer = await self._answer(request.head, request.body)
         if answer.rest is None:

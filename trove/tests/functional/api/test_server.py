@@ -8,7 +8,10 @@ import socket
 import threading
 from collections.abc import Callable
 
+import sqlalchemy as sa
+
 from trove.api import authn, server
+from trove.common import clock
 from trove.tests.functional.api import base
 
 
@@ -98,6 +101,52 @@ class ServerTest(base.ApiTestCase):
         self.server.stop()
         self.connection.close()
         self.assertRaises(OSError, self.ask, "GET", "/")
+
+
+class LockedDatabaseTest(base.ApiTestCase):
+    """Somebody has locked the tables, and every thread of the service waits for that to end."""
+
+    dialect = "postgresql"
+    options = {"auth_strategy": "noauth", "bind_host": "127.0.0.1", "bind_port": 0, "api_threads": 2}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = server.ApiServer(self.conf, self.app.app)
+        self.server.start()
+        self.addCleanup(self.server.stop)
+        engine = sa.create_engine(self.database.url)
+        self.addCleanup(engine.dispose)
+        self.other = self.enterContext(engine.connect())
+
+    def ask(self, path: str, method: str = "GET") -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request(method, path)
+        return connection
+
+    def answers(self, method: str = "GET") -> list[tuple[int, bytes]]:
+        """Return what three probes that come together are told, with a slash at the end or without."""
+        asked = [self.ask(path, method) for path in ("/healthcheck", "/healthcheck/", "/healthcheck")]
+        responses = [connection.getresponse() for connection in asked]
+        return [(response.status, response.read()) for response in responses]
+
+    def waiting(self) -> int:
+        query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'flavors'::regclass"
+        return int(self.other.exec_driver_sql(query).scalar_one())
+
+    def test_it_is_not_ready_while_all_threads_wait(self) -> None:
+        self.other.exec_driver_sql("LOCK TABLE flavors, datastores IN ACCESS EXCLUSIVE MODE")
+        stuck = [self.ask(f"/v1.0/{base.PROJECT}/flavors") for _ in range(3)]
+        while self.waiting() < 2:
+            clock.sleep(0.01)
+        while self.answers() != [(503, b"UNAVAILABLE")] * 3:  # at first some are told what was known before
+            pass
+        self.assertEqual([(503, b"")] * 3, self.answers("HEAD"))
+        self.assertEqual(2, self.waiting())
+        self.other.rollback()
+        self.assertEqual([200] * 3, [connection.getresponse().status for connection in stuck])
+        while self.answers() != [(200, b"OK")] * 3:  # the outcome is remembered for a second
+            clock.sleep(0.01)
 
 
 class GuessingTest(base.ApiTestCase):
