@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/datastores/mariadb/guest
+# covers: trove/datastores/mysql/guest
+# covers: trove/datastores/mysql_family/guest
 """What is particular to MariaDB and MySQL, on real servers; each trap that was met once has its test here."""
 
 import contextlib

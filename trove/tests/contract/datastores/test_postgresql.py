@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/datastores/postgresql/guest
 """What is particular to PostgreSQL, on real servers; each trap that was met once has its test here."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/datastores/redis_family/guest
 """Users, root, memory and writes of real Redis and Valkey servers, seen from a tenant's side."""
 
 import dataclasses

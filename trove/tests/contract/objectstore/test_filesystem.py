@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objectstore/base.py
+# covers: trove/objectstore/filesystem.py
 """The filesystem store keeps the contract, and what its directory looks like."""
 
 import os

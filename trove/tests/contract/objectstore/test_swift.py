@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objectstore/swift.py
 """The Swift store keeps the contract against a real Swift, and its failures are told apart."""
 
 import requests

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/providers/local/inventory.py
 """Trouble with one instance is trouble with no other: supervision, creations and the end of everything go on."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/providers/base.py
 """The provider contract against the fake, quick and slow."""
 
 from typing import Any

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/providers/local/isolation.py
+# covers: trove/providers/local/launch.py
+# covers: trove/providers/local/volume_check.py
 """The provider contract against tier 2 of the local provider, and what only this tier promises.
 
 Needs root and everything :mod:`trove.providers.local.tiers` looks for; otherwise the reason for skipping says what is

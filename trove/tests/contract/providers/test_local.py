@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/providers/local/processes.py
+# covers: trove/providers/local/server_record.py
 """The provider contract against the local provider, and what only this one promises.
 
 As root, each instance has an account of its own; :class:`OrdinaryUserTest` then runs this module once more as

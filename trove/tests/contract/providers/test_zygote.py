@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/providers/local/zygote.py
+# covers: trove/providers/local/zygote_client.py
 """Agents forked from a process that has their program loaded: the same as freshly started ones, and no worse off when
 that process is gone, wrong or out of date. As root, and then once more as an ordinary user."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/db/probe.py
 """What probes are told: with the database, without it, and while it hangs."""
 
 import contextlib

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/request.py
 """Projects do not see each other: every route is walked with another project's ids, and nothing may change.
 
 The walk follows the table of routes. A route whose first parameter is new stops it until :data:`SHARED` or

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/guestagent/publishing.py
+# covers: trove/objects/guest_log.py
 """The logs of an instance: who sees which, what the switches do, what publishing leaves in the store."""
 
 import json

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/notices.py
+# covers: trove/taskmanager/announce.py
 """Notifications: each accepted request is told in a pair, in the transaction that did it; a refused one is not."""
 
 from typing import Any

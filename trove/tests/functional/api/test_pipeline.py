@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/dispatch.py
+# covers: trove/api/middleware.py
 """What holds for every request, whatever its resource: order of steps, versions, errors, headers, bodies that are
 none."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/refusals.py
 """What is routed and cannot be done in this release: who may ask is checked first, then the request, and then it is
 refused with the capability it needs; nothing is changed, and lists are empty."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/server.py
 """The real HTTP server: what WSGI test clients cannot show."""
 
 import base64

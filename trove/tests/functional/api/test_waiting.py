@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/waiting.py
 """Requests that wait for the guest: they keep nobody else from being answered, and a project has so many."""
 
 import http.client

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/wsgi.py
 """``trove.wsgi`` under gunicorn and uWSGI, each configured as the deployment guide says, and as it comes."""
 
 import contextlib

@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/association.py
+# covers: trove/objects/catalog.py
+# covers: trove/objects/datastore.py
+# covers: trove/objects/flavor.py
 """The catalogue: registration, resolution, removal."""
 
 import contextlib

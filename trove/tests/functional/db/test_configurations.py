@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/configuration.py
+# covers: trove/objects/parameter_rule.py
 """Configuration groups and the rules of parameters, on every database."""
 
 from typing import Any

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/guest_command.py
 """Commands: order, resending, results that come late, twice or from somebody else, expiry."""
 
 import datetime

@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/guest_identity.py
+# covers: trove/objects/inventory.py
+# covers: trove/objects/root_history.py
+# covers: trove/objects/secret.py
 """Guests: identity, heartbeats, inventory, root, secrets."""
 
 import datetime

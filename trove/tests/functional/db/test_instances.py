@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/fault.py
 """Instances, their rows and faults."""
 
 from trove.common import exception, ids

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/db/migrations/versions/expand
 """Migrations make the schema that the models describe, keep data, and tolerate each other."""
 
 import json

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/instance_module.py
+# covers: trove/objects/module.py
 """Modules and the modules of instances, on every database."""
 
 import datetime

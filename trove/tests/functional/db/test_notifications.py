@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/notification.py
 """The outbox: claimed by one sender at a time, kept until it was sent."""
 
 import datetime

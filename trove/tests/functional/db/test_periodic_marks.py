@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/periodic_mark.py
 """Marks that one process moves."""
 
 from trove.objects import periodic_mark

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/published_log.py
 """What published logs take, on every database: never more than the limits, whoever publishes at once."""
 
 import datetime

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/quota.py
 """Quota by compare-and-set."""
 
 from trove.common import exception

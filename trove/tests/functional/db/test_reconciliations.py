@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/finding.py
+# covers: trove/objects/ownership.py
+# covers: trove/objects/reconciliation.py
 """Comparisons with providers and what they find, on every database."""
 
 import datetime

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/guestagent/agent.py
 """The agent as its operator meets it: a process with a bootstrap file, signals, exit statuses and a log."""
 
 import contextlib

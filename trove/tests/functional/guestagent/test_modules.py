@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/guestagent/modules/driver.py
 """Modules in a real agent, with the drivers it brings and one that was installed beside it."""
 
 import signal

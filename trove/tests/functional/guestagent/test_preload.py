@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/cmd/guest.py
 """What is loaded ahead for many agents: enough to be quick, nothing that an agent does without, no shared chance."""
 
 import json

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/guestagent/system/process.py
 """Programs and engines as plain processes."""
 
 import os

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/guestagent/service.py
 """A whole agent in this process against a real gateway."""
 
 import json

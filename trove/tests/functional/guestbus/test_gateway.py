@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/conductor/exchange.py
+# covers: trove/guestbus/endpoint.py
+# covers: trove/guestbus/gateway_client.py
 """Guests and a real gateway over real sockets, with and without TLS."""
 
 import os

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/common/listeners.py
+# covers: trove/guestbus/reach.py
 """Is a gateway where guests dial: probes, addresses that are taken, and who looks from outside."""
 
 import http.client

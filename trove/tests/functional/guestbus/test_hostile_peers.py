@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/conductor/slowed.py
 """Peers that are slow, send garbage, or report without end, and those who must not notice."""
 
 import http.client

@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/conductor/service.py
+# covers: trove/guestbus/messaging_casts.py
+# covers: trove/guestbus/messaging_control.py
+# covers: trove/guestbus/messaging_guest.py
 """Guests and conductors over a real RabbitMQ."""
 
 import base64

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/conductor/uploads.py
+# covers: trove/guestbus/upload_client.py
 """Uploads through a real gateway: what a ticket is good for, and what is left when a guest is slow or hostile."""
 
 import datetime

@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/httpserver/connection.py
+# covers: trove/httpserver/exchange.py
+# covers: trove/httpserver/stream.py
 """Attacks with more connections than the server has room for. All come from the address of the honest client, which
 asks meanwhile, and is answered."""
 

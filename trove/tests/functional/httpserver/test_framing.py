@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/httpserver/answers.py
 """Where requests end, byte by byte, over the wire: one answer for each request, and none for what is none."""
 
 from trove.tests.functional.httpserver.base import ServerTestCase, statuses

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/httpserver/server.py
+# covers: trove/httpserver/sockets.py
 """The life of a server: where it listens, how it holds requests, how it stops."""
 
 import contextlib

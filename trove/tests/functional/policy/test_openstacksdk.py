@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# covers: trove/api
 """openstacksdk's database proxy, unmodified, over HTTP: without authentication, with a password, and with Keystone."""
 
 from typing import Any, ClassVar

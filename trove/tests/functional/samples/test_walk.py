@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/controllers
+# covers: trove/api/schemas
+# covers: trove/api/views
 """Walks over all routes: each is in the reference with every member of its bodies, and with samples that a test
 writes."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/standalone/running.py
 """``trove-standalone`` as a process: what it says when it cannot start, two starts at once, a start from anywhere, and
 other code than is installed."""
 

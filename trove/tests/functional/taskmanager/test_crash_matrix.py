@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/taskmanager/steps
 """Every registered flow, crashed, taken over, cancelled and failed at every point, on every database system; and every
 call to the cloud with its reply lost."""
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/taskmanager/abandon.py
 """What users, operators, guests and clouds do to work in progress; at the end rows, quota, cloud and secrets agree."""
 
 from collections.abc import Iterator

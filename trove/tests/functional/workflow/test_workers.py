@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/workflow/worker.py
 """Several workers at once, on every database system: races, takeovers, hints, stopping."""
 
 import collections

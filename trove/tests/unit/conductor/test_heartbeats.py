@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/guest_position.py
 """Batches of heartbeats: many guests per transaction, each on its own risk."""
 
 import fixtures

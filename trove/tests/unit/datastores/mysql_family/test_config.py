@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/datastores/mariadb/config.py
+# covers: trove/datastores/mysql/config.py
 
 import dataclasses
 from collections.abc import Mapping

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/datastores/redis_family/product.py
 
 import pathlib
 
