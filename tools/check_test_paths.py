@@ -75,9 +75,14 @@ def problem(root: pathlib.Path, test: pathlib.Path) -> str | None:
             return f"{shown}: covers {claim}, which does not exist"
         if claim.startswith("trove/") and not _reaches(root, test, root / claim):
             return f"{shown}: covers {claim}, but imports nothing of it"
-    if not declared and shown.parts[:3] == (*_TESTS, "unit") and mirrored(root, test) is None:
+    if declared or shown.parts[:3] != (*_TESTS, "unit"):
+        return None
+    place = mirrored(root, test)
+    if place is None:
         folder = pathlib.Path("trove", *shown.parts[3:-1])
         return f"{shown}: no module {folder}/{test.stem.removeprefix('test_')}.py, and no line '# covers: PATH'"
+    if place.is_relative_to(root / "trove") and not _reaches(root, test, place):
+        return f"{shown}: stands for {place.relative_to(root)}, but does not import it"
     return None
 
 

@@ -173,10 +173,11 @@ class Accounts(FamilyCase):
         self.create(user("ann", "a-very-secret-word"))
         self.one.do(command.EnableRoot(password="another-secret-word"))
         for directory in (self.one.environment.data_dir, self.one.environment.state_dir):
-            for path in directory.rglob("*"):
-                if path.is_file():
-                    self.assertNotIn(b"secret-word", path.read_bytes(), path)
-                    self.assertEqual(0, path.stat().st_mode & 0o077, path)
+            files = [path for path in directory.rglob("*") if path.is_file()]
+            self.assertNotEqual([], files, directory)
+            for path in files:
+                self.assertNotIn(b"secret-word", path.read_bytes(), path)
+                self.assertEqual(0, path.stat().st_mode & 0o077, path)
 
     def test_creating_again_is_success_only_when_it_is_the_same(self) -> None:
         self.create(user("ann", "pa"))

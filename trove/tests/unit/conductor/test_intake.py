@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/conductor/enrolment.py
 """What guests may do, and what they may not: enrolment, replay, forgery."""
 
 from typing import Any

@@ -44,7 +44,10 @@ class TestOptions(base.UnitTestCase):
         conf = self.new_conf()
         for group, option in self.listed:
             holder = conf if group == "DEFAULT" else conf[group]
-            self.assertEqual(getattr(holder, option.dest), getattr(holder, option.dest))
+            try:
+                getattr(holder, option.dest)  # converts the default
+            except (cfg.Error, ValueError) as err:
+                self.fail(f"[{group}] {option.name}: {err}")
 
     def test_what_holds_a_password_is_secret(self) -> None:
         for group, option in self.listed:

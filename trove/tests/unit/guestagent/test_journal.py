@@ -48,7 +48,9 @@ class TestJournal(JournalCase):
 
     def test_is_private(self) -> None:
         self.journal.set_setting("a", 1)
-        for path in self.path.parent.iterdir():
+        files = list(self.path.parent.iterdir())
+        self.assertIn(self.path, files)
+        for path in files:
             self.assertEqual(0o600, path.stat().st_mode & 0o777, path)
 
     def test_is_durable(self) -> None:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/workflow/listing.py
+# covers: trove/workflow/rows.py
 """Submitting, queueing behind one another, signals, and what users see; functional tests repeat the races."""
 
 import threading
