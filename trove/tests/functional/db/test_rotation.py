@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/db/rotation.py
 """Rotation of the key-encryption key while others write."""
 
 import os

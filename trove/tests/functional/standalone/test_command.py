@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# covers: trove/standalone/running.py
 # covers: trove/standalone/demo.py
+# covers: trove/standalone/running.py
 """``trove-standalone`` as a process: what it says when it cannot start, two starts at once, a start from anywhere, and
 other code than is installed."""
 

@@ -102,10 +102,10 @@ class UntestedTest(CheckTestCase):
 
     def test_modules_that_decide_something_need_one(self) -> None:
         for number, body in enumerate(
-            ("return a or b", "return [x for x in a]", "if a:\n  return", "for x in a:\n  b()", "while a:\n  b()",
-             "try:\n  a()\n finally:\n  b()", "return lambda: a if a else b")
+            ("return a or b", "return [x for x in a]", "if a:\n   return", "for x in a:\n   b()", "while a:\n   b()",
+             "try:\n   a()\n  finally:\n   b()", "return lambda: a if a else b")
         ):  # fmt: skip
-            self.write(f"trove/db/decides{number}.py", f"class C:\n def f(self, a, b):\n  pass\ndef g(a, b):\n {body}\n")
+            self.write(f"trove/db/decides{number}.py", f"x = 1\nclass C:\n def f(self, a, b):\n  {body}\n")
         self.assertEqual([f"db/decides{number}.py" for number in range(7)], self.untested())
 
     def test_a_unit_module_is_one(self) -> None:

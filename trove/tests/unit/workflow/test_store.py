@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/workflow/ending.py
 # covers: trove/workflow/listing.py
 # covers: trove/workflow/rows.py
+# covers: trove/workflow/signals.py
 """Submitting, queueing behind one another, signals, and what users see; functional tests repeat the races."""
 
 import threading
