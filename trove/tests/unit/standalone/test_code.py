@@ -25,7 +25,7 @@ class DigestTest(base.UnitTestCase):
     def digest(self) -> str:
         with (
             mock.patch("trove.__file__", str(self.package / "__init__.py")),
-            mock.patch("sysconfig.get_path", return_value=str(self.site)),
+            mock.patch("sysconfig.get_path", autospec=True, return_value=str(self.site)),
         ):
             return code.digest()
 
