@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/objects/instance_set.py
 """Sets of instances: one for each, made with it, gone with its last member; terms and compare-and-set."""
 
 import sqlalchemy as sa

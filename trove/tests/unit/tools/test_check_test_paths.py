@@ -67,6 +67,10 @@ class ProblemTest(CheckTestCase):
             said = self._problem("functional/db/test_x.py", f"# covers: trove/db/api.py\n{text}")
             self.assertIn("covers trove/db/api.py, but imports nothing of it", str(said))
 
+    def test_what_it_covers_besides_is_no_excuse(self) -> None:
+        said = self._problem("unit/db/test_api.py", "# covers: trove/db/models\nfrom trove.db.models import base")
+        self.assertIn("stands for trove/db/api.py, but does not import it", str(said))
+
     def test_imports_of_every_kind(self) -> None:
         self.write("trove/tests/functional/db/helper.py", "def f():\n    import trove.db.api")
         texts = (
