@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# covers: trove/api/notices.py
-# covers: trove/taskmanager/announce.py
+# covers: trove/operations/events.py
 """Notifications: each accepted request is told in a pair, in the transaction that did it; a refused one is not."""
 
 from typing import Any

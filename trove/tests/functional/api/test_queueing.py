@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# covers: trove/api/lifecycle.py
 """Requests next to each other: who sees an instance ACTIVE is not refused for what it cannot see."""
 
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# covers: trove/taskmanager/notifier.py
+# covers: trove/taskmanager/notifications.py
 """From the outbox to a real broker, and what is told at intervals."""
 
 import queue
