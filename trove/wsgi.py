@@ -26,9 +26,16 @@ _lock = threading.Lock()
 
 
 @functools.cache
-def _make(pid: int) -> WSGIApp:
+def _make(pid: int) -> tuple[WSGIApp, Presence]:
     files = [name for name in os.environ.get(_CONFIG_FILES, "").split(";") if name]
-    application, presence = api.load(startup.configure("trove-api", [], files=files or None))
+    return api.load(startup.configure("trove-api", [], files=files or None))
+
+
+@functools.cache
+def _serving(pid: int) -> WSGIApp:
+    # Not before the first request: the process that loads the module may be one that is forked, and a thread that runs
+    # meanwhile leaves its locks held in the process that it is not in.
+    application, presence = _make(pid)
     presence.start()
     atexit.register(_leave, presence, pid)
     return application
@@ -39,14 +46,11 @@ def _leave(presence: Presence, pid: int) -> None:
         presence.stop()
 
 
-def _application() -> WSGIApp:
-    with _lock:  # the cache alone would let two threads make one each
-        return _make(os.getpid())
-
-
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Answer one request (PEP 3333)."""
-    return _application()(environ, start_response)
+    with _lock:  # the cache alone would let two threads make one each
+        serving = _serving(os.getpid())
+    return serving(environ, start_response)
 
 
-_application()
+_make(os.getpid())

@@ -37,7 +37,7 @@ def _resized(ctx: StepContext, session: Session) -> None:
 def _failed(ctx: StepContext, session: Session) -> None:
     instance = settle.failed(session, ctx, _told(ctx), "resize_failed")
     if instance.volume_gib < ctx.inputs["size_gib"]:
-        settle.give_back(session, instance, _taken(ctx.inputs))
+        quotas.release(session, instance.project_id, _taken(ctx.inputs))
 
 
 def _parked(ctx: StepContext, session: Session) -> None:
