@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from oslo_config import cfg
+from sqlalchemy import orm
 
 from trove.common import clock
 from trove.db.api import Database
@@ -19,7 +20,6 @@ from trove.domain.reconciliation import Problem, Standing
 from trove.objects import finding
 from trove.providers import base
 from trove.providers import registry as providers
-from trove.providers.local.provider import open_provider
 from trove.taskmanager import reconciler
 
 
@@ -33,7 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listing.add_argument("--limit", type=int, default=1000, help="at most so many (default: 1000)")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(func=_list)
-    text = "remove what the provider of this host's configuration has of an owner that is deleted or unknown"
+    text = "remove what the providers of this host's configuration have of an owner that is deleted or unknown"
     remove = commands.add_parser("remove", help=text, description=text)
     remove.add_argument("owner", metavar="OWNER", help="as in the list: instance:ID or server-group:ID")
     remove.set_defaults(func=_remove)
@@ -85,27 +85,36 @@ def _remove(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int
     if owner is None:
         print(f"{args.owner!r} is not an owner; give one as trove-manage reconciler list shows it.")
         return 1
-    provider: base.Provider = open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
+    served = providers.open_enabled(conf).served
     with db.reader() as session:
         standing = reconciler.standings(session, [owner]).get(owner)
-        rows = finding.of_owner(session, owner, reconciler.scope_of(provider))
-    found = rules.ordered(row.finding for row in rows if row.finding.seen.problem is not Problem.MISSING)
+        found = {name: _leftovers(session, owner, provider) for name, provider in served.items()}
     if standing not in (None, Standing.DELETED):
         print(f"{args.owner} is {_WORDS[standing]}; nothing was removed.")
         return 1
-    if not found:
-        print(f"No comparison with provider {provider.name} has found anything of {args.owner} here.")
+    if not any(found.values()):
+        names = f"provider {' or '.join(served)}"
+        print(f"No comparison with {names} has found anything of {args.owner} here.")
         return 1
+    errors = [_remove_from(db, provider, found[name]) for name, provider in served.items()]
+    return 1 if any(errors) else 0
 
+
+def _leftovers(session: orm.Session, owner: rules.Owner, provider: base.Provider) -> tuple[rules.Seen, ...]:
+    rows = finding.of_owner(session, owner, reconciler.scope_of(provider))
+    return rules.ordered(row.finding for row in rows if row.finding.seen.problem is not Problem.MISSING)
+
+
+def _remove_from(db: Database, provider: base.Provider, leftovers: tuple[rules.Seen, ...]) -> str | None:
     def gone(seen: rules.Seen) -> None:
         print(f"Removed {seen.kind} {seen.tag}.")
         with db.writer() as session:
             finding.forget(session, reconciler.scope_of(provider), seen)
 
-    error = reconciler.remove(provider, found, gone)
+    error = reconciler.remove(provider, leftovers, gone)
     if error is not None:
         print(f"Stopped: {error}. Repeat the command.")
-    return 0 if error is None else 1
+    return error
 
 
 _WORDS = {Standing.LIVE: "not deleted", Standing.BUSY: "being worked on"}

@@ -14,7 +14,7 @@ Rules for every provider, tested by one contract suite (``trove/tests/contract/p
 
 import datetime
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -346,6 +346,19 @@ class Provider(Protocol):
         :raises NotFoundError: when no server has the tag, or there is no such host.
         :raises FatalError: when the provider cannot move servers.
         """
+
+
+@runtime_checkable
+class OnThisHost(Protocol):
+    """A provider whose servers are processes of this host, which a service may stop when it stops itself.
+
+    :ivar left: what the last :meth:`halt` has not stopped, in words.
+    """
+
+    left: Sequence[str]
+
+    def halt(self) -> bool:
+        """End what runs without removing anything; ``True`` once nothing is left. Nobody may supervise meanwhile."""
 
 
 @runtime_checkable

@@ -90,6 +90,15 @@ def load_enabled(conf: Any) -> Providers:
     return Providers(conf.provider, {name: load(name, conf) for name in enabled(conf)})
 
 
+def open_enabled(conf: Any) -> Providers:
+    """Return the providers that are enabled, for what exists already: one whose module has a function ``open_provider``
+    is made by that, which does not look at whether the host can take anything new.
+
+    :raises base.FatalError: see :func:`load`.
+    """
+    return Providers(conf.provider, {name: _open(name, conf) for name in enabled(conf)})
+
+
 def describe(conf: Any, made: Iterable[base.Provider] = ()) -> Described:
     """Return what is known of the enabled providers and the default one.
 
@@ -117,7 +126,16 @@ def load(name: str, conf: Any) -> base.Provider:
         is not a provider. What the factory itself raises passes through.
     """
     entry = _find(name)
-    provider = entry.load()(conf)
+    return _checked(name, entry, entry.load()(conf))
+
+
+def _open(name: str, conf: Any) -> base.Provider:
+    entry = _find(name)
+    factory = getattr(importlib.import_module(entry.module), "open_provider", None)
+    return load(name, conf) if factory is None else _checked(name, entry, factory(conf))
+
+
+def _checked(name: str, entry: metadata.EntryPoint, provider: Any) -> base.Provider:
     if not isinstance(provider, base.Provider):
         raise base.FatalError(f"provider '{name}' ({entry.value}) lacks members of the provider interface")
     return provider

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from trove.common import clock
@@ -137,28 +137,31 @@ def stop(layout: Layout, *, keep_databases: bool) -> Iterator[str]:
 def _stop_databases(layout: Layout) -> Iterator[str]:
     from trove.cmd import startup
     from trove.providers import registry as providers
-    from trove.providers.local.provider import open_provider
     from trove.standalone import app
 
     with startup.explained():
         conf = app.configure(layout, layout.settings())
         # Whatever the host has come to lack for new instances does not matter to those that are to stop.
-        provider: Any = open_provider(conf) if conf.provider == "local" else providers.load(conf.provider, conf)
+        served = providers.open_enabled(conf).served.values()
+    here = [provider for provider in served if isinstance(provider, base.OnThisHost)]
     left: list[str] = []
-    if not _wait(lambda: _halted(provider, left), STOP_TIMEOUT):
+    if not _wait(lambda: _halted(here, left), STOP_TIMEOUT):
         raise StopFailed(f"after {STOP_TIMEOUT:.0f} seconds, there is still {'; '.join(left) or 'something that runs'}")
     _write_down(conf)
     yield f"all databases are stopped; their data stays in {layout.guests}"
 
 
-def _halted(provider: Any, left: list[str]) -> bool:
-    """Have the provider stop everything; tell whether nothing is left, else put what it is into ``left``."""
-    try:
-        done = bool(provider.halt())
-        left[:] = getattr(provider, "left", ())
-    except base.ProviderError as err:
-        left[:] = [str(err)]
-        return False
+def _halted(here: Iterable[base.OnThisHost], left: list[str]) -> bool:
+    """Have each provider stop everything; tell whether nothing is left, else put what it is into ``left``."""
+    left.clear()
+    done = True
+    for provider in here:
+        try:
+            done &= provider.halt()
+            left += provider.left
+        except base.ProviderError as err:
+            left.append(str(err))
+            done = False
     return done
 
 

@@ -58,6 +58,19 @@ class TestReconciler(case.ManageCase):
         self.assertEqual((), self.provider.list("instance:").items)
         self.assertEqual("", self.done("reconciler", "list"))
 
+    def test_from_a_provider_that_is_not_the_default(self) -> None:
+        self.conf.write_text(
+            self.conf.read_text().replace("provider = local", "provider = fake\nenabled_providers = fake, local")
+        )
+        tag = self.find(Problem.UNKNOWN, "volume")
+        self.provider.ensure_volume(providers.VolumeSpec(tag, 1))
+        out = self.done("reconciler", "remove", f"instance:{self.instance_id}")
+        self.assertEqual(f"Removed volume {tag}.\n", out)
+        self.assertEqual((), self.provider.list("instance:").items)
+        code, out, _ = self.manage("reconciler", "remove", f"instance:{self.instance_id}")
+        self.assertEqual(1, code)
+        self.assertIn("No comparison with provider fake or local has found anything", out)
+
     def test_nothing_of_an_instance_that_lives(self) -> None:
         with self.db.writer() as session:
             self.instance_id = rows.make_instance(session).id

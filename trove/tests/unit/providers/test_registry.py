@@ -82,6 +82,20 @@ class RegistryTest(tests.UnitTestCase):
         conf.set_override("enabled_providers", ["other", "gone"])
         self.assertRaises(base.FatalError, registry.load_enabled, conf)
 
+    def test_for_what_exists_a_provider_does_not_look_at_its_host(self) -> None:
+        self.install(
+            ("fake", "trove.providers.fake:make_provider"), ("local", "trove.providers.local.provider:make_provider")
+        )
+        conf = self.new_conf(provider="fake", enabled_providers=["fake", "local"])
+        conf.set_override("base_dir", str(self.tempdir()), group="local")
+        full = base.FatalError("no room")
+        with mock.patch("trove.providers.local.provider.make_provider", autospec=True, side_effect=full):
+            self.assertRaises(base.FatalError, registry.load_enabled, conf)
+            held = registry.open_enabled(conf)
+        self.addCleanup(held.served["local"].close)
+        self.assertEqual(("fake", ["fake", "local"]), (held.default, list(held.served)))
+        self.assertEqual(["local"], [name for name, it in held.served.items() if isinstance(it, base.OnThisHost)])
+
     def test_what_is_known_of_them(self) -> None:
         self.install(
             ("fake", "trove.providers.fake:make_provider"), ("local", "trove.providers.local.provider:make_provider")

@@ -4,6 +4,7 @@
 from unittest import mock
 
 from trove.providers import base as base_errors
+from trove.providers.local.provider import LocalProvider
 from trove.standalone import control, layout
 from trove.standalone.layout import Layout
 from trove.tests import base
@@ -30,7 +31,20 @@ class TestControl(base.UnitTestCase):
 
     def test_provider_that_fails_is_told(self) -> None:
         left: list[str] = []
-        provider = mock.Mock(spec_set=["halt"])
+        provider = mock.Mock(spec_set=["halt", "left"])
         provider.halt.side_effect = base_errors.RetryableError("the lock is held by process 17")
-        self.assertIs(False, control._halted(provider, left))
-        self.assertEqual(["the lock is held by process 17"], left)
+        other = mock.Mock(spec_set=["halt", "left"], left=["server x: it is stuck"])
+        other.halt.return_value = False
+        for _ in range(2):
+            self.assertIs(False, control._halted([provider, other], left))
+            self.assertEqual(["the lock is held by process 17", "server x: it is stuck"], left)
+
+    def test_databases_of_a_provider_that_is_not_the_default_are_stopped(self) -> None:
+        with mock.patch.object(layout, "_free_port", autospec=True, return_value=20001):
+            self.layout.create()
+        (self.layout.root / "trove.conf").write_text("[DEFAULT]\nprovider = fake\nenabled_providers = fake, local\n")
+        (self.layout.guests / "servers").mkdir(parents=True)
+        with mock.patch.object(LocalProvider, "halt", autospec=True, return_value=True) as halt:
+            said = list(control.stop(self.layout, keep_databases=False))
+        self.assertEqual(1, halt.call_count)
+        self.assertIn("all databases are stopped", said[-1])
