@@ -148,7 +148,7 @@ def t307_broad_except(source: Source) -> Iterator[Finding]:
             yield at(handler, "T307 broad except without raise; catch what you expect, or say '# boundary: why'")
 
 
-_UNGUARDED = re.compile(r"(.*\.)?env\.(provider|objects)\.\w+$")
+_UNGUARDED = re.compile(r"(.*\.)?env\.(providers?|objects)\.[\w.]+$")
 _CHANGE = re.compile(r"(.*\.)?(provider|providers|compute|network|volumes?|cloud)\.(create|delete|boot|attach)\w*$")
 
 
@@ -164,7 +164,7 @@ def t308_bare_create(source: Source) -> Iterator[Finding]:
         if _CHANGE.match(name):
             yield at(call, f"T308 {name}: steps call a provider's ensure_*, remove_* and find_* only")
         elif _UNGUARDED.match(name):
-            yield at(call, f"T308 {name}: steps take the provider and the store from outside, which guards them")
+            yield at(call, f"T308 {name}: steps take the provider from Member and the store from outside.objects()")
 
 
 _PROCESS = re.compile(

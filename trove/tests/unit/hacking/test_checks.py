@@ -45,8 +45,10 @@ FORBIDDEN: dict[str, list[tuple[str, str]]] = {
     ],
     "T308": [
         ("trove/taskmanager/steps/server.py", "env.provider.create_server(spec)"),
-        ("trove/taskmanager/steps/server.py", "outside.provider(ctx).create_server(spec)"),
+        ("trove/taskmanager/steps/server.py", "self.provider(ctx).create_server(spec)"),
         ("trove/taskmanager/steps/server.py", "ctx.env.provider.ensure_server(spec)"),
+        ("trove/taskmanager/steps/server.py", "provider = ctx.env.providers.of(name, None)"),
+        ("trove/taskmanager/steps/server.py", "ctx.env.providers.of(name, None).ensure_server(spec)"),
         ("trove/taskmanager/steps/logs.py", "env.objects.remove(project, container, name)"),
     ],
     "T309": [
@@ -98,7 +100,7 @@ ALLOWED: dict[str, list[tuple[str, str]]] = {
         ("trove/api/app.py", "try:\n    f()\nexcept KeyError:\n    pass"),
     ],
     "T308": [
-        ("trove/taskmanager/steps/server.py", "outside.provider(ctx).ensure_server(spec)"),
+        ("trove/taskmanager/steps/logs.py", "outside.objects(ctx).remove(project, container, name)"),
         ("trove/taskmanager/steps/server.py", "member.provider.ensure_server(spec)"),
         ("trove/providers/openstack/server.py", "self.compute.create_server(spec)"),
     ],
