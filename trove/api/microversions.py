@@ -12,7 +12,7 @@ History:
   of configuration groups; quotas per datastore; the content of
   published logs.
 * 1.3: a change inside a database (databases, users, access, disabling root) is answered at once, with 202 and the
-  operations that it began.
+  operations that it began; operators see which provider holds an instance, and where.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ MAX = Version(1, 3)
 STRICT = Version(1, 1)
 #: The first version that knows every status, histories of configuration groups, and quotas per datastore.
 DETAILED = Version(1, 2)
-#: The first version that answers a change inside a database with its operations.
+#: The first version that answers a change inside a database with its operations, and tells operators of placements.
 OPERATIONS = Version(1, 3)
 
 

@@ -40,6 +40,14 @@ _MORE: dict[str, Any] = {
     "deleted": atoms.BOOLEAN,
     "deleted_at": {"anyOf": [atoms.TIMESTAMP, {"type": "null"}]},
 }
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+#: From 1.3 on.
+_PLACEMENT = {
+    "anyOf": [
+        {"type": "null"},
+        atoms.document({"provider": {"type": "string"}, "host": _TEXT_OR_NULL, "zone": _TEXT_OR_NULL}),
+    ]
+}
 _NUMBER = {"type": "number", "minimum": 0}
 _VOLUME = atoms.document(
     {
@@ -59,7 +67,7 @@ def _view(**properties: Any) -> dict[str, Any]:
     required = [name for name in detail["required"] if name not in _MORE]
     return {
         **detail,
-        "properties": {**detail["properties"], **_MORE, **properties},
+        "properties": {**detail["properties"], **_MORE, "placement": _PLACEMENT, **properties},
         "required": [*required, *_MORE],
     }
 

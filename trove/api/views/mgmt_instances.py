@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from trove.api import microversions
 from trove.api.request import ApiRequest
 from trove.api.views import instances
 from trove.common import clock
@@ -26,7 +27,7 @@ _IDLE = "Nothing is in progress."
 
 def summary(req: ApiRequest, row: InstanceRow) -> dict[str, Any]:
     """Return the form of a list. What an owner would have to ask an operator for is ``null`` where it is not known."""
-    return {
+    shown = {
         **instances.detail(req, row),
         "tenant_id": row.project_id,
         "server": _server(row),
@@ -38,6 +39,10 @@ def summary(req: ApiRequest, row: InstanceRow) -> dict[str, Any]:
         "deleted": row.deleted,
         "deleted_at": None if row.deleted_at is None else clock.isoformat(row.deleted_at),
     }
+    if req.version >= microversions.OPERATIONS:
+        placed = row.provider is not None
+        shown["placement"] = {"provider": row.provider, "host": row.host, "zone": row.zone} if placed else None
+    return shown
 
 
 def detail(req: ApiRequest, row: InstanceRow, history: RootHistory | None) -> dict[str, Any]:

@@ -74,8 +74,18 @@ class ShowTest(MgmtCase):
         )
         self.assertNotIn("root_enabled", shown)
 
+    def test_where_it_is(self) -> None:
+        path = f"/instances/{self.active()}"
+        self.assertNotIn("placement", self.ask(path, version="1.2")["instance"])
+        expected = {"provider": "fake", "host": None, "zone": None}
+        self.assertEqual(expected, self.ask(path, version="1.3")["instance"]["placement"])
+        (listed,) = self.ask("/instances", version="1.3")["instances"]
+        self.assertEqual(expected, listed["placement"])
+
     def test_what_is_not_there_yet_is_null(self) -> None:
-        shown = self.ask(f"/instances/{self.create()['id']}")["instance"]
+        made = self.create()["id"]
+        self.assertIsNone(self.ask(f"/instances/{made}", version="1.3")["instance"]["placement"])
+        shown = self.ask(f"/instances/{made}")["instance"]
         self.assertEqual((None, None), (shown["server"], shown["server_id"]))
         self.assertEqual("The instance is being created.", shown["task_description"])
 

@@ -13,12 +13,12 @@ class ManagementSamples(base.SampleTestCase):
         self.names |= {shown["server_id"]: base.SERVER, shown["volume_id"]: base.VOLUME}
         return instance_id
 
-    @documents("mgmt_instances:index", newer="1.1")
+    @documents("mgmt_instances:index", newer="1.3")
     def test_list(self) -> None:
         self.instance()
         self.record("/mgmt/instances?deleted=False", app=self.admin)
 
-    @documents("mgmt_instances:show", newer="1.1")
+    @documents("mgmt_instances:show", newer="1.3")
     def test_show(self) -> None:
         self.record(f"/mgmt/instances/{self.instance()}", app=self.admin)
 
