@@ -3,10 +3,11 @@
 """Sets of instances: one for each, made with it, gone with its last member; terms and compare-and-set."""
 
 import sqlalchemy as sa
-from alembic import command, script
+from alembic import command
 
 from trove.common import clock, exception, ids
 from trove.db import migration, models
+from trove.db.migrations.versions.expand import expand_0011_members
 from trove.domain.sets import Progress
 from trove.objects import catalog, errors
 from trove.objects.instance import Instance
@@ -157,9 +158,8 @@ class Filled(case.EveryDatabase):
 
     def test_every_living_instance_gets_a_set_of_its_own(self) -> None:
         with self.db.engine.begin() as connection:
-            command.upgrade(migration.alembic_config(connection), "expand_0008")
-        directory = script.ScriptDirectory.from_config(migration.alembic_config())
-        living, deleted = self._store(directory.get_revision("expand_0009").module.BATCH + 10)
+            command.upgrade(migration.alembic_config(connection), expand_0011_members.down_revision)
+        living, deleted = self._store(expand_0011_members.BATCH + 10)
         migration.upgrade(self.db)
         with self.db.reader() as session:
             sets = {row.id: row.target_primary for row in session.scalars(sa.select(models.InstanceSet))}
