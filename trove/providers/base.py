@@ -313,10 +313,12 @@ class Provider(Protocol):
         :raises RetryableError: while the server with this tag is being removed.
         """
 
-    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> Server:
+    def resize_server(
+        self, tag: str, shape: Shape, *, flavor_id: str | None = None, project_id: str | None = None
+    ) -> Server:
         """Give the server another shape. Safe to repeat; PENDING while the provider is at it.
 
-        :param flavor_id: see :class:`ServerSpec`.
+        :param flavor_id: see :class:`ServerSpec`, as for ``project_id``.
         :raises NotFoundError: when no server has the tag.
         """
 

@@ -288,10 +288,10 @@ class FakeProvider:
 
         return self._call("ensure_server", spec.tag, make)
 
-    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> base.Server:
+    def resize_server(self, tag: str, shape: Shape, **ids: Any) -> base.Server:  # flavor_id, project_id
         def resize() -> base.Server:
             entry = self._existing_server(tag)
-            entry.spec = replace(entry.spec, flavor_id=flavor_id)
+            entry.spec = replace(entry.spec, **ids)
             if entry.thing.shape != shape:
                 entry.thing = replace(entry.thing, shape=shape)
                 entry.begin(self._until("resize_server"))

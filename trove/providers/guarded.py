@@ -80,8 +80,11 @@ class Guarded:
     def ensure_server(self, spec: base.ServerSpec) -> base.Server:
         return self._change("ensure_server", self._provider.ensure_server, spec)
 
-    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> base.Server:
-        return self._change("resize_server", self._provider.resize_server, tag, shape, flavor_id=flavor_id)
+    def resize_server(
+        self, tag: str, shape: Shape, *, flavor_id: str | None = None, project_id: str | None = None
+    ) -> base.Server:
+        ids = {"flavor_id": flavor_id, "project_id": project_id}
+        return self._change("resize_server", self._provider.resize_server, tag, shape, **ids)
 
     def remove_server(self, tag: str) -> bool:
         return self._change("remove_server", self._provider.remove_server, tag)

@@ -264,7 +264,9 @@ class LocalProvider:
         return self._servers.ensure(spec)
 
     @_own_errors
-    def resize_server(self, tag: str, shape: Shape, *, flavor_id: str | None = None) -> base.Server:
+    def resize_server(
+        self, tag: str, shape: Shape, *, flavor_id: str | None = None, project_id: str | None = None
+    ) -> base.Server:
         return self._servers.resize(tag, shape)
 
     @_own_errors

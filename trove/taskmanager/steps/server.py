@@ -203,8 +203,12 @@ class ResizeServer(MemberStep):
 
 
 def _resize(provider: base.Provider, member: Member, which: str) -> base.Server:
-    flavor_id = member.ctx.inputs[which]["flavor_id"]
-    return provider.resize_server(member.tag("server"), input_shape(member.ctx, which), flavor_id=flavor_id)
+    return provider.resize_server(
+        member.tag("server"),
+        input_shape(member.ctx, which),
+        flavor_id=member.ctx.inputs[which]["flavor_id"],
+        project_id=member.instance.project_id,
+    )
 
 
 def input_shape(ctx: StepContext, which: str) -> Shape:
