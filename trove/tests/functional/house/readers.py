@@ -17,7 +17,7 @@ import pymysql
 
 from trove.api import authn, body, links, microversions, paging, query, router, schemas, validation
 from trove.common import context, ids, printable, redact
-from trove.datastores import parameters, registry
+from trove.datastores import parameter_values, parameters, registry
 from trove.datastores.enginelib import conditions
 from trove.datastores.mysql_family import config as mysql_config
 from trove.datastores.mysql_family import facts as mysql
@@ -109,7 +109,7 @@ def _naming() -> dict[str, Read]:
 
 def _judge(known: parameters.Parameters, text: str) -> object:
     some = list(known)[:: max(1, len(known) // 40)]
-    return parameters.judge(known, {**dict.fromkeys(some, text), text: "1"})
+    return parameter_values.judge(known, {**dict.fromkeys(some, text), text: "1"})
 
 
 def _environ(text: str) -> dict[str, Any]:

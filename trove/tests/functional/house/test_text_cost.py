@@ -8,6 +8,7 @@ the end of the word, while no other thread of the process ran.
 import random
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from trove.tests import base
 from trove.tests.functional.house import cost, patterns, readers
@@ -40,6 +41,13 @@ class TextCostTest(base.FunctionalTestCase):
         found = patterns.Pattern("here", quadratic, False)
         units, heads = patterns.attacks(found)
         self.assertTrue(any(cost.super_linear(found.read, make) for make in cost.texts(units, heads)))
+
+    def test_a_reader_that_calls_what_does_not_exist_is_none(self) -> None:
+        def read(text: str) -> object:
+            modules: Any = readers
+            return modules.no_such_reader(text)
+
+        self.assertRaises(AttributeError, cost.super_linear, read, "A".__mul__)
 
     def test_readers(self) -> None:
         self.assertEqual([], [*self.worst(readers.READERS, _UNITS), *self.worst(readers.ALIKE, _UNITS[:12:4])])
