@@ -162,7 +162,7 @@ class VolumeTypeNotAllowed(exception.BadRequest):
 
 
 class GuestNotFound(exception.NotFound):
-    """An instance has no guest identity: it was never issued, or its guest was removed."""
+    """An instance has no guest identity: it was never issued, its guest was removed, or its keys were revoked."""
 
     symbol = "guest.not_found"
 

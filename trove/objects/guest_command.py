@@ -151,7 +151,7 @@ def submit(
     Commands of one instance are ordered by acceptance. The caller sends the hint after its commit.
 
     :param now: the database's clock.
-    :raises GuestNotFound: when the instance has no guest identity.
+    :raises GuestNotFound: when the instance has no guest identity, or a revoked one.
     :raises ValueError: for a set without a term, or a term without a set.
     :raises TermsNotYet: for a term, while a process of a release runs that would send the command without it.
     """

@@ -117,7 +117,7 @@ class GuestIdentity(base.TroveObject):
     def next_sequence(cls, session: orm.Session, instance_id: str) -> int:
         """Count ``sent_sequence`` up and return it; the row stays locked until the transaction ends.
 
-        :raises GuestNotFound: when no identity was issued.
+        :raises GuestNotFound: when no identity was issued, or it was revoked: nothing can be sent to it.
         """
         if base.rows_matched(session, _COUNT_UP, {"key": instance_id}) != 1:
             raise errors.GuestNotFound(instance_id)
@@ -160,7 +160,8 @@ class GuestIdentity(base.TroveObject):
 _TABLE = GuestIdentity.table()
 _MINE = _TABLE.c.instance_id == sa.bindparam("key")
 _HOLD = sa.select(_TABLE.c.instance_id).where(_MINE).with_for_update()
-_COUNT_UP = sa.update(_TABLE).where(_MINE).values(sent_sequence=_TABLE.c.sent_sequence + 1)
+_HEARD = _TABLE.c.state != REVOKED
+_COUNT_UP = sa.update(_TABLE).where(_MINE, _HEARD).values(sent_sequence=_TABLE.c.sent_sequence + 1)
 _COUNT = sa.select(_TABLE.c.sent_sequence).where(_MINE)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from trove.domain import command_fate, operations
 from trove.objects import errors, guest_command
 from trove.objects.guest_command import GuestCommand
-from trove.objects.guest_identity import GuestIdentity
+from trove.objects.guest_identity import REVOKED, GuestIdentity
 from trove.objects.instance import Instance
 from trove.taskmanager.members import Member
 from trove.taskmanager.steps import forgetting
@@ -117,10 +117,9 @@ def wait_for(member: Member, known: GuestCommand, patience: float) -> AwaitSigna
 
 def _has_guest(session: Session, instance_id: str) -> bool:
     try:
-        GuestIdentity.get(session, instance_id, for_update=False)
+        return bool(GuestIdentity.get(session, instance_id, for_update=False).state != REVOKED)
     except errors.GuestNotFound:
         return False
-    return True
 
 
 def write_command(

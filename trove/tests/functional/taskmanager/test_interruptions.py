@@ -407,6 +407,13 @@ class TestClouds(_Case):
             self.assertEqual((State.REVERTED, ("ACTIVE", symbol)), (self.driver.state(case), self.status(case)))
             self.assertEqual({}, case.provider.resources()["volume"])
 
+    def test_nothing_is_asked_of_a_guest_whose_keys_were_revoked(self) -> None:
+        case = self.driver.case("restart")
+        with self.db.writer() as session:
+            GuestIdentity.get(session, case.id, for_update=True).revoke(session)
+        self.driver.run(case)
+        self.assertEqual((State.REVERTED, "guest.not_found"), (self.driver.state(case), self.status(case)[1]))
+
     def test_a_volume_that_has_grown_after_all_is_accounted_for(self) -> None:
         case = self.driver.case("resize-volume", lambda p: p.lose_response("ensure_volume", times=10))
         self.driver.run(case)

@@ -78,3 +78,7 @@ class RevocationTest(base.UnitTestCase):
         again.hear(self.world.intake.receive(again.session.seal_enrol("1", "1")))
         again.hear(self.world.intake.receive(again.session.seal_report(world.hello())))
         self.assertRaises(Refused, self.world.intake.receive, self.guest.session.seal_report(world.hello()))
+
+    def test_nothing_more_can_be_asked_of_it(self) -> None:
+        self.revoke()
+        self.assertRaises(errors.GuestNotFound, self.world.submit, self.guest.id, command.Restart())
