@@ -6,6 +6,7 @@ guest has put there, and nobody waits for that. Each round of supervision goes o
 instance's account is emptied with that account's rights only, see :mod:`trove.common.trees`.
 """
 
+import errno
 import logging
 import os
 import secrets
@@ -97,7 +98,11 @@ class Trash:
             os.close(handle)
         errors = [error for part in parts for error in part.errors]
         if not errors and all(part.complete for part in parts):
-            item.rmdir()
+            try:
+                item.rmdir()
+            except OSError as err:
+                if err.errno != errno.ENOTEMPTY:  # else a part that another sweep is at has just got its new name
+                    raise
         return errors
 
     def _remove_part(self, name: str, parent: int) -> trees.Outcome:

@@ -149,3 +149,11 @@ class TrashTest(base.UnitTestCase):
         item = self.trash.take(self.base_dir / "port.json")
         self.assertTrue(self.trash.sweep(item))
         self.assertTrue(self.trash.sweep(item))
+
+    def test_another_sweep_is_at_the_same_thing(self) -> None:
+        item = self.trash.take(self.thing())
+        # It has just given a part its new name, so that this one finds none under the old name.
+        with mock.patch.object(self.trash, "_remove_part", autospec=True, return_value=trees.DONE):
+            self.assertFalse(self.trash.sweep(item))
+        self.assertEqual("", self.logs.text())
+        self.assertTrue(self.trash.sweep(item))
