@@ -96,7 +96,11 @@ def _tier(wanted: str, missing: dict[str, str]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    given = sys.argv[1:] if argv is None else argv
+    args = parser.parse_args(given)
+    if any("\udc80" <= char <= "\udcff" for word in given for char in word):  # see os.fsdecode
+        parser.error("an argument has bytes that are no text in the encoding of this terminal")
     conf = startup.configure("trove-manage", [], files=args.config_file)
     # Services wait for a database that is away; somebody at a terminal wants to hear of it, and once is enough.
     conf.set_default("max_retries", 0, group="database")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from oslo_config import cfg
 
-from trove.cmd import startup
+from trove.cmd import arguments, startup
 from trove.common import clock, exception
 from trove.conductor import renewal, revocation
 from trove.db import crypto
@@ -29,8 +29,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     commands = guest.add_subparsers(dest="guest_command", required=True, metavar="COMMAND")
     text = "list instances whose guest was slowed down because it reports more than it may, the latest first"
     listing = commands.add_parser("slowed", help=text, description=text)
-    listing.add_argument("--minutes", type=int, default=60, help="in the last so many minutes (default: 60)")
-    listing.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    listing.add_argument(
+        "--minutes", type=arguments.minutes, default=60, help="in the last so many minutes (default: 60)"
+    )
+    listing.add_argument("--limit", type=arguments.rows, default=100, help="at most so many (default: 100)")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(func=slowed)
     text = "ask guests to agree on a new key; they do so when they are next heard, and go on meanwhile"
@@ -39,10 +41,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     which.add_argument("instance", nargs="?", help="id of the instance")
     which.add_argument("--all", action="store_true", help="all guests that have keys of their own")
     rotation.add_argument(
-        "--older-than", type=_positive, metavar="DAYS", help="with --all: only keys at least so many days old"
+        "--older-than", type=arguments.days, metavar="DAYS", help="with --all: only keys at least so many days old"
     )
     rotation.add_argument(
-        "--pause", type=float, default=0.05, metavar="SECONDS", help="wait between two guests (default: 0.05)"
+        "--pause", type=arguments.pause, default=0.05, metavar="SECONDS", help="wait between two guests (default: 0.05)"
     )
     rotation.set_defaults(func=rotate_keys)
     text = (
@@ -62,8 +64,8 @@ def run(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int:
 def slowed(_conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int:
     """Print the list."""
     with db.reader() as session:
-        since = db.now(session) - datetime.timedelta(minutes=max(args.minutes, 1))
-        found = heartbeat.slowed_since(session, since, max(args.limit, 1))
+        since = db.now(session) - datetime.timedelta(minutes=args.minutes)
+        found = heartbeat.slowed_since(session, since, args.limit)
     if args.json:
         print(json.dumps([{"instance_id": item, "slowed_at": clock.isoformat(at)} for item, at in found]))
         return 0
@@ -90,7 +92,7 @@ def rotate_keys(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) ->
     for instance_id in _all(db, args.older_than) if args.all else [args.instance]:
         try:
             begun = begin(instance_id)
-        except (renewal.NotReady, exception.NotFound) as err:
+        except (renewal.NotReady, exception.NotFound, crypto.DecryptionFailed) as err:
             failed += 1
             print(f"error: {err}", file=sys.stderr)
             continue
@@ -135,10 +137,3 @@ def _all(db: Database, older_than: int | None) -> Iterator[str]:
 def _error(text: str) -> int:
     print(f"error: {text}", file=sys.stderr)
     return 1
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

@@ -7,7 +7,7 @@ import sys
 
 from oslo_config import cfg
 
-from trove.cmd import startup
+from trove.cmd import arguments, startup
 from trove.common import clock
 from trove.db import crypto, rotation
 from trove.db.api import Database
@@ -31,10 +31,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     anew = commands.add_parser("rotate", help="encrypt everything under the key that writes", description=text)
     anew.add_argument(
-        "--batch-size", type=_positive, default=200, metavar="N", help="rows of one transaction (default: 200)"
+        "--batch-size", type=arguments.rows, default=200, metavar="N", help="rows of one transaction (default: 200)"
     )
     anew.add_argument(
-        "--pause", type=float, default=0.1, metavar="SECONDS", help="wait between two batches (default: 0.1)"
+        "--pause", type=arguments.pause, default=0.1, metavar="SECONDS", help="wait between two batches (default: 0.1)"
     )
     anew.set_defaults(func=rotate)
 
@@ -118,10 +118,3 @@ def _conclusions(keyring: crypto.Keyring, uses: list[Use]) -> list[str]:
 
 def _named(use: Use) -> str:
     return "format 1, no key id" if use.key_id is None else f"key {use.key_id}"
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

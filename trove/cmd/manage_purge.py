@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
+from trove.cmd import arguments
 from trove.common import clock
 from trove.db.api import Database, retry_on_conflict
 from trove.objects.retention import Page, Swept
@@ -45,9 +46,9 @@ def add_purge(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
     text = f"remove {kept.what} that were over so many days ago, unless something live refers to them"
     parser = subparsers.add_parser("purge", help=text, description=text)
     parser.add_argument(
-        "--older-than", type=_positive, required=True, metavar="DAYS", help="at least so many days ago (required)"
+        "--older-than", type=arguments.days, required=True, metavar="DAYS", help="at least so many days ago (required)"
     )
-    parser.add_argument("--max-rows", type=_positive, metavar="N", help="remove at most so many (default: all)")
+    parser.add_argument("--max-rows", type=arguments.rows, metavar="N", help="remove at most so many (default: all)")
     parser.add_argument("--dry-run", action="store_true", help="remove nothing, only count what would be")
     parser.set_defaults(func=purge, kept=kept)
 
@@ -89,10 +90,3 @@ def _all(db: Database, args: argparse.Namespace, before: datetime.datetime) -> _
         done = batch(Page(before, position, limit, args.dry_run))
         looked, removed, position = looked + done.looked, removed + done.removed, done.position
     return _Total(looked, removed, True)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number

@@ -13,6 +13,7 @@ from typing import Any
 from oslo_config import cfg
 from sqlalchemy import orm
 
+from trove.cmd import arguments
 from trove.common import clock
 from trove.db.api import Database
 from trove.domain import reconciliation as rules
@@ -30,7 +31,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     text = "list what is outside and belongs to nobody, and what is missing, that which has lasted longest first"
     listing = commands.add_parser("list", help=text, description=text)
     listing.add_argument("--problem", choices=[item.value for item in Problem], help="only these")
-    listing.add_argument("--limit", type=int, default=1000, help="at most so many (default: 1000)")
+    listing.add_argument("--limit", type=arguments.rows, default=1000, help="at most so many (default: 1000)")
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(func=_list)
     text = "remove what the providers of this host's configuration have of an owner that is deleted or unknown"
@@ -47,7 +48,7 @@ def run(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int:
 def _list(conf: cfg.ConfigOpts, db: Database, args: argparse.Namespace) -> int:
     problem = None if args.problem is None else Problem(args.problem)
     with db.reader() as session:
-        rows = finding.list_rows(session, problem=problem, limit=max(args.limit, 1))
+        rows = finding.list_rows(session, problem=problem, limit=args.limit)
     shown = [_shown(row, datetime.timedelta(seconds=conf.reconciler.grace_period)) for row in rows]
     if args.json:
         print(json.dumps(shown))

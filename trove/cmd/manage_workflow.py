@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from oslo_config import cfg
 
-from trove.cmd import manage_purge, printing
+from trove.cmd import arguments, manage_purge, printing
 from trove.common import printable
 from trove.db.api import Database
 from trove.objects.scope import Scope
@@ -54,7 +54,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     listing.add_argument("--state", action="append", choices=states, help="only of this state; may be repeated")
     listing.add_argument("--all", action="store_true", help="those that have ended as well")
     listing.add_argument("--resource", metavar="ID", help="only of this instance")
-    listing.add_argument("--limit", type=int, default=100, help="at most so many (default: 100)")
+    listing.add_argument("--limit", type=arguments.rows, default=100, help="at most so many (default: 100)")
     add("show", show_workflow, "show a workflow with its steps, leases and errors")
     add("retry", retry_workflow, "let a PARKED workflow go on where it stopped, once its cause is removed")
     abort = add("abort", abort_workflow, "cancel a workflow: it is undone, unless it is past its pivot")

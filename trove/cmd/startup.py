@@ -37,6 +37,7 @@ _SERVICES = ("trove-api", "trove-conductor", "trove-taskmanager")
 #: Errors whose text says what the operator must change.
 _EXPLAINED = (
     cfg.Error,
+    crypto.DecryptionFailed,
     crypto.KeyUnavailable,
     messaging.InvalidTransportURL,
     messaging.DriverLoadFailure,

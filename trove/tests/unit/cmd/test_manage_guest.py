@@ -8,6 +8,7 @@ import io
 import json
 
 import fixtures
+import sqlalchemy as sa
 
 from trove.cmd import manage_guest
 from trove.db import crypto
@@ -79,3 +80,15 @@ class ManageGuestTest(base.UnitTestCase):
         self.assertIn(f"of {guest.id} are erased", out)
         code, _, err = self.guest("revoke", "no-such-instance")
         self.assertEqual((1, True), (code, "no-such-instance" in err))
+
+    def test_keys_that_do_not_open_stop_no_other_guest(self) -> None:
+        good, bad = (self.world.enrolled() for _ in range(2))
+        with self.world.db.writer() as session:
+            copy = "SELECT keys FROM guest_identities WHERE instance_id = :good"
+            session.execute(
+                sa.text(f"UPDATE guest_identities SET keys = ({copy}) WHERE instance_id = :bad"),
+                {"good": good.id, "bad": bad.id},
+            )
+        code, out, err = self.guest("rotate-keys", "--all", "--pause", "0")
+        self.assertEqual((1, f"{good.id}  asked\n1 asked, 1 cannot\n"), (code, out))
+        self.assertIn(bad.id, err)
