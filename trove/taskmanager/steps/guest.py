@@ -122,7 +122,10 @@ class GuestStep(MemberStep):
         made = self._make(ctx, member.instance)
         if made is None:
             return Done()
-        return commands.submit(member, made, "run", self._timeout, self._patience) or commands.NO_GUEST
+        nobody = (
+            Done() if member.being_deleted else commands.NO_GUEST
+        )  # past the pivot, a failure would keep it waiting
+        return commands.submit(member, made, "run", self._timeout, self._patience) or nobody
 
     def write_ahead(self, ctx: StepContext, deadline: float) -> None:
         """Have the command written at the checkpoint of an earlier step, whose context this is.

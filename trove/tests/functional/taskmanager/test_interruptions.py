@@ -414,6 +414,16 @@ class TestClouds(_Case):
         self.driver.run(case)
         self.assertEqual((State.REVERTED, "guest.not_found"), (self.driver.state(case), self.status(case)[1]))
 
+    def test_a_deletion_does_not_wait_for_a_guest_whose_keys_were_revoked(self) -> None:
+        case = self.driver.case("resize-volume")
+        with self.db.writer() as session:
+            GuestIdentity.get(session, case.id, for_update=True).revoke(session)
+        self.driver.run(case, 4)
+        self.driver.delete(case)
+        self.driver.run(case)
+        self.assertEqual(State.SUCCEEDED, self.driver.state(case))
+        self.assert_gone(case)
+
     def test_a_volume_that_has_grown_after_all_is_accounted_for(self) -> None:
         case = self.driver.case("resize-volume", lambda p: p.lose_response("ensure_volume", times=10))
         self.driver.run(case)
