@@ -36,8 +36,9 @@ _BACKDATED = datetime.timedelta(minutes=5)
 _RENEW_AT = 1 / 3
 #: Longest common name (RFC 5280, ub-common-name).
 _NAME_LENGTH = 64
-_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z)(?:\*\.)?{_LABEL}(?:\.{_LABEL})*\Z")
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:\*\.)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z"
+)
 
 
 class AuthorityError(Exception):

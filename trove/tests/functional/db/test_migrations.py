@@ -89,11 +89,11 @@ class Walk(case.EveryDatabase):
             keys = crypto.current().open(session.scalars(sa.select(guests["keys"])).one(), _PLACE)
         self.assertEqual({"one_time": _KEY}, json.loads(keys))
 
-    def instances_have_sets(self, db: api.Database) -> None:
+    def instances_get_sets(self, db: api.Database) -> None:
         self.objects_read_them(db)
-        with db.reader() as session:
+        with db.writer() as session:
             instance = Instance.get(session, Scope.ALL, _INSTANCE_ID)
-            members = InstanceSet.get(session, instance.set_id)
+            members = InstanceSet.of(session, instance)
             self.assertEqual([_INSTANCE_ID], members.members(session))
         self.assertEqual(("p", "replication", 0, 1), (members.project_id, members.kind, members.term, members.revision))
         self.assertEqual((_INSTANCE_ID, _INSTANCE_ID), (members.target_primary, members.current_primary))
@@ -161,7 +161,7 @@ _AFTER: dict[str, Any] = {
     "expand_0008": Walk.rows_are_unharmed,
     "expand_0009": Walk.rows_are_unharmed,
     "expand_0010": Walk.rows_are_unharmed,
-    "expand_0011": Walk.instances_have_sets,
+    "expand_0011": Walk.instances_get_sets,
     "contract_0001": Walk.objects_read_them,
 }
 

@@ -3,13 +3,11 @@
 """Sets of instances: one for each, made with it, gone with its last member; terms and compare-and-set."""
 
 import sqlalchemy as sa
-from alembic import command
 
-from trove.common import clock, exception, ids
-from trove.db import migration, models
-from trove.db.migrations.versions.expand import expand_0011_members
+from trove.common import exception, ids
+from trove.db import models
 from trove.domain.sets import Progress
-from trove.objects import catalog, errors
+from trove.objects import errors
 from trove.objects.instance import Instance
 from trove.objects.instance_set import InstanceSet
 from trove.objects.scope import Scope
@@ -149,45 +147,3 @@ class Sets(case.EveryDatabase):
             self.assertEqual(("local", "a", "z", 1), (found.provider, found.host, found.zone, found.revision))
             found.host = "b"
             self.assertRaises(ValueError, found.save, session)
-
-
-class Filled(case.EveryDatabase):
-    """The migration gives a set to what there is."""
-
-    create_tables = False
-
-    def test_every_living_instance_gets_a_set_of_its_own(self) -> None:
-        with self.db.engine.begin() as connection:
-            command.upgrade(migration.alembic_config(connection), expand_0011_members.down_revision)
-        living, deleted = self._store(expand_0011_members.BATCH + 10)
-        migration.upgrade(self.db)
-        with self.db.reader() as session:
-            sets = {row.id: row.target_primary for row in session.scalars(sa.select(models.InstanceSet))}
-            members = {row.id: row.set_id for row in session.scalars(sa.select(models.Instance))}
-        self.assertEqual(living, set(sets.values()))
-        self.assertEqual(sets, {members[each]: each for each in living})
-        self.assertEqual({None}, {members[each] for each in deleted})
-
-    def _store(self, number: int) -> tuple[set[str], set[str]]:
-        """Store so many instances, every seventh a deleted one, as the schema before has them."""
-        tables = sa.MetaData()
-        tables.reflect(self.db.engine)
-        times = dict.fromkeys(("created_at", "updated_at"), clock.utcnow())
-        numbers = dict.fromkeys(("vcpus", "ram_mib", "disk_gib", "volume_gib", "revision"), 1)
-        words = {
-            "project_id": "p",
-            "name": "db",
-            "status": "ACTIVE",
-            "flavor_id": "f",
-            "addresses": "[]",
-            "access": "{}",
-        }
-        with self.db.writer() as session:
-            version = catalog.register_version(session, datastore="a", name="1", manager="postgresql").id
-            stored = [
-                {"id": ids.new_id(), "datastore_version_id": version, "deleted": each % 7 == 0}
-                | times | numbers | words
-                for each in range(number)
-            ]  # fmt: skip
-            session.execute(sa.insert(tables.tables["instances"]), stored)
-        return ({row["id"] for row in stored if not row["deleted"]}, {row["id"] for row in stored if row["deleted"]})
