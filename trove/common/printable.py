@@ -11,8 +11,8 @@ import re
 #: An absolute path of two parts or more: all of a quotation, or up to what ends a word. Neither a URL nor a fraction
 #: has its first slash after a blank, a quote or an equals sign.
 _PATH = re.compile(
-    r"""(?P<mark>["'`])/[^"'`]*/[^"'`]*(?P=mark)"""
-    r"""|(?<![^\s"'`(\[=:,])/(?:[^\s"'`()\[\]:;,/]+/)+[^\s"'`()\[\]:;,]*"""
+    r"""(?P<mark>["'`])/[^"'`/]*+/[^"'`]*+(?P=mark)"""
+    r"""|(?<![^\s"'`(\[=:,])/(?:[^\s"'`()\[\]:;,/]++/)++[^\s"'`()\[\]:;,]*+"""
 )
 #: Stands for a path.
 _SOMEWHERE = "…"

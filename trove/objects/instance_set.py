@@ -127,16 +127,17 @@ class InstanceSet(base.TroveObject):
 
 
 def leave(session: orm.Session, set_id: str, instance_id: str) -> None:
-    """Take a deleted instance out of its set: the set goes with its last member, else nobody is primary for whom that
-    one was."""
+    """Take a deleted instance out of its set: the set goes with its last member, else nobody is, or becomes,
+    primary in its place."""
     table = InstanceSet.table()
     # The lock lets two that leave at once see each other: the second one finds the first one deleted.
     session.execute(base.by_key(table, for_update=True), {"key": set_id})
     if session.scalar(_members(set_id).where(_INSTANCE.c.id != instance_id).limit(1)) is None:
         session.execute(sa.delete(table).where(table.c.id == set_id))
         return
-    was = (table.c.id == set_id) & (table.c.current_primary == instance_id)
-    session.execute(sa.update(table).where(was).values(current_primary=None, revision=table.c.revision + 1))
+    for role in (table.c.current_primary, table.c.target_primary):
+        was = (table.c.id == set_id) & (role == instance_id)
+        session.execute(sa.update(table).where(was).values({role: None, table.c.revision: table.c.revision + 1}))
 
 
 def _members(set_id: str) -> sa.Select[tuple[str]]:

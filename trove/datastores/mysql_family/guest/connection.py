@@ -56,7 +56,7 @@ SETTINGS = {
 #: Seconds for which a command waits for a free connection when tenants use them all.
 _CONNECTION_WAIT = 10.0
 #: How the driver quotes a failed system call.
-_SYSTEM_ERROR = re.compile(r"\(\[Errno -?[0-9]+\] ([^)]*)\)")
+_SYSTEM_ERROR = re.compile(r"\(\[Errno -?[0-9]+\] ([^()]*+)\)")
 #: Seconds that ended sessions get to be gone.
 _END_SESSIONS = 10.0
 #: Errors of the client library: the server is unreachable or gone (``CR_*`` of errmsg.h).
