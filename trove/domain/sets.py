@@ -15,9 +15,9 @@ REPLICATION = "replication"
 class Progress(enum.Enum):
     """What is in progress in a set."""
 
-    #: Nobody is primary, or is to be.
+    #: Nobody is primary, or is to be: the one that was is gone.
     NO_PRIMARY = "no primary"
-    #: Somebody is to be primary, and nobody is: the first one, or the next after one that is gone.
+    #: Somebody is to be primary, and nobody is.
     PROMOTION = "promotion"
     #: One member is primary, and another is to be.
     HANDOVER = "handover"

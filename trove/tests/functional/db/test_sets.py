@@ -78,7 +78,7 @@ class Sets(case.EveryDatabase):
         self.delete(first)
         found = self.read(first.set_id)
         self.assertEqual(
-            (first.id, None, Progress.PROMOTION), (found.target_primary, found.current_primary, found.progress)
+            (None, None, Progress.NO_PRIMARY), (found.target_primary, found.current_primary, found.progress)
         )
         with self.db.reader() as session:
             self.assertEqual([second.id], found.members(session))
