@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from trove.api import paging, transactions
-from trove.api.controllers import configuration_request, instance_request
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import configurations as requested
+from trove.api.requests import plugins
 from trove.api.views import configurations as view
 from trove.common import exception
 from trove.datastores import spi
@@ -78,15 +79,15 @@ def create(req: ApiRequest, work: Work) -> Reply:
     )
     if not version.active and not version.count_instances(work.session, req.project_id):
         raise errors.VersionInactive(version.datastore_name, version.name)
-    plugin = instance_request.find_plugin(req, version.manager)
-    instance_request.require(plugin, spi.Capability.CONFIGURATION)
+    plugin = plugins.find(req, version.manager)
+    plugins.require(plugin, spi.Capability.CONFIGURATION)
     version.hold(work.session)
     group = Configuration(
         project_id=req.project_id,
         name=body["name"],
         description=body.get("description"),
         datastore_version_id=version.id,
-        values=configuration_request.judge(req, work.session, version, body["values"]),
+        values=requested.judge(req, work.session, version, body["values"]),
     )
     group.create(work.session, req.context.user_id)
     payload = {"name": group.name, "datastore": version.datastore_name, "datastore_version": version.name}
@@ -137,7 +138,7 @@ def _judged(
     req: ApiRequest, work: Work, group: Configuration, values: Mapping[str, Any], onto: Mapping[str, Any]
 ) -> dict[str, Any]:
     version = catalog.DatastoreVersion.get(work.session, group.datastore_version_id)
-    return configuration_request.judge(req, work.session, version, values, onto=onto)
+    return requested.judge(req, work.session, version, values, onto=onto)
 
 
 def _change(req: ApiRequest, work: Work, group: Configuration, changes: dict[str, Any]) -> None:

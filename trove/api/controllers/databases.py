@@ -6,9 +6,10 @@ what was accepted counts, though a list does not show it before it is there.
 """
 
 from trove.api import paging
-from trove.api.controllers import data_answer, data_request
+from trove.api.controllers import data_answer
 from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import data
 from trove.api.views import data as view
 from trove.common import exception
 from trove.datastores.spi import Capability
@@ -30,7 +31,7 @@ def index(req: ApiRequest) -> Reply:
     """List databases, by name."""
     page = paging.Page.of(req, "databases_page_size")
     with req.services.db.reader() as session:
-        if (known := data_request.listable(req, session, Capability.DATABASES)) is None:
+        if (known := data.listable(req, session, Capability.DATABASES)) is None:
             return Reply({"databases": []})
         row, _ = known
         found = inventory.list_databases(session, row.id, limit=page.limit + 1, marker=page.marker)
@@ -41,7 +42,7 @@ def index(req: ApiRequest) -> Reply:
 def show(req: ApiRequest) -> Reply:
     """Show one database."""
     with req.services.db.reader() as session:
-        row, _ = data_request.readable(req, session, Capability.DATABASES)
+        row, _ = data.readable(req, session, Capability.DATABASES)
         found = inventory.get_database(session, row.id, req.path["database_name"])
     return Reply({"database": view.database(req, found)})
 
@@ -50,10 +51,10 @@ def show(req: ApiRequest) -> Reply:
 def create(req: ApiRequest, work: Work) -> Began:
     """Accept new databases; an empty list is accepted and changes nothing."""
     wanted = req.body["databases"] if "databases" in req.body else [req.body["database"]]
-    instance, engine = data_request.changeable(req, work, Capability.DATABASES)
+    instance, engine = data.changeable(req, work, Capability.DATABASES)
     if not wanted:
         return Began(instance.id)
-    data_request.refuse(engine.validate_databases(wanted))
+    data.refuse(engine.validate_databases(wanted))
     names = [item["name"] for item in wanted]
     known = inventory.expected(work.session, instance.id, databases=names).databases & set(names)
     if known:
@@ -70,8 +71,8 @@ def create(req: ApiRequest, work: Work) -> Began:
 def delete(req: ApiRequest, work: Work) -> Began:
     """Accept the removal of a database."""
     name = req.path["database_name"]
-    instance, engine = data_request.changeable(req, work, Capability.DATABASES)
-    data_request.refuse(engine.validate_databases([{"name": name}]))
+    instance, engine = data.changeable(req, work, Capability.DATABASES)
+    data.refuse(engine.validate_databases([{"name": name}]))
     if name not in inventory.expected(work.session, instance.id, databases=[name]).databases:
         raise errors.DatabaseNotFound(name)
     change = command.DropDatabase(database=name)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trove.api import transactions
-from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import plugins, sizes
 from trove.common import exception
 from trove.datastores import spi
 from trove.domain import instance_states, operations
@@ -51,12 +51,12 @@ def _restart(_req: ApiRequest, work: Work, instance: Instance, _argument: Any) -
 
 
 def _resize_flavor(req: ApiRequest, work: Work, instance: Instance, argument: Mapping[str, Any]) -> None:
-    flavor = instance_request.find_flavor(work.session, argument["flavorRef"])
+    flavor = sizes.find_flavor(work.session, argument["flavorRef"])
     if flavor.id == instance.flavor_id:
         raise exception.BadRequest(f"Instance {instance.id} has flavor {flavor.id} already.")
     version = catalog.DatastoreVersion.get(work.session, instance.datastore_version_id)
     association.check_flavor(work.session, version, flavor.id)
-    plugin = instance_request.find_plugin(req, version.manager)
+    plugin = plugins.find(req, version.manager)
     reasons = plugin.validate_size(flavor.ram_mib, instance.volume_gib)
     if reasons:
         raise exception.ValidationFailed(reasons)
@@ -71,10 +71,10 @@ def _resize_volume(req: ApiRequest, work: Work, instance: Instance, argument: Ma
     volume = argument["volume"]
     size = int(volume["size"] if isinstance(volume, Mapping) else volume)
     plugin = _plugin(req, work, instance)
-    instance_request.require(plugin, spi.Capability.VOLUME)
+    plugins.require(plugin, spi.Capability.VOLUME)
     if size <= instance.volume_gib:
         raise exception.BadRequest(f"The new size must be more than the present {instance.volume_gib} GB.")
-    instance_request.check_volume(req, size)
+    sizes.check_volume(req, size)
     waits = instance.status == instance_states.RESTART_REQUIRED
     instance.process_event(work.session, "resize")
     inputs = {"size_gib": size, "old_size_gib": instance.volume_gib, "restart_required": waits}
@@ -105,7 +105,7 @@ _OF_REPLICAS: Mapping[str, Action] = {"promote_to_replica_source": _promote, "ej
 
 def _plugin(req: ApiRequest, work: Work, instance: Instance) -> spi.Plugin:
     version = catalog.DatastoreVersion.get(work.session, instance.datastore_version_id)
-    return instance_request.find_plugin(req, version.manager)
+    return plugins.find(req, version.manager)
 
 
 def _shape(flavor_id: str, source: Any) -> dict[str, Any]:

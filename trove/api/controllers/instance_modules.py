@@ -6,8 +6,9 @@ guest a few seconds, because existing clients read the outcome from the answer; 
 """
 
 from trove.api import transactions, waiting
-from trove.api.controllers import data_request, module_request
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import data
+from trove.api.requests import modules as requested
 from trove.api.views import modules as view
 from trove.common import exception
 from trove.objects import instance_listing, instance_module
@@ -58,10 +59,10 @@ def apply(req: ApiRequest) -> Reply:
 
     def accept(work: Work) -> tuple[str, str, list[str]]:
         row = instance_listing.get_row(work.session, req.scope, req.path["instance_id"])
-        data_request.require_usable(req, row)
-        target = module_request.Target(row.project_id, row.datastore_id, row.datastore_version_id)
-        wanted = module_request.find(work.session, req.scope, req.body["modules"], target)
-        module_request.check_room(work.session, row.id, wanted)
+        data.require_usable(req, row)
+        target = requested.Target(row.project_id, row.datastore_id, row.datastore_version_id)
+        wanted = requested.find(work.session, req.scope, req.body["modules"], target)
+        requested.check_room(work.session, row.id, wanted)
         instance = work.instance(row.id)
         return instance.id, modules.apply(work, instance, wanted), [item.id for item in wanted]
 
@@ -84,7 +85,7 @@ def remove(req: ApiRequest) -> Reply:
         found = Module.get(work.session, req.scope, req.path["module_id"])
         if not instance_module.exists(work.session, row.id, found.id):
             raise ModuleNotApplied(row.id, found.id)
-        data_request.require_usable(req, row)
+        data.require_usable(req, row)
         return modules.remove(work, work.instance(row.id), command.RemoveModule(id=found.id, type=found.type))
 
     with waiting.place(req) as place:

@@ -5,14 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trove.api import paging, transactions
-from trove.api.controllers import (
-    access_request,
-    configuration_request,
-    instance_placement,
-    instance_request,
-    module_request,
-)
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import access, configurations, creation, modules, placement, plugins
 from trove.api.views import instances as view
 from trove.common import exception
 from trove.datastores import spi
@@ -65,8 +59,8 @@ def create(req: ApiRequest, work: Work) -> Reply:
         req.authorize("instance:update")
     if body.get("modules"):
         req.authorize("instance:module_apply")
-    wanted = instance_request.resolve(req, work.session, body)
-    place = instance_placement.resolve(req, body)
+    wanted = creation.resolve(req, work.session, body)
+    place = placement.resolve(req, body)
     group = _group(req, work, wanted, body.get("configuration"))
     quotas.take_for_instance(
         work, req.project_id, wanted.version, ram_mib=wanted.flavor.ram_mib, volume_gib=wanted.volume_gib
@@ -90,7 +84,7 @@ def create(req: ApiRequest, work: Work) -> Reply:
     if place.locality:
         instance.server_group_id = server_group.create(work.session, req.project_id, place.locality)
     instance.create(work.session)
-    module_request.give(req, work.session, instance.id, wanted.version, body.get("modules") or ())
+    modules.give(req, work.session, instance.id, wanted.version, body.get("modules") or ())
     # Passwords must not stand in a workflow's inputs.
     users = secret.put(work.session, instance.id, "users", wanted.users) if wanted.users else None
     inputs = {"databases": wanted.databases, "users_secret": users, "nic": place.nic}
@@ -100,11 +94,11 @@ def create(req: ApiRequest, work: Work) -> Reply:
     return Reply({"instance": view.detail(req, row)})
 
 
-def _group(req: ApiRequest, work: Work, wanted: instance_request.Wanted, configuration_id: str | None) -> str | None:
+def _group(req: ApiRequest, work: Work, wanted: creation.Wanted, configuration_id: str | None) -> str | None:
     if configuration_id is None:
         return None
-    plugin = instance_request.find_plugin(req, wanted.version.manager)
-    group = configuration_request.find_for(work.session, configuration_id, wanted.version, plugin, req.project_id)
+    plugin = plugins.find(req, wanted.version.manager)
+    group = configurations.find_for(work.session, configuration_id, wanted.version, plugin, req.project_id)
     return str(group.id)
 
 
@@ -112,8 +106,8 @@ def configuration(req: ApiRequest) -> Reply:
     """Show the configuration that Trove gives an instance of this size; its configuration group is not in it."""
     with req.services.db.reader() as session:
         row = instance_listing.get_row(session, req.scope, req.path["instance_id"])
-    plugin = instance_request.find_plugin(req, row.manager)
-    instance_request.require(plugin, spi.Capability.CONFIGURATION)
+    plugin = plugins.find(req, row.manager)
+    plugins.require(plugin, spi.Capability.CONFIGURATION)
     shape = command.ShapeSpec(vcpus=row.vcpus, ram_mib=row.ram_mib, volume_gib=row.volume_gib)
     return Reply({"instance": {"configuration": dict(plugin.default_configuration(row.version_number, shape))}})
 
@@ -145,9 +139,9 @@ def _change(req: ApiRequest, work: Work, changes: Mapping[str, Any]) -> Reply:
 
 def _configure(req: ApiRequest, work: Work, instance: Instance, wanted: str | None) -> None:
     if wanted is None:
-        configuration_request.detach(work, instance)
+        configurations.detach(work, instance)
     else:
-        configuration_request.attach(req, work, instance, wanted)
+        configurations.attach(req, work, instance, wanted)
 
 
 def _refuse_detaching(_req: ApiRequest, _work: Work, instance: Instance, _wanted: str | None) -> None:
@@ -160,7 +154,7 @@ def _refuse_upgrade(_req: ApiRequest, _work: Work, _instance: Instance, _wanted:
 
 #: What may stand beside the name in a change.
 _CHANGES: Mapping[str, Callable[[ApiRequest, Work, Instance, Any], None]] = {
-    "access": access_request.change,
+    "access": access.change,
     "configuration": _configure,
     "datastore_version": _refuse_upgrade,
     "replica_of": _refuse_detaching,

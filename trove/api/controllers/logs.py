@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from sqlalchemy.orm import Session
 
 from trove.api import transactions, waiting
-from trove.api.controllers import data_request, instance_request
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import data, plugins
 from trove.api.views import logs as view
 from trove.common import clock, exception, ids
 from trove.conf import guest_logs as options
@@ -121,8 +121,8 @@ def _accept(req: ApiRequest, work: Work, name: str, wanted: dict[str, bool]) -> 
     if enabled is not None and not wanted["enable"] and enabled == row.enabled:
         enabled = None  # implied, and so already
     if enabled is not None:
-        instance_request.require(instance_request.find_plugin(req, instance.manager), Capability.LOGS)
-        data_request.require_usable(req, instance)
+        plugins.require(plugins.find(req, instance.manager), Capability.LOGS)
+        data.require_usable(req, instance)
     else:
         _require_guest(req, instance)
     kind = operations.LOG_PUBLISH if planned.publish else operations.LOG_CHANGE
@@ -172,7 +172,7 @@ def _require_guest(req: ApiRequest, instance: InstanceRow) -> None:
     expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
     seen = instance.reported_at
     if instance.status in _WITHOUT_GUEST or seen is None or (clock.utcnow() - seen).total_seconds() > expiry:
-        raise data_request.InstanceNotReady(instance, "")
+        raise data.InstanceNotReady(instance, "")
 
 
 def _require_way(req: ApiRequest, session: Session, instance: InstanceRow) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from trove.api import transactions
-from trove.api.controllers import configuration_request, instance_request, parameters
+from trove.api.controllers import parameters
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import configurations, plugins
 from trove.api.views import configurations as view
 from trove.common import exception
 from trove.datastores import parameters as catalogue
@@ -43,7 +44,7 @@ def index(req: ApiRequest) -> Reply:
     """List the parameters of a version."""
     with req.services.db.reader() as session:
         version = parameters.by_id(req, session)
-        found = configuration_request.settable(req, session, version)
+        found = configurations.settable(req, session, version)
     return Reply({"configuration-parameters": [view.managed_parameter(item, version.id) for item in found.values()]})
 
 
@@ -51,7 +52,7 @@ def show(req: ApiRequest) -> Reply:
     """Show one parameter of a version."""
     with req.services.db.reader() as session:
         version = parameters.by_id(req, session)
-        found = configuration_request.settable(req, session, version)
+        found = configurations.settable(req, session, version)
     return Reply(view.managed_parameter(parameters.find(found, req.path["parameter_name"], version), version.id))
 
 
@@ -60,7 +61,7 @@ def create(req: ApiRequest, work: Work) -> Reply:
     """Add a parameter."""
     version = parameters.by_id(req, work.session)
     rule = _rule(req.body["configuration-parameter"])
-    known = catalogue.find(configuration_request.catalogue(req, work.session, version), rule.name)
+    known = catalogue.find(configurations.catalogue(req, work.session, version), rule.name)
     if known is not None:
         _refuse_protected(known)
         raise ParameterExists(known.name)
@@ -72,7 +73,7 @@ def update(req: ApiRequest, work: Work) -> Reply:
     """Change what a parameter may be, and whether it needs a restart."""
     version = parameters.by_id(req, work.session)
     body = req.body["configuration-parameter"]
-    found = configuration_request.catalogue(req, work.session, version)
+    found = configurations.catalogue(req, work.session, version)
     known = parameters.find(found, req.path["parameter_name"], version)
     if catalogue.key(body["name"]) != catalogue.key(known.name):
         raise exception.BadRequest(f"A parameter cannot be renamed; name must be {known.name}.")
@@ -85,7 +86,7 @@ def delete(req: ApiRequest, work: Work) -> Reply:
     """Take a parameter away."""
     version = parameters.by_id(req, work.session)
     name = req.path["parameter_name"]
-    known = catalogue.find(configuration_request.catalogue(req, work.session, version), name)
+    known = catalogue.find(configurations.catalogue(req, work.session, version), name)
     if known is None:
         raise ParameterUnknown(name)
     _refuse_protected(known)
@@ -102,7 +103,7 @@ def _put(req: ApiRequest, work: Work, version: DatastoreVersion, rule: domain.Ru
     version.hold(work.session)
     brought = _brought(req, version, rule.name)  # one that was hidden comes back under the engine's own name
     parameter_rule.put(work.session, version.id, [rule if brought is None else _renamed(rule, brought.name)])
-    found = configuration_request.catalogue(req, work.session, version)
+    found = configurations.catalogue(req, work.session, version)
     return Reply(view.managed_parameter(parameters.find(found, rule.name, version), version.id))
 
 
@@ -112,7 +113,7 @@ def _renamed(rule: domain.Rule, name: str) -> domain.Rule:
 
 def _brought(req: ApiRequest, version: DatastoreVersion, name: str) -> catalogue.Parameter | None:
     """Return what the version's plugin itself says of a parameter."""
-    plugin = instance_request.find_plugin(req, version.manager)
+    plugin = plugins.find(req, version.manager)
     if spi.Capability.CONFIGURATION not in plugin.capabilities:
         return None
     return catalogue.find(plugin.parameters(version.version), name)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from trove.api import paging, transactions
-from trove.api.controllers import module_request
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import modules as requested
 from trove.api.views import instances as instances_view
 from trove.api.views import modules as view
 from trove.common import exception
@@ -53,15 +53,15 @@ def show(req: ApiRequest) -> Reply:
 def create(req: ApiRequest, work: Work) -> Reply:
     """Make a module."""
     body = req.body["module"]
-    kind = module_request.module_type(req, body["module_type"])
-    columns = module_request.options(req, body, None)
-    text = module_request.contents(kind, body["contents"])
+    kind = requested.module_type(req, body["module_type"])
+    columns = requested.options(req, body, None)
+    text = requested.contents(kind, body["contents"])
     made = Module(
         name=body["name"],
         type=kind,
         description=body.get("description"),
         **columns,
-        **module_request.datastore(work.session, body, None),
+        **requested.datastore(work.session, body, None),
     )
     made.create(work.session, text)
     return Reply({"module": view.changed(module.get_row(work.session, Scope.ALL, made.id))})
@@ -73,9 +73,9 @@ def update(req: ApiRequest, work: Work) -> Reply:
     body = req.body["module"]
     found = _changeable(req, work)
     changes = {key: body[key] for key in ("name", "description") if key in body}
-    changes |= module_request.options(req, body, found)
-    changes |= module_request.datastore(work.session, body, found)
-    text = module_request.contents(found.type, body["contents"]) if "contents" in body else None
+    changes |= requested.options(req, body, found)
+    changes |= requested.datastore(work.session, body, found)
+    text = requested.contents(found.type, body["contents"]) if "contents" in body else None
     found.change(work.session, changes, text)
     return Reply({"module": view.changed(module.get_row(work.session, Scope.ALL, found.id))})
 
@@ -135,7 +135,7 @@ def _changeable(req: ApiRequest, work: Work) -> Module:
     """
     found = Module.get(work.session, req.scope, req.path["module_id"], for_update=True)
     if not req.context.is_admin and (found.is_admin or found.project_id is None):
-        raise module_request.ModuleAdminOnly(f"Module {found.id} is an administrator's; only administrators change it.")
+        raise requested.ModuleAdminOnly(f"Module {found.id} is an administrator's; only administrators change it.")
     if not found.live_update and instance_module.count(work.session, found.id):
         raise ModuleInUse(found.id)
     return found

@@ -3,8 +3,8 @@
 
 from sqlalchemy.orm import Session
 
-from trove.api.controllers import configuration_request
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import configurations
 from trove.api.views import configurations as view
 from trove.common import exception, ids
 from trove.datastores import parameters
@@ -63,11 +63,11 @@ def _of_datastore(req: ApiRequest, session: Session) -> DatastoreVersion:
 
 
 def _list(req: ApiRequest, session: Session, version: DatastoreVersion) -> Reply:
-    found = configuration_request.settable(req, session, version)
+    found = configurations.settable(req, session, version)
     return Reply({"configuration-parameters": [view.parameter(item, version.id) for item in found.values()]})
 
 
 def _show(req: ApiRequest, session: Session, version: DatastoreVersion) -> Reply:
-    found = configuration_request.settable(req, session, version)
+    found = configurations.settable(req, session, version)
     # Bare, without an envelope, as existing clients expect.
     return Reply(view.parameter(find(found, req.path["parameter_name"], version), version.id))

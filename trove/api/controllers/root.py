@@ -2,9 +2,10 @@
 """The superuser of an instance."""
 
 from trove.api import transactions, waiting
-from trove.api.controllers import data_answer, data_request
+from trove.api.controllers import data_answer
 from trove.api.controllers.data_answer import Began
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import data
 from trove.common import exception, ids
 from trove.datastores.spi import Capability
 from trove.domain import operations
@@ -29,7 +30,7 @@ class RootFailed(exception.UnprocessableEntity):
 def index(req: ApiRequest) -> Reply:
     """Tell whether the superuser is enabled."""
     with req.services.db.reader() as session:
-        row, _ = data_request.readable(req, session, Capability.ROOT)
+        row, _ = data.readable(req, session, Capability.ROOT)
         history = root_history.get(session, row.id)
     return Reply({"rootEnabled": history is not None and history.enabled})
 
@@ -43,8 +44,8 @@ def create(req: ApiRequest) -> Reply:
     password = (req.body or {}).get("password") or ids.new_password()
 
     def accept(work: Work) -> tuple[str, str]:
-        instance, engine = data_request.changeable(req, work, Capability.ROOT)
-        data_request.refuse(engine.validate_users([{"password": password, "host": "%"}]))
+        instance, engine = data.changeable(req, work, Capability.ROOT)
+        data.refuse(engine.validate_users([{"password": password, "host": "%"}]))
         change = command.EnableRoot(password=password)
         begun = submitting.edit(work, operations.ROOT_ENABLE, instance, change, user_id=req.context.user_id)
         return begun, engine.root_name
@@ -63,7 +64,7 @@ def create(req: ApiRequest) -> Reply:
 @data_answer.when_done
 def delete(req: ApiRequest, work: Work) -> Began:
     """Disable the superuser. When that is answered with 204, nobody logs in as root any more."""
-    instance, _ = data_request.changeable(req, work, Capability.ROOT)
+    instance, _ = data.changeable(req, work, Capability.ROOT)
     if root_history.get(work.session, instance.id) is None:
         raise RootNotEnabled
     change, user_id = command.DisableRoot(), req.context.user_id

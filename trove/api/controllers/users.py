@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from trove.api import paging
-from trove.api.controllers import data_answer, data_request
+from trove.api.controllers import data_answer
 from trove.api.controllers.data_answer import Began
-from trove.api.controllers.instance_request import host_of, require_for_users
 from trove.api.request import ApiRequest, Reply
+from trove.api.requests import data
+from trove.api.requests.plugins import host_of, require_for_users
 from trove.api.views import data as view
 from trove.common import exception
 from trove.datastores.spi import Capability, Plugin
@@ -35,7 +36,7 @@ def index(req: ApiRequest) -> Reply:
     page = paging.Page.of(req, "users_page_size")
     marker = None if page.marker is None else _marker(page.marker)
     with req.services.db.reader() as session:
-        if (known := data_request.listable(req, session, Capability.USERS)) is None:
+        if (known := data.listable(req, session, Capability.USERS)) is None:
             return Reply({"users": []})
         row, _ = known
         found = inventory.list_users(session, row.id, limit=page.limit + 1, marker=marker)
@@ -51,8 +52,8 @@ def _marker(text: str) -> tuple[str, str]:
 def show(req: ApiRequest) -> Reply:
     """Show one user."""
     with req.services.db.reader() as session:
-        row, engine = data_request.readable(req, session, Capability.USERS)
-        found = data_request.find_user(session, engine, row.id, req.path["user_name"])
+        row, engine = data.readable(req, session, Capability.USERS)
+        found = data.find_user(session, engine, row.id, req.path["user_name"])
     return Reply({"user": view.user(found)})
 
 
@@ -78,7 +79,7 @@ def _sent(req: ApiRequest) -> list[Mapping[str, Any]]:
 
 
 def _create(req: ApiRequest, work: Work, wanted: list[Mapping[str, Any]]) -> Began:
-    instance, engine = data_request.changeable(req, work, Capability.USERS)
+    instance, engine = data.changeable(req, work, Capability.USERS)
     if not wanted:
         return Began(instance.id)
     specs = [_spec(engine, item) for item in wanted]
@@ -87,7 +88,7 @@ def _create(req: ApiRequest, work: Work, wanted: list[Mapping[str, Any]]) -> Beg
     names = [spec.name for spec in specs]
     expected = inventory.expected(work.session, instance.id, databases=granted, users=names)
     unknown = sorted(set(granted) - expected.databases)
-    data_request.refuse(
+    data.refuse(
         engine.validate_users(wanted) + [f"users refer to database {name!a}, which does not exist" for name in unknown]
     )
     present = [spec.name for spec in specs if (spec.name, spec.host) in expected.users]
@@ -110,8 +111,8 @@ def _spec(engine: Plugin, item: Mapping[str, Any]) -> command.UserSpec:
 def update_all(req: ApiRequest, work: Work) -> Began:
     """Accept new passwords for several users; all must exist."""
     wanted = req.body["users"]
-    instance, engine = data_request.changeable(req, work, Capability.USERS)
-    data_request.refuse(engine.validate_users(wanted))
+    instance, engine = data.changeable(req, work, Capability.USERS)
+    data.refuse(engine.validate_users(wanted))
     keys = [command.UserKey(name=item["name"], host=host_of(engine, item.get("host"))) for item in wanted]
     known = inventory.expected(work.session, instance.id, users=[key.name for key in keys]).users
     missing = [key for key in keys if (key.name, key.host) not in known]
@@ -129,12 +130,12 @@ def update(req: ApiRequest, work: Work) -> Began:
     changes = {key: value for key, value in req.body["user"].items() if value is not None}
     if not changes.keys() & {"name", "host", "password"}:
         raise exception.ValidationFailed(["user must have at least one of name, host and password"])
-    instance, engine = data_request.changeable(req, work, Capability.USERS)
+    instance, engine = data.changeable(req, work, Capability.USERS)
     # Heat names the instance's own address where the host of a user belongs.
     own = [item["address"] for item in instance.addresses]
-    found = data_request.expect_user(work.session, engine, instance.id, req.path["user_name"], any_host=own)
+    found = data.expect_user(work.session, engine, instance.id, req.path["user_name"], any_host=own)
     name, host = changes.get("name", found.name), host_of(engine, changes.get("host", found.host))
-    data_request.refuse(engine.validate_users([{**changes, "name": name, "host": host}]))
+    data.refuse(engine.validate_users([{**changes, "name": name, "host": host}]))
     moved = (name, host) != (found.name, found.host)
     if moved and (name, host) in inventory.expected(work.session, instance.id, users=[name]).users:
         raise UserExists([name])
@@ -152,7 +153,7 @@ def update(req: ApiRequest, work: Work) -> Began:
 @data_answer.when_done
 def delete(req: ApiRequest, work: Work) -> Began:
     """Accept the removal of a user."""
-    instance, engine = data_request.changeable(req, work, Capability.USERS)
-    found = data_request.expect_user(work.session, engine, instance.id, req.path["user_name"])
+    instance, engine = data.changeable(req, work, Capability.USERS)
+    found = data.expect_user(work.session, engine, instance.id, req.path["user_name"])
     key = command.UserKey(name=found.name, host=found.host)
     return Began(instance.id, [submitting.edit(work, operations.USER_DELETE, instance, command.DropUser(user=key))])

@@ -5,8 +5,8 @@ left to a workflow. One that waits is superseded by the next."""
 from collections.abc import Mapping
 from typing import Any
 
-from trove.api.controllers import instance_placement
 from trove.api.request import ApiRequest
+from trove.api.requests import placement
 from trove.common import exception
 from trove.domain import access, instance_states, operations
 from trove.objects.instance import Instance
@@ -34,7 +34,7 @@ def change(req: ApiRequest, work: Work, instance: Instance, wanted: Mapping[str,
     if reasons:
         raise exception.ValidationFailed(reasons)
     provider = req.services.providers.of(instance.provider)
-    lacking = instance_placement.lacks(provider, instance_placement.reach_needs(provider, reach))
+    lacking = placement.lacks(provider, placement.reach_needs(provider, reach))
     if lacking:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(lacking)}.")
     present = access.merge(before, {})

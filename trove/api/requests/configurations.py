@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest
+from trove.api.requests import plugins
 from trove.common import exception
 from trove.datastores import parameter_values, parameters, spi
 from trove.domain import instance_states, operations
@@ -64,7 +64,7 @@ class ConfigurationAttached(exception.BadRequest):
 
 def catalogue(req: ApiRequest, session: Session, version: DatastoreVersion) -> parameters.Parameters:
     """Return the parameters of a datastore version: its plugin's, as the operator's rules correct them."""
-    plugin = instance_request.find_plugin(req, version.manager)
+    plugin = plugins.find(req, version.manager)
     known: parameters.Parameters = {}
     if spi.Capability.CONFIGURATION in plugin.capabilities:
         known = plugin.parameters(version.version)
@@ -111,7 +111,7 @@ def find_for(
     group = Configuration.get(session, Scope.project(project_id), configuration_id, for_update=True)
     if group.datastore_version_id != version.id:
         raise ConfigurationMismatch(configuration_id)
-    instance_request.require(plugin, spi.Capability.CONFIGURATION)
+    plugins.require(plugin, spi.Capability.CONFIGURATION)
     return group
 
 
@@ -122,7 +122,7 @@ def attach(req: ApiRequest, work: Work, instance: Instance, configuration_id: st
     :raises InvalidInstanceState: when existing clients see that it is not idle.
     """
     version = DatastoreVersion.get(work.session, instance.datastore_version_id)
-    plugin = instance_request.find_plugin(req, version.manager)
+    plugin = plugins.find(req, version.manager)
     group = find_for(work.session, configuration_id, version, plugin, instance.project_id)
     if instance.configuration_id is not None:
         raise ConfigurationAttached(instance.id, instance.configuration_id)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Container
 
 from sqlalchemy.orm import Session
 
-from trove.api.controllers import instance_request
 from trove.api.request import ApiRequest
+from trove.api.requests import plugins
 from trove.common import clock, exception
 from trove.datastores import spi
 from trove.domain import instance_states
@@ -39,7 +39,7 @@ def readable(req: ApiRequest, session: Session, capability: spi.Capability) -> t
     :raises NotSupported: when the engine lacks ``capability``.
     """
     row, engine = _find(req, session)
-    instance_request.require(engine, capability)
+    plugins.require(engine, capability)
     _require_known(row)
     return row, engine
 
@@ -68,7 +68,7 @@ def changeable(req: ApiRequest, work: Work, capability: spi.Capability) -> tuple
     :raises NotSupported: when the engine lacks ``capability``.
     """
     row, engine = _find(req, work.session)
-    instance_request.require(engine, capability)
+    plugins.require(engine, capability)
     require_usable(req, row)
     return work.instance(row.id), engine
 
@@ -85,7 +85,7 @@ def require_usable(req: ApiRequest, row: InstanceRow) -> None:
 
 def _find(req: ApiRequest, session: Session) -> tuple[InstanceRow, spi.Plugin]:
     row = instance_listing.get_row(session, req.scope, req.path["instance_id"])
-    return row, instance_request.find_plugin(req, row.manager)
+    return row, plugins.find(req, row.manager)
 
 
 def refuse(reasons: list[str]) -> None:

@@ -2,18 +2,18 @@
 """A create request, looked up and judged: what it refers to exists, the engine accepts it, and all objections come at
 once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from trove.api import engines
-from trove.api.controllers import instance_placement
 from trove.api.request import ApiRequest
+from trove.api.requests import placement, plugins, sizes
 from trove.common import exception
 from trove.datastores import spi
-from trove.objects import association, catalog, errors
+from trove.objects import association, catalog
 
 #: Members that the service knows and cannot honour yet, with the capability it lacks.
 _UNAVAILABLE = {
@@ -21,26 +21,6 @@ _UNAVAILABLE = {
     "slave_of": "replication",
     "restorePoint": "backups",
 }
-
-FlavorReference = str | int | Mapping[str, Any]
-
-
-class UnknownFlavor(exception.BadRequest):
-    """400, not 404: existing clients and tests expect it when a request refers to a flavor."""
-
-    symbol = "flavor.unknown"
-
-    def __init__(self, flavor_id: str) -> None:
-        super().__init__(f"Flavor {flavor_id} was not found; list the flavors to see what there is.")
-
-
-class VolumeTooLarge(exception.QuotaExceeded):
-    """One volume is over the cap of a single instance; 413, as clients expect."""
-
-    symbol = "volume.too_large"
-
-    def __init__(self, size: int, limit: int) -> None:
-        super().__init__(f"A volume of {size} GB is too large; at most {limit} GB are accepted.")
 
 
 @dataclass(frozen=True)
@@ -58,70 +38,6 @@ class Wanted:
         return f"<Wanted {self.version.id} {self.flavor.id} {self.volume_gib}>"
 
 
-def flavor_id(reference: FlavorReference) -> str:
-    """Return the id in a flavor reference: an id, a number, a URL that ends in the id, or an object with one of them
-    as its ``id``."""
-    if isinstance(reference, Mapping):
-        reference = reference["id"]
-    return str(reference).rstrip("/").rpartition("/")[2]
-
-
-def find_flavor(session: Session, reference: FlavorReference) -> catalog.Flavor:
-    """Return the flavor that a request refers to.
-
-    :raises UnknownFlavor: when there is none.
-    """
-    wanted = flavor_id(reference)
-    try:
-        return catalog.Flavor.get(session, wanted)
-    except errors.FlavorNotFound as err:
-        raise UnknownFlavor(wanted) from err
-
-
-def find_plugin(req: ApiRequest, manager: str) -> spi.Plugin:
-    """Return the plugin of a datastore version.
-
-    :raises ServiceUnavailable: when this process does not have it.
-    """
-    try:
-        return req.services.plugins[manager]
-    except KeyError:
-        raise exception.ServiceUnavailable(
-            f"The plugin of datastore '{manager}' is not installed here; ask the operator to install it."
-        ) from None
-
-
-def require(plugin: spi.Plugin, capability: spi.Capability) -> None:
-    """Check that the engine has ``capability``.
-
-    :raises NotSupported: naming it.
-    """
-    if capability not in plugin.capabilities:
-        raise exception.NotSupported(
-            f"The datastore '{plugin.name}' does not have the capability '{capability.value}'."
-        )
-
-
-def require_for_users(plugin: spi.Plugin, granted: Iterable[Sequence[object]]) -> None:
-    """Check that the engine can make users that may use ``granted``, the databases of each.
-
-    :raises NotSupported: naming what it lacks. Clients send an empty list where there is nothing to grant.
-    """
-    require(plugin, spi.Capability.USERS)
-    if any(granted):
-        require(plugin, spi.Capability.ACCESS)
-
-
-def check_volume(req: ApiRequest, size: int) -> None:
-    """Check a volume's size against the cap of one instance.
-
-    :raises VolumeTooLarge: when it is over it.
-    """
-    limit = req.services.conf.max_accepted_volume_size
-    if size > limit:
-        raise VolumeTooLarge(size, limit)
-
-
 def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wanted:
     """Look up everything that ``body`` refers to and let the engine judge it.
 
@@ -137,7 +53,7 @@ def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wante
         datastore.get("version_number"),
         req.services.conf.default_datastore,
     )
-    plugin = find_plugin(req, version.manager)
+    plugin = plugins.find(req, version.manager)
     engines.require_engine(req.services.conf, version)
     databases = [_database(item) for item in body.get("databases", [])]
     users = [_user(plugin, item) for item in body.get("users", [])]
@@ -150,7 +66,7 @@ def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wante
         reasons.append("instance.flavorRef is required")
     if reference is None or size is None or reasons:
         raise exception.ValidationFailed(reasons)
-    flavor = find_flavor(session, reference)
+    flavor = sizes.find_flavor(session, reference)
     association.check_flavor(session, version, flavor.id)
     volume_type = _volume_type(req, session, version, body) if size else None
     version.hold(session)
@@ -160,21 +76,15 @@ def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wante
     return Wanted(version, flavor, size, volume_type, databases, users)
 
 
-def host_of(plugin: spi.Plugin, host: str | None) -> str:
-    """Return the host that a request means for a user: ``%``, which is any, unless the engine knows hosts and one was
-    given."""
-    return host if host and spi.Capability.USER_HOSTS in plugin.capabilities else "%"
-
-
 def _content_reasons(
     plugin: spi.Plugin, databases: Sequence[Mapping[str, Any]], users: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     reasons: list[str] = []
     if databases:
-        require(plugin, spi.Capability.DATABASES)
+        plugins.require(plugin, spi.Capability.DATABASES)
         reasons += plugin.validate_databases(databases)
     if users:
-        require_for_users(plugin, [user["databases"] for user in users])
+        plugins.require_for_users(plugin, [user["databases"] for user in users])
         reasons += plugin.validate_users(users)
         reasons += _unknown_databases(users, databases)
     return reasons
@@ -182,7 +92,7 @@ def _content_reasons(
 
 def _refuse_unavailable(req: ApiRequest, body: Mapping[str, Any]) -> None:
     reasons = [f"'{key}' needs the capability '{name}'" for key, name in sorted(_UNAVAILABLE.items()) if body.get(key)]
-    reasons += instance_placement.lacks(req.services.providers.of(None), instance_placement.needs(req, body))
+    reasons += placement.lacks(req.services.providers.of(None), placement.needs(req, body))
     if reasons:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(reasons)}. Leave it out.")
     if (body.get("replica_count") or 1) > 1:
@@ -196,12 +106,12 @@ def _volume_size(req: ApiRequest, plugin: spi.Plugin, body: Mapping[str, Any]) -
     volume = body.get("volume")
     if spi.Capability.VOLUME not in plugin.capabilities:
         if volume:
-            require(plugin, spi.Capability.VOLUME)
+            plugins.require(plugin, spi.Capability.VOLUME)
         return 0
     if not volume:
         return None
     size = int(volume["size"])
-    check_volume(req, size)
+    sizes.check_volume(req, size)
     return size
 
 
@@ -221,7 +131,7 @@ def _user(plugin: spi.Plugin, item: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": item["name"],
         "password": item["password"],
-        "host": host_of(plugin, item.get("host")),
+        "host": plugins.host_of(plugin, item.get("host")),
         "databases": [entry["name"] for entry in item.get("databases", [])],
     }
 
