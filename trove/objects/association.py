@@ -94,9 +94,9 @@ def choose_volume_type(
     allowed = values(session, version.id, Kind.VOLUME_TYPE)
     given = wanted or default
     if given is None:
-        usable = volume_types(session, version, private=private)
         if not allowed:
             return None
+        usable = volume_types(session, version, private=private)
         if len(usable) != 1:
             raise errors.VolumeTypeNotAllowed(None, version.name, [row.name for row in usable])
         return str(usable[0].name)

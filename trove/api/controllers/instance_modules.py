@@ -62,7 +62,7 @@ def apply(req: ApiRequest) -> Reply:
         data.require_usable(req, row)
         target = requested.Target(row.project_id, row.datastore_id, row.datastore_version_id)
         wanted = requested.find(work.session, req.scope, req.body["modules"], target)
-        requested.check_room(work.session, row.id, wanted)
+        requested.check_room(wanted, instance_module.list_modules(work.session, row.id))
         instance = work.instance(row.id)
         return instance.id, modules.apply(work, instance, wanted), [item.id for item in wanted]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from trove.api import paging, transactions
 from trove.api.request import ApiRequest, Reply
-from trove.api.requests import access, configurations, creation, modules, placement, plugins
+from trove.api.requests import access, configurations, creation, modules, plugins
 from trove.api.views import instances as view
 from trove.common import exception
 from trove.datastores import spi
@@ -59,9 +59,7 @@ def create(req: ApiRequest, work: Work) -> Reply:
         req.authorize("instance:update")
     if body.get("modules"):
         req.authorize("instance:module_apply")
-    wanted = creation.resolve(req, work.session, body)
-    place = placement.resolve(req, body)
-    group = _group(req, work, wanted, body.get("configuration"))
+    wanted = creation.look_up(req, work.session, body)
     quotas.take_for_instance(
         work, req.project_id, wanted.version, ram_mib=wanted.flavor.ram_mib, volume_gib=wanted.volume_gib
     )
@@ -77,29 +75,21 @@ def create(req: ApiRequest, work: Work) -> Reply:
         volume_gib=wanted.volume_gib,
         volume_type=wanted.volume_type,
         region=req.services.conf.region,
-        availability_zone=place.availability_zone,
-        access=place.access,
-        configuration_id=group,
+        availability_zone=wanted.place.availability_zone,
+        access=wanted.place.access,
+        configuration_id=wanted.configuration_id,
     )
-    if place.locality:
-        instance.server_group_id = server_group.create(work.session, req.project_id, place.locality)
+    if wanted.place.locality:
+        instance.server_group_id = server_group.create(work.session, req.project_id, wanted.place.locality)
     instance.create(work.session)
     modules.give(req, work.session, instance.id, wanted.version, body.get("modules") or ())
     # Passwords must not stand in a workflow's inputs.
     users = secret.put(work.session, instance.id, "users", wanted.users) if wanted.users else None
-    inputs = {"databases": wanted.databases, "users_secret": users, "nic": place.nic}
+    inputs = {"databases": wanted.databases, "users_secret": users, "nic": wanted.place.nic}
     event = events.of_creation(instance, wanted.version, wanted.databases, wanted.users)
     submitting.submit(work, operations.INSTANCE_CREATE, instance, inputs, events=[event])
     row = instance_listing.get_row(work.session, Scope.project(req.project_id), instance.id)
     return Reply({"instance": view.detail(req, row)})
-
-
-def _group(req: ApiRequest, work: Work, wanted: creation.Wanted, configuration_id: str | None) -> str | None:
-    if configuration_id is None:
-        return None
-    plugin = plugins.find(req, wanted.version.manager)
-    group = configurations.find_for(work.session, configuration_id, wanted.version, plugin, req.project_id)
-    return str(group.id)
 
 
 def configuration(req: ApiRequest) -> Reply:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A create request, looked up and judged: what it refers to exists, the engine accepts it, and all objections come at
-once."""
+"""A create request, looked up and judged in one go: what it refers to exists, the engine and the provider accept it,
+and all objections come at once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from trove.api import engines
 from trove.api.request import ApiRequest
-from trove.api.requests import placement, plugins, sizes
+from trove.api.requests import configurations, placement, plugins, sizes
 from trove.common import exception
 from trove.datastores import spi
 from trove.objects import association, catalog
+from trove.providers.registry import Traits
 
 #: Members that the service knows and cannot honour yet, with the capability it lacks.
 _UNAVAILABLE = {
@@ -25,7 +26,14 @@ _UNAVAILABLE = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a create request amounts to. ``users`` holds passwords: never log it."""
+    """What a create request amounts to, each part looked up once. ``users`` holds passwords: never log it.
+
+    What the new instance gets of modules is not in it: modules are locked when the quota is taken, not before, so that
+    the requests of one project do not wait for each other in circles (see :func:`trove.api.requests.modules.give`).
+
+    :ivar volume_type: name; ``None`` leaves it to the provider.
+    :ivar configuration_id: of its configuration group, which is locked; ``None``: none.
+    """
 
     version: catalog.DatastoreVersion
     flavor: catalog.Flavor
@@ -33,18 +41,22 @@ class Wanted:
     volume_type: str | None
     databases: Sequence[Mapping[str, Any]]
     users: Sequence[Mapping[str, Any]]
+    place: placement.Placement
+    configuration_id: str | None
 
     def __repr__(self) -> str:
         return f"<Wanted {self.version.id} {self.flavor.id} {self.volume_gib}>"
 
 
-def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wanted:
+def look_up(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wanted:
     """Look up everything that ``body`` refers to and let the engine judge it.
 
-    :raises ValidationFailed: with every objection of the engine.
+    :raises ValidationFailed: with every objection of the engine, or to the place.
     :raises NotSupported: naming every member that cannot be honoured.
+    :raises ConfigurationNotFound: and what else :func:`trove.api.requests.configurations.find_for` raises.
     """
-    _refuse_unavailable(req, body)
+    provider = req.services.providers.of(None)
+    _refuse_unavailable(req, provider, body)
     datastore = body.get("datastore", {})
     version = catalog.resolve_version(
         session,
@@ -73,7 +85,21 @@ def resolve(req: ApiRequest, session: Session, body: Mapping[str, Any]) -> Wante
     reasons = plugin.validate_size(flavor.ram_mib, size)
     if reasons:
         raise exception.ValidationFailed(reasons)
-    return Wanted(version, flavor, size, volume_type, databases, users)
+    place = placement.resolve(req, provider, body)
+    group = _group(req, session, version, plugin, body.get("configuration"))
+    return Wanted(version, flavor, size, volume_type, databases, users, place, group)
+
+
+def _group(
+    req: ApiRequest,
+    session: Session,
+    version: catalog.DatastoreVersion,
+    plugin: spi.Plugin,
+    configuration_id: str | None,
+) -> str | None:
+    if configuration_id is None:
+        return None
+    return str(configurations.find_for(session, configuration_id, version, plugin, req.project_id).id)
 
 
 def _content_reasons(
@@ -90,9 +116,9 @@ def _content_reasons(
     return reasons
 
 
-def _refuse_unavailable(req: ApiRequest, body: Mapping[str, Any]) -> None:
+def _refuse_unavailable(req: ApiRequest, provider: Traits, body: Mapping[str, Any]) -> None:
     reasons = [f"'{key}' needs the capability '{name}'" for key, name in sorted(_UNAVAILABLE.items()) if body.get(key)]
-    reasons += placement.lacks(req.services.providers.of(None), placement.needs(req, body))
+    reasons += placement.lacks(provider, placement.needs(provider, body))
     if reasons:
         raise exception.NotSupported(f"This service cannot do that: {'; '.join(reasons)}. Leave it out.")
     if (body.get("replica_count") or 1) > 1:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What requests on modules share: who may set what, what a body amounts to, and which modules an instance gets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,18 +209,19 @@ def give(
     wanted = {item.id: item for item in module.automatic(session, req.project_id, version.datastore_id, version.id)}
     wanted |= {item.id: item for item in find(session, req.scope, references, target)}
     if wanted:
-        check_room(session, instance_id, list(wanted.values()))
+        check_room(wanted.values())
         instance_module.begin(session, instance_id, wanted.values(), req.services.db.now(session))
 
 
-def check_room(session: Session, instance_id: str, wanted: Sequence[Module]) -> None:
-    """Check that an instance can take the modules.
+def check_room(wanted: Collection[Module], there: Iterable[Module] = ()) -> None:
+    """Check that an instance can take the modules that it is to get.
 
+    :param there: those it has.
     :raises TooManyModules: otherwise.
     """
-    there = {item.id for item in instance_module.list_modules(session, instance_id)}
+    count = len({item.id for item in (*there, *wanted)})
     size = sum(len(item.text.encode()) for item in wanted)
-    if len(there | {item.id for item in wanted}) > modules.MAX_MODULES or size > modules.MAX_TOTAL_BYTES:
+    if count > modules.MAX_MODULES or size > modules.MAX_TOTAL_BYTES:
         raise TooManyModules
 
 

@@ -27,7 +27,7 @@ class Placement:
     locality: str | None
 
 
-def resolve(req: ApiRequest, body: Mapping[str, Any]) -> Placement:
+def resolve(req: ApiRequest, provider: Traits, body: Mapping[str, Any]) -> Placement:
     """Return the placement that a create request wants; what the provider :func:`lacks` is not looked at.
 
     :raises ValidationFailed: with everything that makes no sense, or names what the only network does not have.
@@ -35,11 +35,11 @@ def resolve(req: ApiRequest, body: Mapping[str, Any]) -> Placement:
     zone = body.get("availability_zone")
     nics = body.get("nics") or []
     reach = access.merge({}, body.get("access") or {})
-    reasons = [*access.reasons(reach), *_zone_reasons(req, zone), *(_nic_reasons(req, nics[0]) if nics else ())]
+    reasons = [*access.reasons(reach), *_zone_reasons(req, zone), *(_nic_reasons(provider, nics[0]) if nics else ())]
     if reasons:
         raise exception.ValidationFailed(reasons)
     # The only network is not chosen: every instance is in it.
-    nic = _nic(nics[0]) if nics and req.services.providers.of(None).only_network is None else None
+    nic = _nic(nics[0]) if nics and provider.only_network is None else None
     return Placement(zone, nic, reach, body.get("locality"))
 
 
@@ -64,9 +64,8 @@ def lacks(provider: Traits, wanted: Mapping[str, Capability | None]) -> list[str
     ]
 
 
-def needs(req: ApiRequest, body: Mapping[str, Any]) -> dict[str, Capability | None]:
+def needs(provider: Traits, body: Mapping[str, Any]) -> dict[str, Capability | None]:
     """Return what a create request needs of the provider, by the member that needs it."""
-    provider = req.services.providers.of(None)
     chosen = body.get("nics") and provider.only_network is None
     return {
         "'availability_zone'": Capability.AVAILABILITY_ZONES if body.get("availability_zone") else None,
@@ -88,8 +87,8 @@ def _nic(item: Mapping[str, Any]) -> dict[str, str | None]:
     return {"network": network, "subnet": item.get("subnet_id"), "address": item.get("ip_address")}
 
 
-def _nic_reasons(req: ApiRequest, item: Mapping[str, Any]) -> list[str]:
-    wanted, only = _nic(item), req.services.providers.of(None).only_network
+def _nic_reasons(provider: Traits, item: Mapping[str, Any]) -> list[str]:
+    wanted, only = _nic(item), provider.only_network
     if only is not None:
         named = {str(item[name]).lower() for name in ("network_id", "net-id") if item.get(name)}
         if wanted["subnet"] or wanted["address"] or named != {only}:
