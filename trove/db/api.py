@@ -20,7 +20,6 @@ import contextlib
 import datetime
 import functools
 import logging
-import random
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from oslo_db.sqlalchemy import engines, exc_filters
 from sqlalchemy import event, orm, pool
 
 from trove.common import clock
+from trove.common.backoff import AROUND, Backoff
 
 LOG = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -54,7 +54,8 @@ _ENGINE_OPTIONS = (
 #: What repeating a whole transaction may cure.
 CONFLICTS = (db_exception.DBDeadlock, db_exception.DBConnectionError)
 _ATTEMPTS = 5
-_FIRST_PAUSE = 0.05
+#: Four pauses at most; the transactions that collided would otherwise collide again.
+_REPETITIONS = Backoff(first=0.05, cap=0.4, jitter=AROUND)
 _SQLITE_SECONDS = 30.0
 _SQLITE_OVERFLOW = 50
 
@@ -184,8 +185,7 @@ def retry_on_conflict(function: Callable[P, R]) -> Callable[P, R]:
                     attempt,
                     type(err).__name__,
                 )
-                # Jitter: the transactions that collided would otherwise collide again.
-                clock.sleep(_FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
+                clock.sleep(_REPETITIONS.delay(attempt))
         return function(*args, **kwargs)
 
     return repeated

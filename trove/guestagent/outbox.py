@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from trove.common import clock, ids
-from trove.guestagent.backoff import Backoff
+from trove.common.backoff import Backoff, Failures
 from trove.guestagent.heartbeat import Heartbeats
 from trove.guestagent.journal import Journal
 from trove.guestagent.link import Link
@@ -20,12 +20,10 @@ from trove.wire import report
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds until a report that arrived but was not acknowledged is sent again, at first and at most.
-RESEND_FIRST = 5.0
-RESEND_LIMIT = 300.0
-#: Seconds to leave the control plane alone after it could not be reached, at first and at most.
-UNREACHABLE_FIRST = 0.5
-UNREACHABLE_LIMIT = 20.0
+#: Waits until a report that arrived but was not acknowledged is sent again.
+RESEND = Backoff(first=5.0, cap=300.0)
+#: For how long the control plane is left alone after it could not be reached.
+UNREACHABLE = Backoff(first=0.5, cap=20.0)
 #: Failed attempts after which a report lets others pass: what is wrong may be the report, not the way.
 PATIENT_ATTEMPTS = 3
 #: Longest time in seconds between two looks at the outbox.
@@ -38,7 +36,7 @@ class _Attempts:
     def __init__(self) -> None:
         self.failed = 0
         self.due = float("-inf")
-        self.backoff = Backoff(RESEND_FIRST, RESEND_LIMIT)
+        self.waits = Failures(RESEND)
 
 
 class Outbox:
@@ -49,7 +47,7 @@ class Outbox:
         self._heartbeats = heartbeats
         self._lock = threading.Lock()
         self._attempts: dict[str, _Attempts] = {}
-        self._unreachable = Backoff(UNREACHABLE_FIRST, UNREACHABLE_LIMIT)
+        self._unreachable = Failures(UNREACHABLE)
         self._quiet_until = float("-inf")
         #: When the thread that sends did something last, on the monotonic clock.
         self.at_work = clock.monotonic()
@@ -141,11 +139,11 @@ class Outbox:
         except TransportError:
             attempts.failed += 1
             if attempts.failed >= PATIENT_ATTEMPTS:
-                attempts.due = clock.monotonic() + attempts.backoff.next()
+                attempts.due = clock.monotonic() + attempts.waits.next()
             raise
         else:
             # If the acknowledgement came with the answer, nobody looks at this any more.
-            attempts.due = clock.monotonic() + attempts.backoff.next()
+            attempts.due = clock.monotonic() + attempts.waits.next()
 
     def _due(self) -> list[report.Report]:
         now = clock.monotonic()

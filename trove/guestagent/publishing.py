@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trove.common import clock
+from trove.common.backoff import EXACT, Backoff, Failures
 from trove.datastores import spi
 from trove.guestagent import log_files
 from trove.guestbus import upload_client
@@ -23,8 +24,7 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds that one publication may take.
 SECONDS = 30.0
-_FIRST_PAUSE = 0.5
-_LONGEST_PAUSE = 5.0
+_RETRIES = Backoff(first=0.5, cap=5.0, jitter=EXACT)
 
 _STORED, _CONFLICT, _TOO_LARGE = 204, 409, 413
 _REFUSED = frozenset({400, 403, 404})
@@ -84,7 +84,7 @@ class _Publication:
         self._files = files
         self._wait = pause
         self._until = clock.monotonic() + SECONDS
-        self._next_pause = _FIRST_PAUSE
+        self._failures = Failures(_RETRIES)
         #: Up to where the log is published, as the control plane said last.
         self.position = order.position
         self.bytes = 0
@@ -104,11 +104,10 @@ class _Publication:
                 return
             if outcome is not None:
                 reason = outcome
-                if self._wait(min(self._next_pause, max(0.0, self._until - clock.monotonic()))):
+                if self._wait(min(self._failures.next(), max(0.0, self._until - clock.monotonic()))):
                     break
-                self._next_pause = min(self._next_pause * 2, _LONGEST_PAUSE)
             else:
-                self._next_pause = _FIRST_PAUSE
+                self._failures.reset()
         if not self.bytes:
             raise spi.EngineError("log.not_uploaded", f"Nothing of the log could be uploaded: {reason}; try again.")
 

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from trove.common import clock, ids
+from trove.common.backoff import Backoff, Failures
 from trove.datastores import spi
 from trove.guestagent import bootstrap as bootstraps
-from trove.guestagent.backoff import Backoff
 from trove.guestagent.dispatcher import Dispatcher, Hooks, OwnCommand
 from trove.guestagent.heartbeat import Heartbeats
 from trove.guestagent.installed import agent_version
@@ -36,7 +36,7 @@ from trove.guestagent.link import Link
 from trove.guestagent.log_watch import LogWatch, setting
 from trove.guestagent.modules.applier import Applier
 from trove.guestagent.monitor import InventoryWatch, Monitor, Watches
-from trove.guestagent.outbox import UNREACHABLE_FIRST, UNREACHABLE_LIMIT, Outbox
+from trove.guestagent.outbox import UNREACHABLE, Outbox
 from trove.guestagent.publishing import Publisher
 from trove.guestagent.volume import VolumeGauge
 from trove.guestbus.session import GuestSession, Phase
@@ -197,22 +197,22 @@ class Service:
                 self.finished.set()
 
     def _sender_loop(self) -> None:
-        backoff = Backoff(1.0, 30.0)
+        failures = Failures(Backoff(1.0, 30.0))
         while not self._stop.is_set():
             self._outbox.wake.clear()
             try:
                 wait = self._outbox.step(self._link)
-                backoff.reset()
+                failures.reset()
             except JournalRefused:
                 raise
             except JournalError as err:
-                wait = backoff.next()
+                wait = failures.next()
                 LOG.error("the journal cannot be used: %s", err)
             if not self._stop.is_set():
                 clock.wait(self._outbox.wake, wait)
 
     def _receiver_loop(self) -> None:
-        backoff = Backoff(UNREACHABLE_FIRST, UNREACHABLE_LIMIT)
+        failures = Failures(UNREACHABLE)
         while not self._stop.is_set():
             if self._link.needs_poll and not self._link.ready.is_set():
                 clock.wait(self._link.ready, self._timing.poll_wait)
@@ -223,9 +223,9 @@ class Service:
             except (TransportError, OSError) as err:
                 if not self._link.ready.is_set():
                     self._outbox.wake.set()  # refused: the sender has a hello to say
-                clock.wait(self._stop, backoff.next(getattr(err, "retry_after", None)))
+                clock.wait(self._stop, failures.next(getattr(err, "retry_after", None)))
                 continue
-            backoff.reset()
+            failures.reset()
             pause = self._link.poll_after
             if not came and clock.monotonic() - began < self._timing.empty_pause:
                 # An answer at once with nothing in it, over and over, would make a busy loop of the best intentions.
@@ -234,20 +234,20 @@ class Service:
                 clock.wait(self._stop, pause)
 
     def _executor_loop(self) -> None:
-        backoff = Backoff(0.5, 30.0)
+        failures = Failures(Backoff(0.5, 30.0))
         while not self._stop.is_set():
             clock.wait(self._work, 3600.0)
             self._work.clear()
             try:
                 while not self._stop.is_set() and self._dispatcher.run_next():
-                    backoff.reset()
+                    failures.reset()
                 self._idle.set()
             except JournalRefused:
                 raise
             except JournalError as err:
                 LOG.error("the result of a command cannot be journalled yet: %s", err)
                 self._work.set()
-                clock.wait(self._stop, backoff.next())
+                clock.wait(self._stop, failures.next())
 
     def _monitor_loop(self) -> None:
         while not self._stop.is_set():

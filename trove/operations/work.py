@@ -14,7 +14,6 @@ hints go out after the commit: another process must never be told of a row that 
 
 import datetime
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -24,6 +23,7 @@ from oslo_db import exception as db_exception
 from sqlalchemy.orm import Session
 
 from trove.common import clock, exception
+from trove.common.backoff import AROUND, Backoff
 from trove.objects.instance import Instance
 from trove.operations.caller import Caller
 from trove.rpc.conductor import Delivers
@@ -35,10 +35,9 @@ T = TypeVar("T")
 
 #: What repeating the whole transaction cures. A lost connection is not among them: nobody knows whether it committed.
 _COLLISIONS = (exception.StaleObject, db_exception.DBDeadlock)
-#: Seconds before the first repetition; twice as long before each further one.
-_FIRST_PAUSE = 0.02
 #: Seconds that all pauses together may take: a thread sleeps through them.
 MOST_PAUSES = 1.0
+_REPETITIONS = Backoff(first=0.02, cap=MOST_PAUSES, jitter=AROUND)
 
 
 class Services(Protocol):
@@ -102,7 +101,7 @@ def perform(services: Services, caller: Caller, decide: Callable[[Work], T]) -> 
 
     :raises Conflict: when it has collided every time.
     """
-    pause, left = _FIRST_PAUSE, MOST_PAUSES
+    attempt, left = 1, MOST_PAUSES
     while True:
         try:
             return _once(services, caller, decide)
@@ -111,11 +110,10 @@ def perform(services: Services, caller: Caller, decide: Callable[[Work], T]) -> 
                 raise
             if left <= 0:
                 raise exception.Conflict("Other requests change the same resource; repeat the request.") from err
-            # Jitter: transactions that collided would otherwise collide again.
-            wait = min(left, pause * random.uniform(0.5, 1.5))
+            wait = min(left, _REPETITIONS.delay(attempt))
             LOG.info("%s collided: %s; repeating it in %.2f s", caller.why, type(err).__name__, wait)
             clock.sleep(wait)
-            pause, left = 2 * pause, left - wait
+            attempt, left = attempt + 1, left - wait
 
 
 def _once(services: Services, caller: Caller, decide: Callable[[Work], T]) -> T:

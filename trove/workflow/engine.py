@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from trove.common.backoff import Backoff
 from trove.common.lease import LeaseEnded
 from trove.db import api
 from trove.workflow import transitions
@@ -34,9 +35,12 @@ from trove.workflow.model import (
 from trove.workflow.records import Run, StepRecord
 from trove.workflow.registry import Plan, Registry
 from trove.workflow.store import Store
-from trove.workflow.transitions import Backoff, Raised
+from trove.workflow.transitions import Raised
 
 LOG = logging.getLogger(__name__)
+
+#: Waits between attempts of a step that fails, unless a worker was given others.
+RETRIES = Backoff(first=2.0, cap=120.0)
 
 
 class Engine:
@@ -49,7 +53,7 @@ class Engine:
         self._store = store
         self._registry = registry
         self._env = env
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or RETRIES
 
     def run_one(self, run: Run, cancel: CancelToken, stopping: Callable[[], bool] = lambda: False) -> Run:
         """Run the steps of a workflow just claimed, for as long as there is something to run.

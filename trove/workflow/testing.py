@@ -35,13 +35,13 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from trove.common.backoff import Backoff
 from trove.db import api
 from trove.workflow.engine import Engine
 from trove.workflow.model import FINAL, FROM_START, Failed, Flow, LeaseLost, Parallel, Result, State, Step, StepContext
 from trove.workflow.records import Run
 from trove.workflow.registry import Plan, Registry
 from trove.workflow.store import Store
-from trove.workflow.transitions import Backoff
 
 TTL = 30.0
 _ROUNDS_MAX = 2000

@@ -14,9 +14,9 @@ Invariants, from which the rest follows:
 """
 
 import datetime
-import random
 from dataclasses import dataclass, replace
 
+from trove.common.backoff import Backoff, stretch
 from trove.workflow.model import (
     FINAL,
     AwaitSignal,
@@ -48,31 +48,6 @@ class Raised:
     """The step, or what it wanted written at its checkpoint, ended with an exception."""
 
     reason: str
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """Waits between attempts, in seconds: ``first`` doubled each time up to ``cap``, then shortened or stretched at
-    random.
-
-    The jitter is there because workflows fail together, when a provider or the database is away; without it they would
-    all come back in the same second, and again, and keep it down.
-    """
-
-    first: float = 2.0
-    cap: float = 120.0
-
-    def delay(self, attempt: int) -> float:
-        """Return the wait after the failed ``attempt`` (from 1): between half and all of the nominal one."""
-        return float(min(self.cap, self.first * 2 ** min(attempt - 1, 30))) * _random(0.5, 1.0)
-
-    def stretch(self, seconds: float) -> float:
-        """Return a wait that a step asked for: never shorter, up to a quarter longer."""
-        return seconds * _random(1.0, 1.25)
-
-
-def _random(low: float, high: float) -> float:
-    return random.uniform(low, high)  # spreads load, protects nothing
 
 
 def begin(run: Run, plan: Plan) -> None:
@@ -160,7 +135,7 @@ def apply(
             _wait(run, replace(row, signal=signal, deadline=None))
             _park(run, failure)
         case Retry(after, reason):
-            _again(run, plan, row, Failed(STEP_ERROR, _STEP_ERROR_MESSAGE, reason), backoff.stretch(after))
+            _again(run, plan, row, Failed(STEP_ERROR, _STEP_ERROR_MESSAGE, reason), stretch(after))
         case Raised(reason):
             _again(run, plan, row, Failed(STEP_ERROR, _STEP_ERROR_MESSAGE, reason), backoff.delay(row.attempt))
         case Failed() as failure:

@@ -15,13 +15,13 @@ import threading
 from typing import Any, TypedDict, Unpack
 
 from trove.common import clock
+from trove.common.backoff import Backoff
 from trove.common.lease import Lease
 from trove.db import api
 from trove.workflow.engine import Engine
 from trove.workflow.model import LeaseLost
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
-from trove.workflow.transitions import Backoff
 
 LOG = logging.getLogger(__name__)
 

@@ -13,14 +13,15 @@ import os
 from pathlib import Path
 
 from trove.common import clock, redact
+from trove.common.backoff import EXACT, Backoff
 from trove.providers.local.records import Record
 
 #: An agent that ends within this many seconds of its start counts as one that cannot run …
 QUICK = 10.0
 #: … and after this many of those in a row its server is FAILED.
 QUICK_ENDS = 5
-#: Longest pause between two starts in seconds.
-LONGEST_PAUSE = 60.0
+#: Pauses between two starts of one that ended soon.
+STARTS = Backoff(first=2.0, cap=60.0, jitter=EXACT)
 
 #: Seconds without a sign of life after which an agent has hung; it gives one every :data:`.watchdog.INTERVAL`.
 PATIENCE = 30.0
@@ -93,7 +94,7 @@ def detail(record: Record, log: Path) -> str:
 def pause(record: Record) -> float:
     """Return how many seconds after the last start the next one may come."""
     ends = int(record["quick_ends"])
-    return 0.0 if ends == 0 else min(LONGEST_PAUSE, 2.0**ends)
+    return STARTS.delay(ends) if ends else 0.0
 
 
 def _reason(log: Path) -> str | None:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from trove.common import clock
+from trove.common.backoff import EXACT, Backoff, Failures
 from trove.providers import base
 from trove.providers.local import locks
 
 LOG = logging.getLogger(__name__)
 
-_FIRST_PAUSE = 2.0
-#: Longest pause between two attempts, in seconds.
-LONGEST_PAUSE = 60.0
+#: Pauses between two attempts …
+PAUSES = Backoff(first=2.0, cap=60.0, jitter=EXACT)
+#: … or none: everything is tried each time.
+AT_ONCE = Backoff(first=0.0, cap=0.0)
 
 
 def kind(error: Exception) -> tuple[type[Exception], int | None]:
@@ -25,22 +27,21 @@ def kind(error: Exception) -> tuple[type[Exception], int | None]:
 @dataclass
 class _Fault:
     error: Exception
-    pause: float
+    waits: Failures
     due: float
 
 
 class Faults:
     """What is wrong with which things. Not thread-safe; two threads at once log an error twice at worst.
 
-    :param longest_pause: seconds; 0: everything is tried each time.
     :param through: errors that are not about one thing, and end the loop: who waits in vain for the lock of the host
         would do so for each thing.
     """
 
     def __init__(
-        self, *, longest_pause: float | None = None, through: tuple[type[Exception], ...] = (locks.LockTimeout,)
+        self, *, pauses: Backoff = PAUSES, through: tuple[type[Exception], ...] = (locks.LockTimeout,)
     ) -> None:
-        self._longest = LONGEST_PAUSE if longest_pause is None else longest_pause
+        self._pauses = pauses
         self._through = through
         self._faults: dict[str, _Fault] = {}
 
@@ -64,8 +65,8 @@ class Faults:
         return None
 
     def _note(self, name: str, known: _Fault | None, error: Exception) -> None:
-        pause = min(self._longest, _FIRST_PAUSE if known is None else 2 * known.pause)
-        self._faults[name] = _Fault(error, pause, clock.monotonic() + pause)
+        waits = Failures(self._pauses) if known is None else known.waits
+        self._faults[name] = _Fault(error, waits, clock.monotonic() + waits.next())
         if known is None or kind(known.error) != kind(error):
             unexpected = not isinstance(error, (base.ProviderError, OSError))
             LOG.error("%s: %s; it is tried again", name, str(error) or type(error).__name__, exc_info=unexpected)

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trove.common import clock
+from trove.common.backoff import EXACT, Backoff, Failures
 from trove.providers import base
 
 LOG = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ REPORT_AFTER = 2.0
 #: … and after which it ends.
 GIVE_UP_AFTER = 15.0
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
+_LOOKS = Backoff(first=0.001, cap=0.05, jitter=EXACT)
 _LOCKS = Path("/proc/locks")
 _MOST_SHOWN = 200
 
@@ -61,7 +62,7 @@ def hold(path: Path, *, patience: float | None = None) -> Iterator[None]:
 
 def _acquire(handle: int, path: Path, until: float) -> None:
     report_at = clock.monotonic() + REPORT_AFTER
-    pause = _FIRST_PAUSE
+    attempts = Failures(_LOOKS)
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -72,8 +73,7 @@ def _acquire(handle: int, path: Path, until: float) -> None:
             if now >= report_at:
                 report_at = until
                 LOG.warning("still waiting for the lock %s, held by %s", path, holder(handle))
-            clock.sleep(min(pause, until - now))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            clock.sleep(min(attempts.next(), until - now))
         else:
             return
 

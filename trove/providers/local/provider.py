@@ -42,7 +42,7 @@ from trove.providers.local import (
     volumes,
 )
 from trove.providers.local.accounts import DEFAULT_RANGE, Accounts
-from trove.providers.local.faults import Faults
+from trove.providers.local.faults import AT_ONCE, Faults
 from trove.providers.local.images.store import Images
 from trove.providers.local.isolation import Isolation
 from trove.providers.local.records import Store
@@ -137,7 +137,7 @@ class LocalProvider:
             uids = range(0)
         self._store = Store(Path(os.path.abspath(base_dir)), Accounts(account, uids), settings.host)
         self.host = self._store.known_host
-        self._faults = Faults(longest_pause=0.0, through=())
+        self._faults = Faults(pauses=AT_ONCE, through=())
         #: What the last :meth:`halt` could not stop or take off the host, and why.
         self.left: list[str] = []
         around = settings.isolation

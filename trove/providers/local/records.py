@@ -43,7 +43,7 @@ from trove.common import clock
 from trove.providers import base
 from trove.providers.local import locks
 from trove.providers.local.accounts import Accounts
-from trove.providers.local.faults import Faults
+from trove.providers.local.faults import AT_ONCE, Faults
 from trove.providers.local.privileges import Account
 from trove.providers.local.trash import Trash
 
@@ -153,7 +153,7 @@ class Store:
     def __init__(self, base_dir: Path, accounts: Accounts | None = None, host: str = "localhost") -> None:
         self.base_dir = base_dir
         self.host = host
-        self._faults = Faults(longest_pause=0.0)
+        self._faults = Faults(pauses=AT_ONCE)
         self.accounts = accounts or Accounts(None)
         self.trash = Trash(base_dir / "trash")
         shared = 0o711 if self.accounts.shared else 0o700

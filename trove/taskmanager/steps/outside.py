@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from trove.common.backoff import EXACT, Backoff
 from trove.datastores.spi import Plugin
 from trove.domain import access
 from trove.objects import catalog
@@ -21,9 +22,8 @@ LOG = logging.getLogger(__name__)
 #: Longest time in seconds between two looks at something that is being removed: what takes minutes need not be asked
 #: about all the time.
 LONGEST_REMOVAL_POLL = 5.0
-#: Seconds before the second attempt of a call that failed by something passing; doubled each time up to the longest.
-FIRST_RETRY = 2.0
-LONGEST_RETRY = 60.0
+#: Waits between attempts of a call that failed by something passing; the engine adds the jitter.
+RETRIES = Backoff(first=2.0, cap=60.0, jitter=EXACT)
 #: Seconds until a workflow that this taskmanager cannot go on with is looked at again, by whoever comes first.
 HAND_ON = 1.0
 
@@ -52,8 +52,7 @@ def later(ctx: StepContext, err: base.ProviderError, what: str) -> Retry | Sleep
     if isinstance(err, base.NotMineError):
         LOG.info("Workflow %s is left to another taskmanager: %s", ctx.workflow_id, err)
         return Sleep(HAND_ON)
-    wait = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(ctx.attempt - 1, 10))
-    return Retry(wait, f"{what}: {type(err).__name__}: {err}")
+    return Retry(RETRIES.delay(ctx.attempt), f"{what}: {type(err).__name__}: {err}")
 
 
 def objects(ctx: StepContext) -> ObjectStore | None:

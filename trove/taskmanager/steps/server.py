@@ -50,7 +50,7 @@ class EnsureServer(MemberStep):
             if not identity.keys.get("one_time") and provider.find_server(member.tag("server")) is None:
                 # Somebody has removed the server after its guest had enrolled; a new guest needs a new key.
                 _issue(member, identity.transport)
-                return Retry(outside.FIRST_RETRY, "the server of an enrolled guest is gone")
+                return Retry(outside.RETRIES.first, "the server of an enrolled guest is gone")
             server = provider.ensure_server(_spec(member, version, identity))
         except base.ProviderError as err:
             return outside.refused(ctx, err, "server")

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from trove.common.backoff import Backoff
 from trove.datastores import spi
 from trove.datastores.postgresql.plugin import PostgreSQL
 from trove.db import models
@@ -19,7 +20,6 @@ from trove.taskmanager.environment import Environment
 from trove.tests.functional.api import base
 from trove.tests.functional.api.guests import Guests
 from trove.workflow.registry import Registry
-from trove.workflow.transitions import Backoff
 from trove.workflow.worker import Worker
 
 Row = dict[str, Any]

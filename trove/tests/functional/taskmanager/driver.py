@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 import trove.conf
+from trove.common.backoff import Backoff
 from trove.db.api import Database
 from trove.objects.scope import Scope
 from trove.operations import interrupting
@@ -16,7 +17,6 @@ from trove.workflow.engine import Engine
 from trove.workflow.model import FINAL, Failed, State
 from trove.workflow.store import Store
 from trove.workflow.testing import MovableClock
-from trove.workflow.transitions import Backoff
 
 _ROUNDS_MAX = 1000
 

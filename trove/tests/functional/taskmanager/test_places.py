@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from trove.common import clock
+from trove.common.backoff import Backoff
 from trove.db import models
 from trove.domain.shape import Shape
 from trove.objects.instance import Instance
@@ -21,7 +22,6 @@ from trove.tests.functional.taskmanager import scenarios
 from trove.tests.functional.taskmanager.driver import Driver
 from trove.workflow.engine import Engine
 from trove.workflow.model import State
-from trove.workflow.transitions import Backoff
 from trove.workflow.worker import Worker
 
 NOTHING: dict[str, Any] = {"port": {}, "volume": {}, "server": {}}

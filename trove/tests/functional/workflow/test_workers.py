@@ -12,6 +12,7 @@ from unittest import mock
 from oslo_db import exception as db_exception
 
 from trove.common import clock, ids
+from trove.common.backoff import Backoff
 from trove.db.api import Database, retry_on_conflict
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
@@ -20,7 +21,6 @@ from trove.tests.unit.workflow.flows import KIND, Call
 from trove.workflow.model import AwaitSignal, ClaimHeld, Done, Result, State, StepContext
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
-from trove.workflow.transitions import Backoff
 from trove.workflow.worker import Worker
 
 

@@ -235,7 +235,7 @@ class TestLateAnswers(LinkCase):
         self.assertEqual(1, len(self.journal.unacknowledged()))
         self.link.listen(None, 1.0)
         self.assertEqual([], self.journal.unacknowledged())
-        self.clock.advance(outboxes.RESEND_LIMIT)
+        self.clock.advance(outboxes.RESEND.cap)
         self.outbox.step(self.link)
         self.assertEqual(["r1"], self.sent())
 
@@ -352,7 +352,7 @@ class TestOutbox(LinkCase):
         self.assertGreaterEqual(len(self.sent()), 8)
         self.assertGreater(pauses[-1], pauses[0] * 4)
         self.control.acknowledges = True
-        self.clock.advance(outboxes.RESEND_LIMIT)
+        self.clock.advance(outboxes.RESEND.cap)
         self.step()
         self.assertEqual([], self.journal.unacknowledged())
 
@@ -367,7 +367,7 @@ class TestOutbox(LinkCase):
         total = 0.0
         for _ in range(20):
             wait = self.step()
-            self.assertLessEqual(wait, outboxes.UNREACHABLE_LIMIT)
+            self.assertLessEqual(wait, outboxes.UNREACHABLE.cap)
             self.assertGreater(wait, 0)
             heard = len(self.control.faults)
             self.assertLessEqual(self.step(), wait + 1e-6)  # woken early: it keeps quiet all the same

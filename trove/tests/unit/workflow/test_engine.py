@@ -8,6 +8,7 @@ from typing import Any
 import fixtures
 
 from trove.common import exception, lease
+from trove.common.backoff import Backoff
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.unit.workflow import flows
@@ -30,7 +31,6 @@ from trove.workflow.model import (
 from trove.workflow.records import Run
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
-from trove.workflow.transitions import Backoff
 
 NO = Failed("sample.no", "It cannot be done.", "said the provider, password=hunter2")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import fixtures
 
+from trove.common.backoff import Backoff
 from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.unit.workflow import flows
@@ -16,7 +17,6 @@ from trove.workflow.fan_out import Child, Failures
 from trove.workflow.model import AwaitSignal, Done, Failed, Flow, Result, State, StepContext
 from trove.workflow.registry import Registry
 from trove.workflow.store import Store
-from trove.workflow.transitions import Backoff
 
 _NAMES = ("a", "b", "c", "d")
 

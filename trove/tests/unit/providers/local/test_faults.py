@@ -55,7 +55,7 @@ class FaultsTest(tests.UnitTestCase):
 
     def test_what_is_nobodys_fault_ends_the_loop(self) -> None:
         self.assertRaises(locks.LockTimeout, self.faults.attempt, "a", self.fail, locks.LockTimeout("held"))
-        parts = faults.Faults(longest_pause=0.0, through=())
+        parts = faults.Faults(pauses=faults.AT_ONCE, through=())
         for _ in range(2):
             self.assertIsNotNone(parts.attempt("part", self.fail, locks.LockTimeout("held")))
         self.assertEqual(["held"] * 3, self.calls)

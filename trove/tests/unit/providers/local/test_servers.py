@@ -116,7 +116,7 @@ class ServersTest(tests.UnitTestCase):
             self.now += 1.0
         pauses = [int(after - before) for before, after in itertools.pairwise(starts)]
         self.assertEqual(sorted(pauses), pauses)
-        self.assertEqual(agent_health.LONGEST_PAUSE + 1, pauses[-1])
+        self.assertEqual(agent_health.STARTS.cap + 1, pauses[-1])
         self.assertIs(base.Status.FAILED, self.status())
 
     def test_end_that_only_an_operator_can_help(self) -> None:
