@@ -19,7 +19,7 @@ from keystoneauth1 import exceptions as keystone_exception
 from keystonemiddleware import auth_token
 from oslo_config import cfg
 
-from trove.api.authn import Identity
+from trove.api.identity import Identity
 from trove.common import clock, exception
 from trove.common.log_limit import LogLimit
 

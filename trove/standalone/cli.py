@@ -95,7 +95,7 @@ def _fail(reason: str) -> int:
 def _up(layout: Layout, args: argparse.Namespace) -> int:
     from trove.api.authn import UsersFileError
     from trove.cmd import startup
-    from trove.standalone import app
+    from trove.standalone import app, configuration
 
     # All parts share this process: whoever has become ready waits no longer than this for one that computes.
     sys.setswitchinterval(0.0003)
@@ -107,7 +107,7 @@ def _up(layout: Layout, args: argparse.Namespace) -> int:
         running.forget(layout)
         settings = layout.create()
         with startup.explained(app.PortInUse, UsersFileError):
-            conf = app.configure(layout, settings)
+            conf = configuration.configure(layout, settings)
             conf.set_override("bind_host", args.host or DEFAULT_HOST)
             conf.set_override("bind_port", args.port or DEFAULT_PORT)
             conf.set_default("log_file", str(layout.log))

@@ -137,10 +137,10 @@ def stop(layout: Layout, *, keep_databases: bool) -> Iterator[str]:
 def _stop_databases(layout: Layout) -> Iterator[str]:
     from trove.cmd import startup
     from trove.providers import registry as providers
-    from trove.standalone import app
+    from trove.standalone import configuration
 
     with startup.explained():
-        conf = app.configure(layout, layout.settings())
+        conf = configuration.configure(layout, layout.settings())
         # Whatever the host has come to lack for new instances does not matter to those that are to stop.
         served = providers.open_enabled(conf).served.values()
     here = [provider for provider in served if isinstance(provider, base.OnThisHost)]

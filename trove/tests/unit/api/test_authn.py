@@ -11,6 +11,7 @@ import bcrypt
 import yaml
 
 from trove.api import authn
+from trove.api.identity import Identity
 from trove.common import exception
 from trove.tests import base
 
@@ -131,7 +132,7 @@ class HttpBasicTest(UsersFileCase):
 
     def test_right(self) -> None:
         proof = header("alice", ALICE["password"])  # type: ignore[arg-type]
-        self.assertEqual(authn.Identity("alice", "p1", ("member", "reader")), self.strategy.authenticate(proof))
+        self.assertEqual(Identity("alice", "p1", ("member", "reader")), self.strategy.authenticate(proof))
 
     def test_wrong(self) -> None:
         for given in (

@@ -8,6 +8,7 @@ from oslo_config import cfg
 
 import trove.conf
 from trove.api import authn, authn_keystone
+from trove.api.identity import Identity
 from trove.common import exception
 from trove.tests import base
 from trove.tests.fixtures import clock
@@ -49,11 +50,11 @@ class TokenCacheTest(base.UnitTestCase):
 
 
 class IdentityTest(base.UnitTestCase):
-    def identity(self, **changes: Any) -> authn.Identity:
+    def identity(self, **changes: Any) -> Identity:
         return authn_keystone._identity({**MEMBER, **changes})
 
     def test_a_member(self) -> None:
-        expected = authn.Identity("u1", "p1", ("member", "reader"), None, "default", "default", True, ())
+        expected = Identity("u1", "p1", ("member", "reader"), None, "default", "default", True, ())
         self.assertEqual(expected, self.identity())
 
     def test_the_system(self) -> None:
