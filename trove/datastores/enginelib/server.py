@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from trove.common import clock
+from trove.common.backoff import EXACT, Backoff
 from trove.datastores import spi
 
 #: Seconds between two looks at a server that starts or stops: the shortest and the longest pause. In between it is an
@@ -44,6 +45,7 @@ CRASHES = 5
 CRASH_WINDOW = 300.0
 #: Longest pause between two attempts.
 MAX_PAUSE = 60.0
+_RESTARTS = Backoff(first=1.0, cap=MAX_PAUSE, jitter=EXACT)
 #: (signal, seconds until the next): ask, then end.
 GRACEFUL_STOP = ((signal.SIGTERM, 120.0), (signal.SIGKILL, 10.0))
 
@@ -210,7 +212,7 @@ class EngineServer:
         recent = sum(1 for crash in self._crashes if now - crash <= CRASH_WINDOW)
         if recent >= CRASHES:
             return MAX_PAUSE
-        return 0.0 if recent <= 1 else min(MAX_PAUSE, 2.0 ** (recent - 2))
+        return _RESTARTS.delay(recent - 1) if recent > 1 else 0.0
 
     def _await_end(self, timeout: float) -> None:
         # Not of one pid: what was launched may be a wrapper that ends a moment after the engine itself.
