@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/requests/configurations.py
 """Configuration groups: what they may hold, and how instances come to run with it."""
 
 from typing import Any

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/requests/creation.py
 """Creating instances: what is accepted, what is refused and why, and that a refusal leaves nothing behind."""
 
 import json

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/requests/data.py
 """Databases, users and access inside an instance: forms of clients, names of all kinds, refusals, results."""
 
 from collections.abc import Sequence

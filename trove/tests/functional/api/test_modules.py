@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/requests/modules.py
 """Modules: who may make, see, change and delete them."""
 
 import base64

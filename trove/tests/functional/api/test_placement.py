@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# covers: trove/api/requests/access.py
 """Where an instance is and who reaches it: what a request wants arrives at the cloud, and goes away with it."""
 
 from typing import Any
