@@ -24,8 +24,9 @@ from trove.api import openapi, routes
 from trove.api.routes import Route
 from trove.common import clock, ids
 from trove.datastores import registry, spi
-from trove.db import models
+from trove.db import models, sealed
 from trove.objects import instance_module
+from trove.objects.guest_identity import GuestIdentity
 from trove.objects.module import Module
 from trove.tests.functional.api import base
 from trove.wire import command
@@ -113,7 +114,7 @@ class PropertiesTest(base.ApiTestCase):
                     instance_id=instance_id,
                     state="ENROLLED",
                     generation=1,
-                    keys={},
+                    keys=sealed.seal_value(GuestIdentity.table(), "keys", {"instance_id": instance_id}, {}),
                     transport="gateway",
                     boot=0,
                     sequence=0,
