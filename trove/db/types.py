@@ -7,6 +7,27 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext import compiler
+from sqlalchemy.sql import expression
+
+#: The time that it is at the database, UTC, in SQL. PostgreSQL's other functions stand still within a transaction.
+NOW = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    "mysql": "UTC_TIMESTAMP(6)",
+    "postgresql": "clock_timestamp() AT TIME ZONE 'UTC'",
+}
+
+
+class Now(expression.FunctionElement[datetime.datetime]):
+    """The database's time as a column of a query, UTC, naive: what was read and what time it was, in one statement."""
+
+    type = sa.DateTime()
+    inherit_cache = True
+
+
+@compiler.compiles(Now)  # type: ignore[no-untyped-call, untyped-decorator]
+def _compile_now(_element: Now, of: sa.Compiled, **_options: Any) -> str:
+    return f"({NOW[of.dialect.name]})"
 
 
 class UTCDateTime(sa.TypeDecorator[datetime.datetime]):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.db import models
+from trove.db import models, types
 from trove.domain import instance_states
 from trove.objects import base, errors
 from trove.objects.scope import Scope
@@ -24,7 +24,8 @@ class InstanceRow(NamedTuple):
     """Everything a view needs of one instance.
 
     ``service_status`` is ``new`` and ``reported_at`` is ``None`` while no guest has reported; ``fault_*`` are
-    ``None`` without a fault.
+    ``None`` without a fault. ``read_at`` is what the database's clock said as the row was read; how long ago the other
+    moments were is judged by that.
     """
 
     id: str
@@ -78,6 +79,7 @@ class InstanceRow(NamedTuple):
     fault_created_at: datetime.datetime | None
     configuration_name: str | None
     locality: str | None
+    read_at: datetime.datetime
 
 
 _INSTANCE = base.table_of(models.Instance)
@@ -110,6 +112,7 @@ _JOINED: dict[str, Any] = {
     "fault_created_at": _FAULT.c.created_at,
     "configuration_name": _CONFIGURATION.c.name,
     "locality": _GROUP.c.policy,
+    "read_at": types.Now(),
 }
 
 

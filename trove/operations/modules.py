@@ -4,7 +4,6 @@
 import contextlib
 from collections.abc import Sequence
 
-from trove.common import clock
 from trove.domain import operations
 from trove.objects import errors, instance_listing, instance_module
 from trove.objects.instance import Instance
@@ -50,7 +49,7 @@ def withdraw(work: Work, change: command.RemoveModule, instance_ids: Sequence[st
     """Have a module that was deleted removed from the instances that had it, as far as their databases can take that
     now: from :data:`BATCH` of them in this transaction, and from the others by workflows."""
     for row in instance_listing.list_of(work.session, instance_ids[:BATCH]):
-        if readiness.is_usable(work.conf, row, clock.utcnow()):
+        if readiness.is_usable(work.conf, row):
             with contextlib.suppress(*_CANNOT):
                 remove(work, Instance.get(work.session, Scope.ALL, row.id), change)
     resource = submitting.Resource("module", change.id, str(work.caller.project_id))

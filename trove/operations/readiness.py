@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether the database of an instance can take a change now."""
 
-import datetime
-
 from oslo_config import cfg
 
 from trove.domain import instance_states
@@ -15,13 +13,14 @@ _ANSWERING = frozenset({instance_states.RESTART_REQUIRED, instance_states.UPDATI
 _USABLE = frozenset(instance_states.OPERATING_WORD[status] for status in instance_states.SERVICE_USABLE)
 
 
-def operating_status(conf: cfg.ConfigOpts, row: InstanceRow, now: datetime.datetime) -> str:
-    """Return the public operating status of an instance, taken for idle as long as its database answers."""
+def operating_status(conf: cfg.ConfigOpts, row: InstanceRow) -> str:
+    """Return the public operating status that an instance had when it was read, taken for idle as long as its database
+    answers."""
     expiry = conf.guest_bus.agent_heartbeat_expiry
     idle = instance_states.ACTIVE if row.status in _ANSWERING else row.status
-    return instance_states.operating_status(idle, row.service_status, row.reported_at, now, expiry)
+    return instance_states.operating_status(idle, row.service_status, row.reported_at, row.read_at, expiry)
 
 
-def is_usable(conf: cfg.ConfigOpts, row: InstanceRow, now: datetime.datetime) -> bool:
-    """Tell whether an instance is idle and its database answers."""
-    return operating_status(conf, row, now) in _USABLE
+def is_usable(conf: cfg.ConfigOpts, row: InstanceRow) -> bool:
+    """Tell whether an instance was idle and its database answered when it was read."""
+    return operating_status(conf, row) in _USABLE

@@ -13,7 +13,7 @@ from trove.api import transactions, waiting
 from trove.api.request import ApiRequest, Reply
 from trove.api.requests import data, plugins
 from trove.api.views import logs as view
-from trove.common import clock, exception, ids
+from trove.common import exception, ids
 from trove.conf import guest_logs as options
 from trove.datastores.spi import Capability
 from trove.domain import guest_logs, instance_states, operations
@@ -171,7 +171,7 @@ def _require_guest(req: ApiRequest, instance: InstanceRow) -> None:
     """
     expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
     seen = instance.reported_at
-    if instance.status in _WITHOUT_GUEST or seen is None or (clock.utcnow() - seen).total_seconds() > expiry:
+    if instance.status in _WITHOUT_GUEST or seen is None or instance_states.is_silent(seen, instance.read_at, expiry):
         raise data.InstanceNotReady(instance, "")
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from trove.api import refusals, transactions
 from trove.api.request import ApiRequest, Reply
-from trove.common import clock
 from trove.domain import instance_states, operations
 from trove.objects import errors, heartbeat
 from trove.objects.instance import Instance
@@ -50,7 +49,7 @@ def _reboot(req: ApiRequest, work: Work, instance: Instance, _argument: Any) -> 
 def _is_silent(work: Work, instance: Instance) -> bool:
     beat = heartbeat.get(work.session, instance.id)
     expiry = work.conf.guest_bus.agent_heartbeat_expiry
-    return beat is not None and instance_states.is_silent(beat.reported_at, clock.utcnow(), expiry)
+    return beat is not None and instance_states.is_silent(beat.reported_at, work.now(), expiry)
 
 
 def _migrate(req: ApiRequest, work: Work, instance: Instance, argument: Mapping[str, Any] | None) -> None:

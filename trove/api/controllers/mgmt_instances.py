@@ -6,7 +6,8 @@ from sqlalchemy.orm import Session
 from trove.api import paging, refusals
 from trove.api.request import ApiRequest, Reply
 from trove.api.views import mgmt_instances as view
-from trove.common import clock, exception
+from trove.common import exception
+from trove.domain import instance_states
 from trove.objects import instance_listing, root_history
 from trove.objects.scope import Scope
 
@@ -69,7 +70,7 @@ def rpc_ping(req: ApiRequest) -> Reply:
     with req.services.db.reader() as session:
         row = instance_listing.get_row(session, Scope.ALL, req.path["instance_id"])
     expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
-    if row.reported_at is None or (clock.utcnow() - row.reported_at).total_seconds() > expiry:
+    if row.reported_at is None or instance_states.is_silent(row.reported_at, row.read_at, expiry):
         raise GuestSilent(row.id)
     return Reply()
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from trove.api.request import ApiRequest
 from trove.api.requests import plugins
-from trove.common import clock, exception
+from trove.common import exception
 from trove.datastores import spi
 from trove.domain import instance_states
 from trove.objects import errors, instance_listing, inventory
@@ -78,9 +78,9 @@ def require_usable(req: ApiRequest, row: InstanceRow) -> None:
 
     :raises InstanceNotReady: otherwise.
     """
-    conf, now = req.services.conf, clock.utcnow()
-    if not readiness.is_usable(conf, row, now):
-        raise InstanceNotReady(row, readiness.operating_status(conf, row, now))
+    conf = req.services.conf
+    if not readiness.is_usable(conf, row):
+        raise InstanceNotReady(row, readiness.operating_status(conf, row))
 
 
 def _find(req: ApiRequest, session: Session) -> tuple[InstanceRow, spi.Plugin]:

@@ -17,13 +17,16 @@ _GIB = 2**30
 
 def summary(req: ApiRequest, row: InstanceRow) -> dict[str, Any]:
     """Return the short form, as in ``GET instances``."""
-    now = clock.utcnow()
     shown: dict[str, Any] = {
         "id": row.id,
         "name": row.name,
         "status": public_status(req, row.status),
         "operating_status": instance_states.operating_status(
-            row.status, row.service_status, row.reported_at, now, req.services.conf.guest_bus.agent_heartbeat_expiry
+            row.status,
+            row.service_status,
+            row.reported_at,
+            row.read_at,
+            req.services.conf.guest_bus.agent_heartbeat_expiry,
         ),
         "links": links.resource(req.base_url, req.project_id, "instances", row.id),
         "flavor": {
@@ -83,10 +86,9 @@ def detail(req: ApiRequest, row: InstanceRow, *, with_usage: bool = False) -> di
         shown["volume"].update(usage(row))
     if req.version >= microversions.STRICT:
         expiry = req.services.conf.guest_bus.agent_heartbeat_expiry
-        now = clock.utcnow()
         reasons = (
-            instance_states.service_reason(row.service_reason, row.reported_at, now, expiry),
-            instance_states.slowed_reason(row.guest_slowed_at, now),
+            instance_states.service_reason(row.service_reason, row.reported_at, row.read_at, expiry),
+            instance_states.slowed_reason(row.guest_slowed_at, row.read_at),
         )
         if any(reasons):
             shown["service_status_reason"] = " ".join(reason for reason in reasons if reason)

@@ -16,8 +16,8 @@ class ReadinessTest(case.OperationsCase):
         with self.work() as work:
             seen = now - datetime.timedelta(seconds=age)
             heartbeat.record(work.session, [heartbeat.HeartbeatRecord(self.instance_id, service_status, seen)])
-        row = self.row()._replace(status=status, service_status=service_status, reported_at=seen)
-        return readiness.operating_status(self.conf, row, now), readiness.is_usable(self.conf, row, now)
+        row = self.row()._replace(status=status, service_status=service_status, reported_at=seen, read_at=now)
+        return readiness.operating_status(self.conf, row), readiness.is_usable(self.conf, row)
 
     def test_statuses_that_existing_clients_take_for_idle(self) -> None:
         for status in (instance_states.ACTIVE, instance_states.RESTART_REQUIRED, instance_states.UPDATING):
