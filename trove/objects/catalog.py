@@ -11,7 +11,8 @@ from typing import Any, TypedDict, Unpack
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.common import clock, ids
+from trove.common import ids
+from trove.db import api
 from trove.objects import base, errors, upsert
 from trove.objects.datastore import Datastore, DatastoreVersion
 from trove.objects.flavor import Flavor, register_flavor
@@ -102,7 +103,7 @@ def register_version(
     """
     store = ensure_datastore(session, datastore)
     default = details.pop("default", False)
-    new = _new_row(store, name, version, manager, details)
+    new = _new_row(session, store, name, version, manager, details)
     written = {*details, "manager", "updated_at"}
     table = DatastoreVersion.table()
     same = [table.c[column] == new[column] for column in _KEY]
@@ -130,12 +131,12 @@ def create_version(
     """
     store = ensure_datastore(session, datastore)
     default = details.pop("default", False)
-    new = _new_row(store, name, version, manager, details)
+    new = _new_row(session, store, name, version, manager, details)
     table = DatastoreVersion.table()
     same = [table.c[column] == new[column] for column in _KEY]
     # Inserted as one that was deleted: whether it is new, or deleted and comes back, exactly one of several who do this
     # at the same time brings it to life.
-    upsert.insert_missing(session, table, [{**new, "deleted_at": clock.utcnow()}], _KEY)
+    upsert.insert_missing(session, table, [{**new, "deleted_at": api.now(session)}], _KEY)
     statement = sa.update(table).where(*same, table.c.deleted_at.is_not(None)).values(_revived(new))
     if base.rows_matched(session, statement) != 1:
         raise errors.VersionExists(store.name, name, new["version"])
@@ -145,7 +146,7 @@ def create_version(
 def ensure_datastore(session: orm.Session, name: str) -> Datastore:
     """Return the datastore ``name``, made when it is missing, and keep it from being deleted until the transaction
     ends."""
-    now = clock.utcnow()
+    now = api.now(session)
     table = Datastore.table()
     new = {
         "id": ids.new_id(), "name": name, "default_version_id": None, "created_at": now, "updated_at": now,
@@ -165,9 +166,14 @@ _KEY = ("datastore_id", "name", "version")
 
 
 def _new_row(
-    store: Datastore, name: str, version: str | None, manager: str, details: Mapping[str, Any]
+    session: orm.Session,
+    store: Datastore,
+    name: str,
+    version: str | None,
+    manager: str,
+    details: Mapping[str, Any],
 ) -> dict[str, Any]:
-    now = clock.utcnow()
+    now = api.now(session)
     row = {
         "id": ids.new_id(),
         "datastore_id": store.id,

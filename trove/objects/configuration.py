@@ -14,8 +14,8 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock, exception, ids
-from trove.db import models
+from trove.common import exception, ids
+from trove.db import api, models
 from trove.objects import base, errors, retention
 from trove.objects.instance import Instance
 from trove.objects.scope import Scope
@@ -63,7 +63,7 @@ class Configuration(base.TroveObject):
 
         :param user_id: who made it.
         """
-        now = clock.utcnow()
+        now = api.now(session)
         self.insert(session, id=ids.new_id(), revision=1, created_at=now, updated_at=now)
         self._remember(session, user_id, now)
 
@@ -73,7 +73,7 @@ class Configuration(base.TroveObject):
         :returns: whether the values are others than before; then there is a new revision.
         :raises StaleObject: when somebody else has changed the group since it was read.
         """
-        now = clock.utcnow()
+        now = api.now(session)
         changed = "values" in changes and changes["values"] != self.values
         seen = self.revision
         self.assign({**changes, "revision": seen + 1 if changed else seen, "updated_at": now})

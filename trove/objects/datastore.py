@@ -15,8 +15,8 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock, ids
-from trove.db import models
+from trove.common import ids
+from trove.db import api, models
 from trove.objects import base, errors
 
 #: Users of a version that a refusal names, of each kind.
@@ -67,7 +67,7 @@ class Datastore(base.TroveObject):
     def set_default(self, session: orm.Session, version_id: str | None) -> None:
         """Make a version the one that is used when a request names none; ``None`` leaves the datastore without."""
         table = self.table()
-        values = {"default_version_id": version_id, "updated_at": clock.utcnow()}
+        values = {"default_version_id": version_id, "updated_at": api.now(session)}
         session.execute(sa.update(table).where(table.c.id == self.id).values(values))
         self.default_version_id = version_id
         self.obj_reset_changes()
@@ -202,7 +202,7 @@ class DatastoreVersion(base.TroveObject):
         changes = self.changed_columns()
         if not changes:
             return
-        changes["updated_at"] = clock.utcnow()
+        changes["updated_at"] = api.now(session)
         table = self.table()
         statement = sa.update(table).where(table.c.id == self.id, table.c.deleted_at.is_(None)).values(changes)
         try:
@@ -280,6 +280,6 @@ def _users(
 
 def _remove(session: orm.Session, table: sa.Table, key: str, *, keep: bool) -> None:
     if keep:
-        session.execute(sa.update(table).where(table.c.id == key).values(deleted_at=clock.utcnow()))
+        session.execute(sa.update(table).where(table.c.id == key).values(deleted_at=api.now(session)))
     else:
         session.execute(sa.delete(table).where(table.c.id == key))

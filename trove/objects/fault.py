@@ -4,8 +4,7 @@
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.common import clock
-from trove.db import models
+from trove.db import api, models
 from trove.objects import base, upsert
 
 _TABLE = base.table_of(models.InstanceFault)
@@ -24,7 +23,7 @@ def set_fault(session: orm.Session, instance_id: str, symbol: str, message: str,
         "symbol": symbol[:128],
         "message": message.replace("\x00", "")[:255],
         "details": base.clip(details),
-        "created_at": clock.utcnow(),
+        "created_at": api.now(session),
     }
     upsert.upsert(session, _TABLE, [row], _COLUMNS)
 

@@ -9,8 +9,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock
-from trove.db import models
+from trove.db import api, models
 from trove.objects import base, errors, upsert
 
 
@@ -66,7 +65,7 @@ class Flavor(base.TroveObject):
 
 def register_flavor(session: orm.Session, **flavor: Unpack[FlavorFields]) -> Flavor:
     """Insert the flavor, or make the existing one with this id equal to it; return it."""
-    now = clock.utcnow()
+    now = api.now(session)
     row = {"disk_gib": 0, "ephemeral_gib": 0, **flavor, "created_at": now, "updated_at": now}
     upsert.upsert(
         session, Flavor.table(), [row], ["name", "vcpus", "ram_mib", "disk_gib", "ephemeral_gib", "updated_at"]

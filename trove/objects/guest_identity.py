@@ -12,8 +12,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock
-from trove.db import models, sealed
+from trove.db import api, models, sealed
 from trove.objects import base, errors
 
 #: The one-time key is out; no guest has used it yet.
@@ -95,7 +94,7 @@ class GuestIdentity(base.TroveObject):
             "inventory_sequence": 0,
             "enrolled_at": None,
             "keys_changed_at": None,
-            "created_at": clock.utcnow(),
+            "created_at": api.now(session),
         }
         if identity is None:
             cls(instance_id=instance_id, sent_sequence=0).insert(session, **fresh)

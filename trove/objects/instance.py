@@ -10,8 +10,8 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock, ids
-from trove.db import models
+from trove.common import ids
+from trove.db import api, models
 from trove.domain import fsm, instance_states
 from trove.objects import base, errors, instance_set
 from trove.objects.instance_set import InstanceSet
@@ -87,7 +87,7 @@ class Instance(base.TroveObject):
     def create(self, session: orm.Session) -> None:
         """Insert the instance in state BUILD; an id is made unless one is set, optional columns default to nothing.
         Without a set it gets one in which it is alone."""
-        now = clock.utcnow()
+        now = api.now(session)
         defaults: dict[str, Any] = {
             "id": ids.new_id(),
             "user_id": None,
@@ -141,7 +141,7 @@ class Instance(base.TroveObject):
         if forbidden:
             raise ValueError(f"publish() does not write {sorted(forbidden)}")
         table = cls.table()
-        values = {**columns, "revision": table.c.revision + 1, "updated_at": clock.utcnow()}
+        values = {**columns, "revision": table.c.revision + 1, "updated_at": api.now(session)}
         session.execute(sa.update(table).where(table.c.id == instance_id).values(values))
 
     @classmethod
@@ -180,9 +180,9 @@ class Instance(base.TroveObject):
 
     def mark_deleted(self, session: orm.Session) -> None:
         """End the instance: SHUTDOWN → DELETED; no API call shows it any more. It leaves its set."""
-        self.process_event(session, "deleted", deleted=True, deleted_at=clock.utcnow())
+        self.process_event(session, "deleted", deleted=True, deleted_at=api.now(session))
         if self.set_id is not None:
             instance_set.leave(session, self.set_id, self.id)
 
     def _compare_and_set(self, session: orm.Session, values: dict[str, Any]) -> None:
-        self.compare_and_set(session, "Instance", {**values, "updated_at": clock.utcnow()})
+        self.compare_and_set(session, "Instance", {**values, "updated_at": api.now(session)})

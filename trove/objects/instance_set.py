@@ -11,8 +11,8 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock, ids
-from trove.db import models
+from trove.common import ids
+from trove.db import api, models
 from trove.domain import sets
 from trove.objects import base, errors
 
@@ -52,7 +52,7 @@ class InstanceSet(base.TroveObject):
         """Insert a set whose one member is the instance; the caller writes the set's id into the instance's row."""
         made = cls(id=ids.new_id(), project_id=project_id, kind=sets.REPLICATION, policy=None, term=0)
         made.insert(
-            session, target_primary=instance_id, current_primary=instance_id, revision=1, created_at=clock.utcnow()
+            session, target_primary=instance_id, current_primary=instance_id, revision=1, created_at=api.now(session)
         )
         return made
 

@@ -18,8 +18,8 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock, exception, ids
-from trove.db import models
+from trove.common import exception, ids
+from trove.db import api, models
 from trove.objects import base, errors
 from trove.objects.scope import Scope
 
@@ -83,7 +83,7 @@ class Module(base.TroveObject):
 
         :raises ModuleExists: when there is one of the same name, type, project, datastore and version.
         """
-        now = clock.utcnow()
+        now = api.now(session)
         self.assign({**_of_text(text), "id": ids.new_id(), "revision": 1, "created_at": now, "updated_at": now})
         self._refuse_twin(session)
         try:
@@ -98,7 +98,7 @@ class Module(base.TroveObject):
         :raises ModuleExists: as :meth:`create`.
         """
         self.assign({**changes, **({} if text is None else _of_text(text))})
-        self.assign({"identity": self._identity(), "revision": self.revision + 1, "updated_at": clock.utcnow()})
+        self.assign({"identity": self._identity(), "revision": self.revision + 1, "updated_at": api.now(session)})
         self._refuse_twin(session)
         table = self.table()
         try:

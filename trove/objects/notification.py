@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.common import clock
-from trove.db import models
+from trove.db import api, models
 from trove.objects import base
 
 _TABLE = base.table_of(models.Notification)
@@ -30,7 +29,7 @@ class Notification(NamedTuple):
 
 def add(session: orm.Session, event_type: str, publisher_id: str, payloads: Iterable[Mapping[str, Any]]) -> None:
     """Have a notification of ``event_type`` sent for each of ``payloads`` (JSON, without secrets) after the commit."""
-    now = clock.utcnow()
+    now = api.now(session)
     rows = [
         {"event_type": event_type, "publisher_id": publisher_id, "payload": dict(payload), "created_at": now}
         for payload in payloads

@@ -4,8 +4,7 @@
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.common import clock
-from trove.db import models
+from trove.db import api, models
 from trove.domain.parameter_rule import Rule
 from trove.objects import base, upsert
 
@@ -31,7 +30,7 @@ def of_version(session: orm.Session, version_id: str) -> list[Rule]:
 
 def put(session: orm.Session, version_id: str, rules: list[Rule]) -> None:
     """Insert the rules, or make those with the same names equal to them."""
-    now = clock.utcnow()
+    now = api.now(session)
     rows = [
         {
             "datastore_version_id": version_id,

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.common import clock
-from trove.db import models
+from trove.db import api, models
 from trove.objects import base, upsert
 
 _TABLE = base.table_of(models.RootHistory)
@@ -38,7 +37,12 @@ def set_enabled(session: orm.Session, instance_id: str, enabled: bool, user_id: 
     if not enabled:
         session.execute(sa.update(_TABLE).where(_TABLE.c.instance_id == instance_id).values(enabled=False))
         return
-    row = {"instance_id": instance_id, "enabled": True, "first_enabled_at": clock.utcnow(), "first_enabled_by": user_id}
+    row = {
+        "instance_id": instance_id,
+        "enabled": True,
+        "first_enabled_at": api.now(session),
+        "first_enabled_by": user_id,
+    }
     upsert.upsert(session, _TABLE, [row], ["enabled"])
     if user_id is not None:
         # The guest's inventory, which does not know who asked, may have come first.

@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.common import clock, ids
-from trove.db import models, sealed
+from trove.common import ids
+from trove.db import api, models, sealed
 from trove.objects import base, errors
 
 _TABLE = base.table_of(models.Secret)
@@ -24,7 +24,7 @@ def put(session: orm.Session, resource_id: str, purpose: str, value: Any) -> str
         "resource_id": resource_id,
         "purpose": purpose,
         "value": value,
-        "created_at": clock.utcnow(),
+        "created_at": api.now(session),
     }
     session.execute(sa.insert(_TABLE).values(sealed.seal(_TABLE, row)))
     return secret_id

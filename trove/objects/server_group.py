@@ -4,8 +4,8 @@
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from trove.common import clock, ids
-from trove.db import models
+from trove.common import ids
+from trove.db import api, models
 from trove.domain import instance_states
 from trove.objects import base
 
@@ -16,7 +16,7 @@ _INSTANCE = base.table_of(models.Instance)
 def create(session: orm.Session, project_id: str, policy: str) -> str:
     """Insert a group and return its id."""
     group_id = ids.new_id()
-    values = {"id": group_id, "project_id": project_id, "policy": policy, "created_at": clock.utcnow()}
+    values = {"id": group_id, "project_id": project_id, "policy": policy, "created_at": api.now(session)}
     session.execute(sa.insert(_TABLE).values(values))
     return group_id
 

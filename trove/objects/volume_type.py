@@ -9,8 +9,7 @@ from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 from sqlalchemy import orm
 
-from trove.common import clock
-from trove.db import models
+from trove.db import api, models
 from trove.objects import base, errors, upsert
 
 
@@ -64,7 +63,7 @@ class VolumeType(base.TroveObject):
 
 def register_volume_type(session: orm.Session, **volume_type: Unpack[VolumeTypeFields]) -> VolumeType:
     """Insert the volume type, or make the existing one with this id equal to it; return it."""
-    now = clock.utcnow()
+    now = api.now(session)
     row = {"is_public": True, "description": None, **volume_type, "created_at": now, "updated_at": now}
     upsert.upsert(session, VolumeType.table(), [row], ["name", "is_public", "description", "updated_at"])
     return VolumeType.get_by_name_or_id(session, volume_type["id"])

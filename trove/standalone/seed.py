@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from trove.api import engines
-from trove.common import clock
 from trove.datastores import spi
+from trove.db import api
 from trove.objects import catalog, errors
 from trove.providers.local.images.store import Images
 
@@ -46,7 +46,7 @@ def seed(session: Session, plugins: Mapping[str, spi.Plugin], images: Images | N
         for row in known:
             here = engines.match(found, row.version)
             if (row.engine_home or row.root_image) and here is None and row.active:
-                row.assign({"active": False, "engine_missing_at": clock.utcnow()})
+                row.assign({"active": False, "engine_missing_at": api.now(session)})
                 row.save(session)
                 lines.append(f"datastore {name} {row.version} is no longer installed: deactivated")
             elif here is not None and row.engine_missing_at is not None and row.version not in found:

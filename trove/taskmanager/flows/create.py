@@ -13,7 +13,6 @@ Inputs: ``databases`` (as in the request), ``users_secret`` (id of the secret th
 
 from sqlalchemy.orm import Session
 
-from trove.common import clock
 from trove.domain import operations
 from trove.objects import secret
 from trove.taskmanager import settle
@@ -28,7 +27,7 @@ _EDITED = _PREPARED + guest.EDIT_TIMEOUT
 
 
 def _created(ctx: StepContext, session: Session) -> None:
-    settle.succeeded(session, ctx, ctx.resource_id, "created", launched_at=clock.utcnow())
+    settle.succeeded(session, ctx, ctx.resource_id, "created", launched_at=ctx.env.db.now(session))
     module_flows.record(ctx, session, ctx.outputs.get("apply-modules"))
 
 

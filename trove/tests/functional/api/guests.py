@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from trove.common import clock, ids
+from trove.common import ids
 from trove.conductor.reports import Reports
 from trove.datastores.postgresql.plugin import PostgreSQL
 from trove.db import models
@@ -62,13 +62,13 @@ class Guests:
 
     def beat(self, instance_id: str, status: str = instance_states.SERVICE_HEALTHY, *, age: float = 0.0) -> None:
         """Record a heartbeat, and let ``age`` seconds pass since."""
-        now = clock.utcnow()
-        record = heartbeat.HeartbeatRecord(
-            instance_id, status, now, agent_version="1", handler_version="1",
-            volume_used_bytes=GIB // 2, volume_total_bytes=2 * GIB, wal_bytes=GIB // 4,
-        )  # fmt: skip
         aged = sa.update(models.Heartbeat).where(models.Heartbeat.instance_id == instance_id)
         with self._db.writer() as session:
+            now = self._db.now(session)
+            record = heartbeat.HeartbeatRecord(
+                instance_id, status, now, agent_version="1", handler_version="1",
+                volume_used_bytes=GIB // 2, volume_total_bytes=2 * GIB, wal_bytes=GIB // 4,
+            )  # fmt: skip
             # A row from an earlier call may be younger or older; only the newest heartbeat is ever kept.
             session.execute(aged.values(reported_at=None))
             heartbeat.record(session, [record])
