@@ -5,6 +5,7 @@ Processes share the work by compare-and-set: each does one batch of rows in the 
 them, and rolls back when another one has moved it meanwhile.
 """
 
+import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -14,6 +15,14 @@ from trove.db import models
 from trove.objects import base, upsert
 
 _MARKS = base.table_of(models.PeriodicMark)
+
+
+def period_of(now: datetime.datetime, seconds: int) -> int:
+    """Return the number of the period of so many ``seconds`` that ``now`` lies in.
+
+    :param now: the database's time: processes whose own clocks differ would be in different periods.
+    """
+    return int(now.replace(tzinfo=datetime.UTC).timestamp()) // seconds
 
 
 class Progress(NamedTuple):

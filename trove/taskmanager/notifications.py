@@ -90,7 +90,8 @@ class Sender:
             service.attempt("notifying of quotas", self._every, QUOTA, every, self._quotas)
 
     def _every(self, name: str, interval: int, add: Callable[[Session, periodic_mark.Progress], str | None]) -> None:
-        period = int(clock.timestamp()) // interval
+        with self._db.reader() as session:
+            period = periodic_mark.period_of(self._db.now(session), interval)
         position: str | None = ""
         while position is not None:
             try:
@@ -124,7 +125,7 @@ class Sender:
 
     def _quotas(self, session: Session, before: periodic_mark.Progress) -> str | None:
         projects = quota.list_projects(session, after=before.position, limit=BATCH)
-        now = clock.isoformat(clock.utcnow())
+        now = clock.isoformat(self._db.now(session))
         for project_id in projects:
             in_use = quota.usages(session, project_id)
             for resource, limit in quota.limits(session, project_id, default_limits(self._conf)).items():

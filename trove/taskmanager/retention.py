@@ -2,7 +2,7 @@
 """Removes what is over and was kept as long as ``[retention]`` says, a little at a time.
 
 Every taskmanager looks; each batch belongs to the one that moves the mark over it, in the same transaction. A table is
-gone through once in each period, which costs an idle system one small query per table and look.
+gone through once in each period, which costs an idle system one small query per table and look, and one for the time.
 """
 
 import datetime
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
-from trove.common import clock, service
+from trove.common import service
 from trove.db import api
 from trove.objects import configuration, periodic_mark
 from trove.objects.retention import Page, Sweep, Swept
@@ -65,13 +65,14 @@ class Retention:
 
     def look(self) -> None:
         """Remove some of what was kept long enough, if there is any."""
+        with self._db.reader() as session:
+            period = periodic_mark.period_of(self._db.now(session), PERIOD)
         for kept in ALL:
             days = self._conf.retention[kept.option]
             if days:
-                service.attempt(f"removing {kept.what} that are over", self._some, kept, days)
+                service.attempt(f"removing {kept.what} that are over", self._some, kept, days, period)
 
-    def _some(self, kept: Kept, days: int) -> None:
-        period = int(clock.timestamp()) // PERIOD
+    def _some(self, kept: Kept, days: int, period: int) -> None:
         with self._db.reader() as session:
             if periodic_mark.is_done(session, kept.mark, period):
                 return

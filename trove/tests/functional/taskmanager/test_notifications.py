@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from trove.common import clock
 from trove.conf import notifications as options
 from trove.db import models
-from trove.objects import notification, quota
+from trove.objects import notification, periodic_mark, quota
 from trove.taskmanager import notifications
 from trove.tests import base
 from trove.tests.fixtures import databases, rows
+from trove.tests.fixtures.clock import WrongClock
 from trove.tests.fixtures.rabbitmq import RabbitFixture
 
 
@@ -116,6 +117,27 @@ class NotifierTest(base.FunctionalTestCase):
         told = {row["payload"]["resource"]: row["payload"] for row in self.waiting()}
         self.assertEqual({"instances", "ram", "volumes", "backups"}, set(told))
         self.assertEqual((2, 0, 5), tuple(told["instances"][key] for key in ("in_use", "reserved", "limit")))
+
+    def test_a_host_with_a_wrong_clock_tells_of_the_same_periods(self) -> None:
+        with self.db.writer() as session:
+            rows.make_instance(session, launched_at=self.db.now(session))
+            quota.consume(session, "p", {"instances": 2}, {"instances": 5})
+        every = {"exists_notification_interval": 600, "quota_notification_interval": 600}
+        conf = self.new_conf(exists_notifications=True, **every)
+        for seconds in (7200, -7200, 700):
+            with self.db.writer() as session:
+                session.execute(sa.delete(models.PeriodicMark))
+                session.execute(sa.delete(models.Notification))
+                before = self.db.now(session)
+            with WrongClock(seconds):
+                notifications.Sender(conf, self.db, "a", FailingBus(0)).look()
+            with self.db.reader() as session:
+                after = self.db.now(session)
+            told = {row["event_type"]: row["payload"] for row in self.waiting()}
+            ends = [periodic_mark.period_of(moment, 600) * 600 for moment in (before, after)]
+            ended = told["trove.instance.exists"]["audit_period_ending"]
+            self.assertIn(ended, [notifications._moment(end) for end in ends])
+            self.assertTrue(clock.isoformat(before) <= told["dbaas.quota"]["updated"] <= clock.isoformat(after), told)
 
     def test_nothing_runs_unless_somebody_listens(self) -> None:
         self.assertEqual([], notifications.parts(self.new_conf(), self.db, "me"))
