@@ -92,16 +92,29 @@ _CLOCK = re.compile(
 )
 
 
+_HOST_TIME = re.compile(r"(trove\.common\.)?clock\.(utcnow|timestamp)$")
+#: Where times are stored, or compared with stored ones: each host's clock would judge differently.
+_DATABASE_TIME = tuple(
+    f"trove/{name}/" for name in ("api", "operations", "taskmanager", "conductor", "objects", "workflow")
+)
+
+
 def t303_clock(source: Source) -> Iterator[Finding]:
-    """Time is read, and slept, in one module, which tests replace."""
+    """Time is read, and slept, in one module, which tests replace; what is stored has the database's time."""
     if source.path == "trove/common/clock.py" or source.under("trove/tests/", "tools/"):
         return
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and _CLOCK.match(dotted(node)):
             yield at(node, f"T303 {dotted(node)}: time and sleep come from trove.common.clock")
+        elif isinstance(node, ast.Attribute) and source.under(*_DATABASE_TIME) and _HOST_TIME.match(dotted(node)):
+            yield at(
+                node, f"T303 {dotted(node)}: the database's clock decides, not the host's; take trove.db.api.now()"
+            )
     for statement, name in _imported(source.tree):
         if name.startswith("time.") and _CLOCK.match(name):
             yield at(statement, f"T303 {name}: time and sleep come from trove.common.clock")
+        elif source.under(*_DATABASE_TIME) and name.startswith("trove.common.clock.") and _HOST_TIME.match(name):
+            yield at(statement, f"T303 {name}: the database's clock decides, not the host's; take trove.db.api.now()")
 
 
 def t304_options(source: Source) -> Iterator[Finding]:

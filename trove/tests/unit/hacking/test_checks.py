@@ -28,6 +28,12 @@ FORBIDDEN: dict[str, list[tuple[str, str]]] = {
         ("trove/db/api.py", "x = datetime.datetime.now()"),
         ("trove/db/api.py", "x = datetime.utcnow()"),
         ("trove/db/api.py", "f = timeutils.utcnow"),
+        ("trove/api/views/instances.py", "now = clock.utcnow()"),
+        ("trove/objects/instance.py", "row = {'created_at': clock.utcnow()}"),
+        ("trove/taskmanager/retention.py", "period = int(clock.timestamp()) // 60"),
+        ("trove/operations/modules.py", "from trove.common.clock import utcnow"),
+        ("trove/conductor/reports.py", "now = trove.common.clock.utcnow()"),
+        ("trove/workflow/store.py", "take = clock.utcnow"),
     ],
     "T304": [
         ("trove/api/app.py", "opts = [cfg.StrOpt('a')]"),
@@ -78,7 +84,9 @@ ALLOWED: dict[str, list[tuple[str, str]]] = {
     "T302": [("trove/common/threads.py", "import sys\nsys.modules['eventlet'] = None")],
     "T303": [
         ("trove/common/clock.py", "import time\ntime.sleep(1)"),
-        ("trove/api/app.py", "x = clock.utcnow()"),
+        ("trove/api/app.py", "x = clock.monotonic()"),
+        ("trove/api/app.py", "x = clock.isoformat(row.created_at)"),
+        ("trove/guestagent/service.py", "x = clock.utcnow()"),
         ("trove/tests/functional/test_a.py", "time.sleep(1)"),
     ],
     "T304": [
