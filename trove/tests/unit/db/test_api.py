@@ -2,11 +2,12 @@
 """Engine options, transactions on SQLite, and repeating after a conflict."""
 
 import datetime
+from collections.abc import Iterator
 
 import sqlalchemy as sa
 from oslo_db import exception as db_exception
 
-from trove.db import api
+from trove.db import api, types
 from trove.tests import base
 from trove.tests.fixtures.clock import ManualClock
 
@@ -22,6 +23,17 @@ class FromConf(base.UnitTestCase):
 
     def test_without_a_connection_it_refuses(self) -> None:
         self.assertRaisesRegex(ValueError, r"\[database\] connection", api.Database.from_conf, self.new_conf())
+
+
+class _Times(dict[str, str]):
+    """In place of SQL for the present time: for one moment after the other."""
+
+    def __init__(self, moments: Iterator[datetime.datetime]) -> None:
+        super().__init__()
+        self._moments = moments
+
+    def __missing__(self, _dialect: str) -> str:
+        return f"'{next(self._moments)}'"
 
 
 class Transactions(base.UnitTestCase):
@@ -45,6 +57,18 @@ class Transactions(base.UnitTestCase):
         self.assertLess(
             abs(now - datetime.datetime.now(datetime.UTC).replace(tzinfo=None)), datetime.timedelta(seconds=60)
         )
+
+    def test_what_a_transaction_stores_has_the_time_that_it_asked_for_last(self) -> None:
+        times = [datetime.datetime(2026, 1, 1, hour) for hour in range(4)]
+        left = iter(times)
+        self.patch(types, "NOW", _Times(left))
+        with self.db.writer() as session:
+            self.assertEqual([times[0]] * 3, [api.now(session) for _ in range(3)])
+            self.assertEqual([times[1]] * 2, [self.db.now(session), api.now(session)])
+        with self.db.reader() as session:
+            self.assertEqual([times[2]] * 2, [self.db.now(session), api.now(session)])
+        with self.db.reader() as session:
+            self.assertEqual(times[3], api.now(session))
 
     def test_a_writer_within_a_writer_fails_at_once(self) -> None:
         with self.db.writer():
