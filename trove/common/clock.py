@@ -2,7 +2,8 @@
 """The process's clock: the only module that reads the time or sleeps.
 
 Everything that is stored or must be agreed between processes (leases, deadlines) uses the *database's* clock instead,
-see :meth:`trove.db.api.Database.now`; this one is for log lines, time-outs within a process and tests, which replace it.
+see :meth:`trove.db.api.Database.now`. This one is for log lines, time-outs within a process, and tests, which replace
+it.
 """
 
 import datetime
