@@ -22,7 +22,7 @@ import trove.conf
 from trove.common import redact
 from trove.conf import _review
 from trove.datastores.registry import PluginError
-from trove.db import crypto, key_source
+from trove.db import crypto, key_source, rotation
 from trove.db.api import Database
 from trove.db.migration import MigrationRefused, check
 from trove.objectstore.base import StoreError
@@ -162,11 +162,29 @@ def require_schema(db: Database) -> Database:
 
 
 def open_database(conf: cfg.ConfigOpts) -> Database:
-    """Open the configured database and refuse one whose schema is not current.
+    """Open the configured database and refuse one whose schema is not current, or of which the keys that are installed
+    open nothing.
 
     :raises StartupError: with the remedy.
     """
-    return require_schema(connect(conf))
+    return require_keys(require_schema(connect(conf)))
+
+
+def require_keys(db: Database) -> Database:
+    """Return ``db`` when the keys that are installed are those of what is stored in it.
+
+    :raises StartupError: otherwise, with the remedy.
+    """
+    with database_explained(), db.reader() as session:
+        fit = rotation.keys_fit(session)
+    if not fit:
+        ids = ", ".join(crypto.current().ids)
+        raise StartupError(
+            f"nothing that is stored in the database opens under the configured keys ({ids}); "
+            "set [security] key_encryption_key_file to the key that it was written with, or add that one to "
+            "accepted_key_files"
+        )
+    return db
 
 
 def require_guest_endpoint(conf: cfg.ConfigOpts) -> None:

@@ -81,6 +81,25 @@ def uses(session: orm.Session) -> list[Use]:
     return found
 
 
+def keys_fit(session: orm.Session) -> bool:
+    """Tell whether the configured keys are those of this database: whether the first value of some column opens, if any
+    column has one. A few values that do not open are not what this is about."""
+    opened = []
+    for column in columns():
+        table, cell = column.table, column.table.c[column.name]
+        key = tuple(table.primary_key)
+        row = session.execute(sa.select(*key, cell).where(cell.is_not(None)).order_by(*key).limit(1)).mappings().first()
+        if row is None:
+            continue
+        try:
+            sealed.open_value(table, column.name, row, row[column.name])
+        except crypto.DecryptionFailed:
+            opened.append(False)
+        else:
+            opened.append(True)
+    return any(opened) or not opened
+
+
 @retry_on_conflict
 def rotate_batch(db: Database, column: Column, after: tuple[Any, ...] | None, limit: int) -> Batch:
     """Encrypt up to ``limit`` values anew that are not current, in one transaction.

@@ -93,6 +93,7 @@ class Standalone(service.Group):
         db = startup.connect(conf)
         with startup.explained(), startup.database_explained():
             migration.upgrade(db)
+        startup.require_keys(db)
         plugins = datastores.load_plugins()
         with db.writer() as session:
             for line in seed.seed(session, plugins, Images(Path(conf.local.image_dir))):

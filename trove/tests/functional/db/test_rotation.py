@@ -100,6 +100,22 @@ class Rotation(case.EveryDatabase):
         self.assertIn(lost.id, broken[0])
         self.assertEqual(1, self.uses()["secrets.value", lost.id])
 
+    def test_whether_keys_are_those_of_the_database(self) -> None:
+        def fit() -> bool:
+            with self.db.reader() as session:
+                return rotation.keys_fit(session)
+
+        self.assertTrue(fit())  # nothing is stored yet
+        self.fill()
+        self.assertTrue(fit())
+        self.use(crypto.Keyring(self.new))
+        self.assertFalse(fit())
+        self.use(self.after)
+        self.assertTrue(fit())
+        self.rotate()
+        self.use(crypto.Keyring(self.old))
+        self.assertFalse(fit())
+
     def test_a_change_made_meanwhile_is_not_overwritten(self) -> None:
         found = self.fill()
         self.use(self.after)

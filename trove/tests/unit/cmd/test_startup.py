@@ -7,13 +7,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import fixtures
 from oslo_config import cfg
 
 import trove.conf
 from trove.cmd import startup
 from trove.db import crypto, migration
+from trove.objects import secret
 from trove.providers.base import FatalError
 from trove.tests import base
+from trove.tests.fixtures.databases import DatabaseFixture
 
 
 class TestThreads(base.UnitTestCase):
@@ -83,6 +86,16 @@ class TestStartup(base.UnitTestCase):
         migration.upgrade(db)
         db.dispose()
         startup.open_database(conf).dispose()
+
+    def test_the_keys_of_another_database(self) -> None:
+        db = self.useFixture(DatabaseFixture()).db
+        with db.writer() as session:
+            secret.put(session, "an instance", "users", ["hunter2"])
+        self.assertIs(db, startup.require_keys(db))
+        other = crypto.Keyring(crypto.KeyEncryptionKey(b"x" * crypto.KEY_BYTES))
+        self.useFixture(fixtures.MonkeyPatch("trove.db.crypto._current", other))
+        said = self.refusal(startup.require_keys, db)
+        self.assertIn(f"({other.writer.id}); set [security] key_encryption_key_file", said)
 
     def test_where_guests_find_us(self) -> None:
         refuse = startup.require_guest_endpoint
