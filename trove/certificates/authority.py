@@ -117,6 +117,11 @@ class FileAuthority:
             raise AuthorityError(f"ca.key in {self._directory} is not the key of ca.crt; restore both from a copy")
         self._key = key
 
+    @staticmethod
+    def exists(directory: str | os.PathLike[str]) -> bool:
+        """Tell whether there is an authority in a directory, without making one."""
+        return (pathlib.Path(directory) / "ca.crt").exists()
+
     @property
     def not_after(self) -> datetime.datetime:
         """When the authority expires, naive UTC."""

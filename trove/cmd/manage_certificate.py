@@ -2,6 +2,7 @@
 """``trove-manage certificate renew|list``: the certificates that the control plane issues itself."""
 
 import argparse
+import os
 
 from oslo_config import cfg
 
@@ -9,6 +10,9 @@ from trove.certificates import gateway
 from trove.certificates.authority import AuthorityError, FileAuthority
 from trove.cmd import startup
 from trove.common import clock
+
+#: Stands for the moment of what is not there.
+_NONE = "not made yet"
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -45,10 +49,10 @@ def renew(conf: cfg.ConfigOpts, args: argparse.Namespace) -> int:
 
 def list_certificates(conf: cfg.ConfigOpts, _args: argparse.Namespace) -> int:
     """Print what there is."""
-    if conf.certificates.directory:
-        authority = FileAuthority(conf.certificates.directory)
-        print(f"authority  {conf.certificates.directory}  {clock.isoformat(authority.not_after)}")
-    path = conf.guest_bus.gateway_cert_file
+    directory, path = conf.certificates.directory, conf.guest_bus.gateway_cert_file
+    if directory:
+        there = FileAuthority.exists(directory)
+        print(f"authority  {directory}  {clock.isoformat(FileAuthority(directory).not_after) if there else _NONE}")
     if path:
-        print(f"gateway  {path}  {clock.isoformat(gateway.expiry(path))}")
+        print(f"gateway  {path}  {clock.isoformat(gateway.expiry(path)) if os.path.exists(path) else _NONE}")
     return 0

@@ -14,6 +14,12 @@ class ManageCertificateTest(case.ManageCase):
             f"gateway_ca_file = {self.conf.parent}/ca.pem\n"
         )
 
+    def test_a_list_makes_nothing(self) -> None:
+        before = sorted(path.name for path in self.conf.parent.rglob("*"))
+        lines = self.done("certificate", "list").splitlines()
+        self.assertEqual([True, True], [line.endswith("not made yet") for line in lines])
+        self.assertEqual(before, sorted(path.name for path in self.conf.parent.rglob("*")))
+
     def test_renew_and_list(self) -> None:
         self.assertIn("new certificate, good until", self.done("certificate", "renew"))
         self.assertIn("is not due", self.done("certificate", "renew"))
