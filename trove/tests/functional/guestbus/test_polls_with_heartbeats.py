@@ -58,11 +58,18 @@ class PollsWithHeartbeatsTest(case.GatewayCase):
         self.assertEqual([], self.poll(self.guest, client, 0.1))
         self.assertFalse(client.heartbeat_taken)
 
+    def test_a_status_of_a_later_release_is_taken(self) -> None:
+        conductor = self.conductor()
+        client = self.client(self.guest)
+        self.ask(client, service_status="splendid")
+        self.assertTrue(client.heartbeat_taken)
+        conductor._batcher.flush()
+        self.assertIsNotNone(self.recorded())
+
     def test_what_no_heartbeat_may_say_is_refused_whole(self) -> None:
         conductor = self.conductor()
         client = self.client(self.guest)
         for says in (
-            {"service_status": "splendid"},
             {"reason": "x" * 256},
             {"reason": "x" * 500_000},
             {"agent_version": "9" * 256},

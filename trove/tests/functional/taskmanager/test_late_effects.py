@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -175,6 +176,7 @@ class TestStoppedProcess(_Case):
             assert worker.stdout is not None and worker.stdin is not None
             self.assertEqual(f"in {method}\n", worker.stdout.readline())
             worker.send_signal(signal.SIGSTOP)
+            self.until_stopped(worker.pid)
             worker.stdin.write("go on\n")
             worker.stdin.flush()
             self.driver.delete(case)
@@ -202,6 +204,17 @@ class TestStoppedProcess(_Case):
         finally:
             worker.kill()
             worker.wait()
+
+    def until_stopped(self, pid: int) -> None:
+        """Wait until no thread of a process runs any more: one that did could go on, and be stopped with a lock."""
+        give_up = clock.monotonic() + 60.0
+        while clock.monotonic() < give_up:
+            found = (path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat"))
+            states = {text.rpartition(")")[2].split()[0] for text in found}
+            if states == {"T"}:
+                return
+            clock.sleep(0.005)
+        self.fail(f"the process is not stopped: {states}")
 
     def until_expired(self, case: InstanceCase) -> None:
         """Wait until the lease has run out, in the time that the stopped process knows too."""
