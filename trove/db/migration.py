@@ -12,13 +12,21 @@ other.
 """
 
 import contextlib
+import logging
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command, config, migration, script
+from alembic.ddl import mysql
+from oslo_db import exception as db_exception
 
+from trove.common import clock
+from trove.common.backoff import AROUND, Backoff
 from trove.db import api, migrations
+
+LOG = logging.getLogger(__name__)
 
 EXPAND = "expand"
 CONTRACT = "contract"
@@ -27,6 +35,28 @@ BRANCHES = (EXPAND, CONTRACT)
 #: PostgreSQL's name for the lock that keeps two upgrades apart; any fixed number does.
 _LOCK = 72_656_879
 _LOCK_SECONDS = 600
+#: How often one statement is tried, and the pauses between.
+_ATTEMPTS = 20
+_RETRIES = Backoff(first=0.05, cap=1.0, jitter=AROUND)
+
+
+class PatientMySQL(mysql.MySQLImpl):
+    """Alembic's MySQL and MariaDB, with statements repeated that these servers have chosen to break a deadlock with.
+
+    A change of a table waits for the transactions that use it, and for those that use tables which refer to it; one of
+    these may want what the change holds. The statement that is broken off has changed nothing.
+    """
+
+    __dialect__ = "mysql"
+
+    def _exec(self, *args: Any, **kwargs: Any) -> Any:
+        for attempt in range(1, _ATTEMPTS):
+            try:
+                return super()._exec(*args, **kwargs)
+            except db_exception.DBDeadlock:
+                LOG.warning("A statement of a migration met a deadlock on attempt %d; repeating it", attempt)
+                clock.sleep(_RETRIES.delay(attempt))
+        return super()._exec(*args, **kwargs)
 
 
 class MigrationRefused(Exception):

