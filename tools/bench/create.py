@@ -93,7 +93,7 @@ class Service:
         fields = pathlib.Path(f"/proc/{pidfile.running(self.layout.pid)}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
-    def spare(self) -> int | None:
+    def zygote(self) -> int | None:
         """Return the pid of the process that agents are forked from, if there is one."""
         control = pidfile.running(self.layout.pid)
         children = pathlib.Path(f"/proc/{control}/task").glob("*/children")
@@ -109,11 +109,11 @@ class Service:
         """
         records = sorted(self.layout.guests.glob("servers/*/server.json"))
         agents = [json.loads(record.read_text())["pid"] for record in records]
-        spare = self.spare()
+        zygote = self.zygote()
         return {
             "control": _memory_mib(pidfile.running(self.layout.pid), "Rss"),
-            "spare": None if spare is None else _memory_mib(spare, "Rss"),
-            "spare_share": None if spare is None else _memory_mib(spare, "Pss"),
+            "zygote": None if zygote is None else _memory_mib(zygote, "Rss"),
+            "zygote_share": None if zygote is None else _memory_mib(zygote, "Pss"),
             "agents": [_memory_mib(pid, "Rss") for pid in agents],
             "agents_share": [_memory_mib(pid, "Pss") for pid in agents],
         }

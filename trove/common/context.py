@@ -19,8 +19,3 @@ class RequestContext(context.RequestContext):
         self.client_address = client_address
         if self.is_admin is None or "is_admin" not in kwargs:
             self.is_admin = "admin" in [role.lower() for role in self.roles]
-
-
-def admin_context(request_id: str | None = None) -> RequestContext:
-    """Return a context for the service's own work (periodic tasks, tools)."""
-    return RequestContext(is_admin=True, roles=["admin", "service"], request_id=request_id, overwrite=False)

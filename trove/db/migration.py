@@ -41,13 +41,33 @@ _RETRIES = Backoff(first=0.05, cap=1.0, jitter=AROUND)
 
 
 class PatientMySQL(mysql.MySQLImpl):
-    """Alembic's MySQL and MariaDB, with statements repeated that these servers have chosen to break a deadlock with.
+    """Alembic's MySQL and MariaDB, which commit each change of a table by itself.
 
-    A change of a table waits for the transactions that use it, and for those that use tables which refer to it; one of
-    these may want what the change holds. The statement that is broken off has changed nothing.
+    * A migration that was interrupted is run again and finds a part of what it adds: that is passed over.
+    * A change of a table waits for the transactions that use it, and for those that use tables which refer to it; one
+      of these may want what the change holds. The statement that the server then breaks off has changed nothing, and
+      is repeated.
     """
 
     __dialect__ = "mysql"
+
+    def create_table(self, table: sa.Table, **kwargs: Any) -> None:
+        if not self._inspector.has_table(table.name):
+            super().create_table(table, **kwargs)
+
+    def add_column(self, table_name: str, column: sa.Column[Any], **kwargs: Any) -> None:
+        if column.name not in {known["name"] for known in self._inspector.get_columns(table_name)}:
+            super().add_column(table_name, column, **kwargs)
+
+    def create_index(self, index: sa.Index, **kwargs: Any) -> None:
+        assert index.table is not None
+        if index.name not in {known["name"] for known in self._inspector.get_indexes(index.table.name)}:
+            super().create_index(index, **kwargs)
+
+    @property
+    def _inspector(self) -> sa.Inspector:
+        assert self.connection is not None
+        return sa.inspect(self.connection)  # a new one each time: it remembers what it has seen
 
     def _exec(self, *args: Any, **kwargs: Any) -> Any:
         for attempt in range(1, _ATTEMPTS):

@@ -19,7 +19,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_TAG = re.compile(r"(instance|server-group):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/[a-z0-9-]+)?")
+# A part's name is bounded, because somebody else may have put the tag there, and it is stored.
+_TAG = re.compile(r"(instance|server-group):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/[a-z0-9-]{1,64})?")
 
 #: Kinds of owners, and what their tags begin with, in the order in which a provider is asked for them.
 INSTANCE, SERVER_GROUP = "instance", "server-group"

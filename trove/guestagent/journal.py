@@ -136,13 +136,8 @@ class Journal:
     # -- settings and keys ---------------------------------------------------------------------------------------------
 
     def setting(self, name: str) -> Any:
-        """Return a small value of the agent's own, or ``None``."""
+        """Return a small value that :meth:`finish` was given, or ``None``."""
         return self._value("SELECT value FROM setting WHERE name = ?", name)
-
-    def set_setting(self, name: str, value: Any) -> None:
-        """Keep a small JSON value."""
-        with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, _pack(value)))
 
     def keys(self) -> Any:
         """Return the key material, or ``None``."""

@@ -11,7 +11,6 @@ Each later generation comes from another such exchange, which the master key bef
 who has read all traffic and then learns one generation's key cannot compute the next.
 """
 
-import os
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -48,11 +47,6 @@ def derive(master: bytes, instance_id: str, direction: str, generation: int) -> 
     if direction not in DIRECTIONS:
         raise ValueError(f"unknown direction '{direction}'")
     return _hkdf(master, None, b"trove guest bus key", instance_id.encode(), direction.encode(), b"%d" % generation)
-
-
-def new_one_time_key() -> bytes:
-    """Return a random one-time key."""
-    return os.urandom(KEY_BYTES)
 
 
 class ExchangeKey:

@@ -22,8 +22,7 @@ from trove.domain.shape import Shape
 
 #: Methods of :class:`Provider` that only look. Every other one changes something.
 LOOKING = frozenset({"find_port", "find_volume", "find_server", "list"})
-#: Characters of the longest tag, and of the longest marker that a provider may answer with.
-MAX_TAG = 200
+#: Characters of the longest marker that a provider may answer with.
 MAX_MARKER = 240
 
 

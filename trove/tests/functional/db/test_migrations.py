@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import autogenerate, command, script
 from alembic.migration import MigrationContext
+from oslo_db import exception as db_exception
 
 from trove.common import clock, ids
 from trove.db import api, crypto, migration, models
@@ -16,6 +17,7 @@ from trove.objects.guest_identity import GuestIdentity
 from trove.objects.instance import Instance
 from trove.objects.instance_set import InstanceSet
 from trove.objects.scope import Scope
+from trove.tests import base
 from trove.tests.fixtures.databases import DatabaseFixture
 from trove.tests.functional.db import case
 
@@ -205,6 +207,32 @@ class Upgrade(case.EveryDatabase):
         with self.db.engine.begin() as connection:
             statement = sa.text("UPDATE alembic_version SET version_num = :new WHERE version_num = :old")
             self.assertEqual(1, connection.execute(statement, {"old": old, "new": new}).rowcount)
+
+
+class Interrupted(base.FunctionalTestCase):
+    """The databases that commit each change of a table by itself; the others take an interrupted migration back."""
+
+    def test_after_any_statement_the_upgrade_goes_on(self) -> None:
+        whole, db = (self.useFixture(DatabaseFixture("mysql", create_tables=False)).db for _ in range(2))
+        migration.upgrade(whole)
+
+        def crash(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            if statement.lstrip().upper().startswith(("CREATE", "ALTER")):
+                raise RuntimeError("killed here")
+
+        sa.event.listen(db.engine, "after_cursor_execute", crash)
+        interrupted = 0
+        while True:
+            try:
+                migration.upgrade(db)
+            except (RuntimeError, db_exception.DBError) as err:  # as oslo.db tells of it
+                self.assertIn("killed here", str(err))
+                interrupted += 1
+            else:
+                break
+        self.assertGreater(interrupted, 60)
+        self.assertEqual([], migration.check(db))
+        self.assertEqual(_describe(whole), _describe(db))
 
 
 class Collation(case.EveryDatabase):

@@ -19,7 +19,7 @@ drawn = []
 for _ in range(2):
     reader, writer = os.pipe()
     if os.fork() == 0:
-        os.write(writer, json.dumps([keys.ExchangeKey().public.hex(), keys.new_one_time_key().hex()]).encode())
+        os.write(writer, json.dumps([keys.ExchangeKey().public.hex(), os.urandom(keys.KEY_BYTES).hex()]).encode())
         os._exit(0)
     os.wait()
     drawn.append(json.loads(os.read(reader, 1000)))

@@ -10,7 +10,3 @@ class TestContext(base.UnitTestCase):
         for roles, expected in ((["Admin", "member"], True), (["member"], False), ([], False)):
             self.assertEqual(expected, context.RequestContext(roles=roles, overwrite=False).is_admin)
         self.assertFalse(context.RequestContext(roles=["admin"], is_admin=False, overwrite=False).is_admin)
-
-    def test_admin_context(self) -> None:
-        made = context.admin_context("req-1")
-        self.assertEqual((True, "req-1"), (made.is_admin, made.request_id))

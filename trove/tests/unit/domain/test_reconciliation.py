@@ -40,6 +40,7 @@ class TestOwners(base.UnitTestCase):
             f"instance:{ID}/port/more",
             f"instance:{ID.upper()}/port",
             f"instance:{ID}\n",
+            f"instance:{ID}/{'x' * 65}",
         ):
             self.assertIsNone(rules.owner_of(tag), tag)
 

@@ -47,7 +47,7 @@ class TestJournal(JournalCase):
         self.assertEqual(3, self.reopen().boot)
 
     def test_is_private(self) -> None:
-        self.journal.set_setting("a", 1)
+        self.journal.set_keys({"master": "aa"})
         files = list(self.path.parent.iterdir())
         self.assertIn(self.path, files)
         for path in files:
@@ -61,7 +61,8 @@ class TestJournal(JournalCase):
     def test_settings_and_keys(self) -> None:
         self.assertIsNone(self.journal.setting("volume_gib"))
         self.assertIsNone(self.journal.keys())
-        self.journal.set_setting("volume_gib", 5)
+        self.journal.record(accepted("c"), [])
+        self.journal.finish(result("c", "DONE"), settings={"volume_gib": 5})
         self.journal.set_keys({"master": "aa"})
         self.journal.set_keys({"master": "bb"})
         self.reopen()
