@@ -111,7 +111,7 @@ class Application(Protocol):
         ...
 
     def stopping(self) -> None:
-        """The server stops: end what is held."""
+        """The server stops: end what is held. Called again and again until every request has ended."""
         ...
 
 

@@ -158,9 +158,11 @@ class _Serving:
         for sock, _ in self._bound:
             self._loop.remove_reader(sock)
             sock.close()
-        self._application.stopping()
         give_up = clock.monotonic() + self._limits.stop_seconds
-        while self._connections:
+        while True:
+            self._application.stopping()  # each time: a request that was at work may only now come to be held
+            if not self._connections:
+                break
             late = clock.monotonic() > give_up
             for connection in list(self._connections):
                 connection.last = True

@@ -9,10 +9,12 @@ import socket
 import ssl
 import stat
 import threading
+from collections.abc import Callable
+from typing import Any
 
-from trove.httpserver import sockets
+from trove.httpserver import sockets, wsgi
 from trove.tests.fixtures import certificates
-from trove.tests.functional.httpserver.base import ServerTestCase, read_all, statuses
+from trove.tests.functional.httpserver.base import ServerTestCase, read_all, refusal, statuses
 
 HOLD = b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -40,6 +42,32 @@ class HoldTest(ServerTestCase):
         self.assertEqual([200], statuses(read_all(client)))
         self.assertEqual(b"", read_all(idle))
         self.server.stop()
+
+    def test_who_comes_to_be_held_while_the_server_stops_is_answered_too(self) -> None:
+        at_work, go_on = threading.Event(), threading.Event()
+
+        def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+            start_response("200 OK", [])
+            if wsgi.RESUMED in environ:
+                return [b"answered"]
+            at_work.set()
+            go_on.wait(30)
+            environ[wsgi.DEFER]("known", lambda: None)
+            return []
+
+        self.application = wsgi.WSGIApplication(app, refusal, max_body=1000, threads=1, queue=1)
+        served = self.serve([sockets.TCP("127.0.0.1", 0)], stop_seconds=30.0)
+        client = self.connect(port=served.port)
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertTrue(at_work.wait(30))
+        stopping = threading.Thread(target=served.stop, daemon=True)
+        stopping.start()
+        with contextlib.suppress(OSError):
+            while True:  # until nobody listens any more: the server has begun to stop
+                self.connect(port=served.port).close()
+        go_on.set()
+        self.assertIn(b"answered", read_all(client))
+        stopping.join(30)
 
     def test_stopping_is_bounded(self) -> None:
         self.application.stopping = lambda: None  # type: ignore[method-assign]
